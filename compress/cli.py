@@ -1,0 +1,187 @@
+"""`edge-compress`: run a recipe, show or pack a model file, draw phantoms."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge import __version__
+from edge.errors import EdgeError
+from edge.model import find, read
+
+DISCLAIMER = "Software for engineers; not a medical device."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status: 0 done, 2 something to mend, 130 interrupted."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        options.action(options)
+        sys.stdout.flush()
+        return 0
+    except EdgeError as error:
+        print(f"edge-compress: {error}", file=sys.stderr)
+    except ModuleNotFoundError as error:
+        print(
+            f"edge-compress: Python module {error.name!r} is not installed: expected the host's tools; install them with "
+            "pip install '.[host]' in the project's folder",
+            file=sys.stderr,
+        )
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again at exit
+    except KeyboardInterrupt:
+        print("\nedge-compress: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+        return 130
+    except OSError as error:
+        hint = "free some space" if error.errno == errno.ENOSPC else "check the path and its permissions"
+        print(f"edge-compress: {error.filename or 'output'} can't be written or read ({error.strerror}): {hint}", file=sys.stderr)
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="edge-compress", description=f"Make a network small and board-ready. {DISCLAIMER}")
+    parser.add_argument("--version", action="version", version=f"edge-compress {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run a recipe: train, prune, convert, verify")
+    run.add_argument("recipe", help="a recipe file (.toml), or the name of a shipped one")
+    run.add_argument("--data", required=True, type=Path, metavar="DIR", help="images as DIR/{train,val,test}/CLASS/*.png")
+    run.add_argument("--output", required=True, type=Path, metavar="DIR", help="where the model and checkpoints go")
+    run.add_argument("--threads", type=int, metavar="N", help="processor threads (default: all cores)")
+    run.set_defaults(action=_run)
+
+    show = commands.add_parser("show", help="print what is in a model file")
+    show.add_argument("model", help="a model file, or the name of a shipped model")
+    show.add_argument("--json", action="store_true", help="the manifest as it stands in the file")
+    show.set_defaults(action=_show)
+
+    pack = commands.add_parser("pack", help="add a manifest to a plain TFLite model")
+    pack.add_argument("model", type=Path, help="a .tflite file")
+    pack.add_argument("--manifest", required=True, type=Path, help="the manifest, JSON (docs/model-file.md)")
+    pack.add_argument("--output", required=True, type=Path, help="the model file to write")
+    pack.set_defaults(action=_pack)
+
+    phantoms = commands.add_parser("phantoms", help="draw a data set of phantom X-rays")
+    phantoms.add_argument("folder", type=Path, help="where train/ and test/ go")
+    phantoms.add_argument("--train", type=int, default=160, metavar="N", help="training pictures of each class (160)")
+    phantoms.add_argument("--test", type=int, default=40, metavar="N", help="test pictures of each class (40)")
+    phantoms.add_argument("--size", type=int, default=224, metavar="PIXELS", help="side of a picture (224)")
+    phantoms.set_defaults(action=_phantoms)
+    return parser
+
+
+class Progress:
+    """What is being done, on standard error: one line that changes on a terminal, now and then a line elsewhere.
+
+    A text that ends with a line break is worth keeping and stays.
+    """
+
+    INTERVAL = 15.0  # seconds between lines where nobody watches
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._last = 0.0
+
+    def __call__(self, text: str) -> None:
+        now = time.monotonic()
+        if text.endswith("\n"):
+            sys.stderr.write(("\r\033[K" if self._terminal else "") + text)
+        elif self._terminal:
+            sys.stderr.write(f"\r\033[K{text[:110]}")
+        elif now - self._last >= self.INTERVAL:
+            self._last = now
+            sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+    def say(self, text: str) -> None:
+        """Print a line of result on standard output."""
+        if self._terminal:
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()
+        print(text, flush=True)
+
+
+def _run(options: argparse.Namespace) -> None:
+    import torch
+
+    from compress import recipe as recipes
+    from compress.pipeline import Run
+    from compress.report import table
+
+    recipe = recipes.load(options.recipe)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    progress = Progress()
+    run = Run(recipe, options.data, options.output, progress.say, progress)
+    path = run()
+    result = json.loads(path.with_suffix(".report.json").read_text())
+    progress.say("")
+    for line in table(result, recipe):
+        progress.say(line)
+    progress.say(f"\nmodel  {path}\nchart  {path.with_suffix('.ledger.png')}\nreport {path.with_suffix('.report.json')}")
+
+
+def _show(options: argparse.Namespace) -> None:
+    file = read(find(options.model))
+    raw = file.manifest.raw
+    if options.json:
+        print(json.dumps(raw, indent=1, ensure_ascii=False))
+        return
+    print(f"{raw['name']}: {raw['title']}")
+    print(f"file       {file.path}, {file.bytes:,} bytes, manifest version {raw['version']}")
+    print(f"task       {raw['task']}: {', '.join(raw['labels'])}")
+    if raw["decision"]:
+        print(f"decision   {raw['decision']['label']} where its score is at least {raw['decision']['threshold']:.4f}")
+    how = raw["input"]
+    print(f"input      {how['height']}x{how['width']}, {how['color']} in {how['channels']} planes, {how['fit']}; {raw['runtime']['type']}")
+    print("operators  " + ", ".join(f"{name} {count}" for name, count in raw["runtime"]["operators"].items()))
+    print("measured")
+    for name, value in raw["measured"].items():
+        print(f"  {name:<16} {value:,}")
+    print("targets")
+    for target in raw["targets"]:
+        sign = "<=" if target["better"] == "lower" else ">="
+        print(f"  {target['name']:<16} {sign} {target['target']:,}  ({target['source']})")
+    print("provenance")
+    for key, value in raw["provenance"].items():
+        if isinstance(value, list):
+            print(f"  {key}")
+            for item in value:
+                print(f"    {json.dumps(item, ensure_ascii=False)}")
+        else:
+            print(f"  {key:<16} {value if isinstance(value, (str, int)) else json.dumps(value, ensure_ascii=False)}")
+    print(f"golden     {len(raw['golden'])} pictures; run them with edge-infer --check --model {options.model}")
+
+
+def _pack(options: argparse.Namespace) -> None:
+    from compress.model_file import write
+    from edge.image import read_bytes
+
+    try:
+        manifest = json.loads(read_bytes(options.manifest))
+    except ValueError as error:
+        raise EdgeError(f"{options.manifest} is no JSON ({error}): expected a manifest as in docs/model-file.md") from None
+    if not isinstance(manifest, dict):
+        raise EdgeError(f"{options.manifest} holds a {type(manifest).__name__}: expected a JSON object")
+    write(options.output, read_bytes(options.model), manifest, {})
+    print(options.output)
+
+
+def _phantoms(options: argparse.Namespace) -> None:
+    from compress.phantom import write_folder
+
+    if min(options.train, options.test) < 1 or not 16 <= options.size <= 4096:
+        raise EdgeError("phantoms: expected at least 1 picture of each kind, and a size from 16 to 4096 pixels")
+    write_folder(options.folder, options.train, options.test, options.size, Progress())
+    print(options.folder)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""From a network to a TFLite flatbuffer: ONNX, then a TensorFlow SavedModel, then one TFLite converter.
+
+The TensorFlow half runs in a process of its own: it takes gigabytes that come back only when a process ends, and it talks
+a lot; what it says goes to a log that an error quotes.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from edge.errors import EdgeError
+
+ONNX2TF_SAMPLE = "calibration_image_sample_data_20x128x128x3_float32.npy"
+
+
+def to_tflite(network: nn.Module, calibration: np.ndarray, quantize: bool) -> bytes:
+    """Return a TFLite flatbuffer, batch 1, NHWC in, logits out.
+
+    Args:
+        network: maps float32 (1, channels, height, width) to logits; it is converted as it is in evaluation mode.
+        calibration: float32 (N, height, width, channels), inputs as the network reads them; their ranges, and those of
+            every activation they cause, become the quantization steps.
+        quantize: full-integer int8, input and output included; else float32.
+
+    Raises EdgeError with the end of the converter's log where an operator can't be converted.
+    """
+    with tempfile.TemporaryDirectory(prefix="edge-convert-") as folder:
+        work = Path(folder)
+        _export_onnx(network, calibration.shape[1:], work / "network.onnx")
+        np.save(work / "calibration.npy", calibration.astype(np.float32))
+        command = [sys.executable, "-m", "compress.convert", str(work), "int8" if quantize else "float32"]
+        root = str(Path(__file__).resolve().parents[1])
+        path = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]  # onnx2tf calls onnxsim as a command
+        environment = os.environ | {
+            "PATH": os.pathsep.join(path),
+            "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]),
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "CUDA_VISIBLE_DEVICES": "-1",
+        }
+        with open(work / "log", "w+") as log:
+            done = subprocess.run(command, cwd=work, env=environment, stdout=log, stderr=subprocess.STDOUT)
+            if done.returncode or not (work / "network.tflite").exists():
+                log.seek(0)
+                raise EdgeError(
+                    f"the network could not be converted to TFLite (exit status {done.returncode}): "
+                    f"{_last_error(log.read())}; see which operators TFLite has, and write the layer with those"
+                )
+        return (work / "network.tflite").read_bytes()
+
+
+def _export_onnx(network: nn.Module, shape: tuple[int, ...], path: Path) -> None:
+    height, width, channels = shape
+    network = network.cpu().eval()
+    example = torch.zeros(1, channels, height, width)
+    torch.onnx.export(
+        network, (example,), str(path), input_names=["image"], output_names=["logits"], opset_version=17, dynamo=False
+    )
+
+
+def _last_error(log: str) -> str:
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    marked = [line for line in lines if "rror" in line]
+    return (marked or lines or ["no message"])[-1][:300]
+
+
+def _convert(work: Path, kind: str) -> None:
+    """The TensorFlow half, in the folder `work`, which is also the working directory."""
+    import onnx2tf
+    import tensorflow as tf
+
+    # onnx2tf wants to fetch this file for any RGB input, to compare outputs that are not used here.
+    np.save(work / ONNX2TF_SAMPLE, np.zeros((20, 128, 128, 3), np.float32))
+    onnx2tf.convert(
+        input_onnx_file_path=str(work / "network.onnx"),
+        output_folder_path=str(work / "saved"),
+        output_signaturedefs=True,
+        copy_onnx_input_output_names_to_tflite=True,
+        non_verbose=True,
+    )
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(work / "saved"))
+    if kind == "int8":
+        samples = np.load(work / "calibration.npy")
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: ([sample[None]] for sample in samples)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = tf.int8
+        converter.inference_output_type = tf.int8
+    beside = work / "network.tflite.part"
+    beside.write_bytes(converter.convert())
+    beside.rename(work / "network.tflite")
+
+
+if __name__ == "__main__":
+    _convert(Path(sys.argv[1]), sys.argv[2])

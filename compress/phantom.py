@@ -1,0 +1,84 @@
+"""Phantom chest X-rays: drawn by formula, nobody's body.
+
+They stand in where no patient's picture may be: in the demonstration, in tests, and as golden pictures inside model files. They
+are honest about it - a network that tells phantoms apart has learned nothing about lungs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+CLASSES = ("clear", "opacity")
+
+
+def phantom(seed: int, opacity: bool, size: int = 224) -> np.ndarray:
+    """Return uint8 (size, size): a thorax with two lungs, ribs, spine, heart and noise; with `opacity`, soft bright patches in a lung.
+
+    Deterministic in (seed, opacity, size). Anatomy varies with the seed alone, so the two classes differ by nothing else.
+    """
+    anatomy = np.random.default_rng((seed, 1))
+    n = 256
+
+    def vary(reach: float) -> float:
+        return float(anatomy.uniform(-reach, reach))
+
+    base = Image.new("L", (n, n), 8)
+    draw = ImageDraw.Draw(base)
+    middle = n / 2 + vary(8)
+    width, top, bottom = 108 + vary(10), 20 + vary(10), n + 40
+    draw.ellipse([middle - width, top - 10, middle + width, bottom + 60], fill=int(128 + vary(18)))
+    lungs = []
+    for side in (-1, 1):
+        center = middle + side * (50 + vary(5))
+        half, upper, lower = 31 + vary(4), top + 18 + vary(6), 206 + vary(12)
+        lungs.append((center, half, upper, lower))
+        draw.ellipse([center - half, upper, center + half, lower], fill=int(52 + vary(10)))
+    draw.rectangle([middle - 9, 0, middle + 9, n], fill=int(168 + vary(12)))
+    draw.ellipse([middle - 16, 120 + vary(8), middle + 50 + vary(8), 202 + vary(8)], fill=int(164 + vary(12)))
+    picture = np.asarray(base.filter(ImageFilter.GaussianBlur(4)), np.float64)
+
+    y, x = np.mgrid[0:n, 0:n]
+    spacing, tilt = 21 + vary(2), 0.0016 + vary(0.0004)
+    wave = np.sin(2 * np.pi * (y + tilt * (x - middle) ** 2 * 6 + vary(10)) / spacing)
+    body = ((x - middle) / width) ** 2 < 0.8
+    picture += 13 * np.clip(wave, 0, 1) ** 2 * body
+    if opacity:
+        patches = np.random.default_rng((seed, 2))
+        center, half, upper, lower = lungs[int(patches.integers(2))]
+        for _ in range(int(patches.integers(2, 5))):
+            cx = center + patches.uniform(-0.5, 0.5) * half
+            cy = upper + patches.uniform(0.35, 0.85) * (lower - upper)
+            reach = patches.uniform(9, 20)
+            blob = np.exp(-(((x - cx) / reach) ** 2 + ((y - cy) / (reach * patches.uniform(0.7, 1.3))) ** 2))
+            picture += patches.uniform(45, 80) * blob
+    grain = anatomy.normal(0, 5, (n, n))
+    picture = (picture + grain) * (1 + vary(0.1)) + vary(8)
+    image = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+
+
+def write_folder(
+    root: Path, train: int, test: int, size: int = 224, progress: Callable[[str], None] = lambda text: None
+) -> None:
+    """Write `root/{train,test}/{clear,opacity}/*.png` with that many pictures of each class; files that exist stay.
+
+    No seed occurs twice: a test phantom shares its anatomy with no training one, nor with the other class.
+    """
+    seed = 0
+    for part, count in (("train", train), ("test", test)):
+        for name in CLASSES:
+            folder = root / part / name
+            folder.mkdir(parents=True, exist_ok=True)
+            for number in range(count):
+                seed += 1
+                path = folder / f"phantom{seed:05d}.png"
+                if path.exists():
+                    continue
+                beside = folder / f".{path.name}.part"
+                Image.fromarray(phantom(seed, name == "opacity", size)).save(beside, format="PNG")
+                beside.rename(path)
+                progress(f"drawing phantoms: {part}/{name} {number + 1}/{count}")

@@ -1,0 +1,177 @@
+"""The pipeline: recipe and data in; model file, ledger, chart and report out.
+
+Every step leaves a checkpoint named after everything that led to it: network, data, preprocessing and all steps so far. So a
+run that was killed goes on where it was, a finished one is repeated in seconds, a changed recipe repeats only what the change
+concerns, and two recipes that begin alike share their beginning.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from compress import convert, model_file, report
+from compress.checkpoint import load_tensors, save_tensors
+from compress.cost import cost
+from compress.data import DataSet, load_folder
+from compress.folding import Folding, fold_grey
+from compress.ghosting import Ghosting, ghost
+from compress.ledger import Ledger, Row, draw
+from compress.metrics import auc
+from compress.pruning.channels import Pruning, prune
+from compress.recipe import Recipe, Step, build_network, kind_of
+from compress.structure import fit
+from compress.training import Training, logits, to_input, train
+from edge.preprocess import Preprocessing
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class State:
+    """A network on its way, the preprocessing it expects, and the key of everything that led to it."""
+
+    network: nn.Module
+    how: Preprocessing
+    key: str
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of the network's input."""
+        return self.how.channels, self.how.height, self.how.width
+
+
+class Run:
+    """One run of a recipe into a folder.
+
+    Files in `output`, NAME being the recipe's: `NAME.tflite` (the model file), `NAME.float32.tflite` and
+    `NAME.baseline.float32.tflite` (plain TFLite, for benchmarks), `NAME.ledger.json`, `NAME.ledger.png`,
+    `NAME.report.json`, and `checkpoints/`.
+    """
+
+    def __init__(self, recipe: Recipe, data_folder: Path, output: Path, say: Say, progress: Say):
+        """`say` gets what is worth keeping, a line at a time; `progress` what is being done, replaced by what follows."""
+        self.recipe, self.output, self.say, self.progress = recipe, output, say, progress
+        self.data: DataSet = load_folder(
+            data_folder, recipe.input, recipe.data.validation, recipe.data.group or None, progress
+        )
+        report.check_positive(recipe, self.data)
+        self.checkpoints = output / "checkpoints"
+        self.ledger = Ledger(say)
+
+    def __call__(self) -> Path:
+        """Run every step that has no checkpoint yet; return the model file's path."""
+        state, baseline = self._begin(), None
+        self._row(state, "network", self.recipe.network.split(":")[1], lambda s: s)
+        for step in self.recipe.steps:
+            if baseline is None and not isinstance(step, Training):
+                baseline = State(copy.deepcopy(state.network), state.how, state.key)
+            state = self._row(state, kind_of(step), _detail(step), lambda s, step=step: self._apply(s, step), step)
+        baseline = baseline or state
+        flatbuffers = {
+            "baseline.float32": self._convert(baseline, quantize=False),
+            "float32": self._convert(state, quantize=False),
+            "int8": self._convert(state, quantize=True),
+        }
+        result = report.measure(self, baseline, state, flatbuffers)
+        size = (self.output / f"{self.recipe.name}.tflite").stat().st_size
+        spent = cost(state.network, state.shape)
+        self.ledger.add(Row("int8", "model file", spent.parameters, spent.macs, size, result["validation_auc"], 0))
+        stem = self.output / self.recipe.name
+        self.ledger.save(stem.with_name(f"{stem.name}.ledger.json"))
+        draw(self.ledger.rows, self.recipe.title, stem.with_name(f"{stem.name}.ledger.png"))
+        for name in ("baseline.float32", "float32"):
+            model_file.write_beside(stem.with_name(f"{stem.name}.{name}.tflite"), flatbuffers[name])
+        return stem.with_name(f"{stem.name}.tflite")
+
+    def _begin(self) -> State:
+        torch.manual_seed(self.recipe.seed)
+        network = build_network(self.recipe, len(self.data.labels))
+        shapes = {name: list(tensor.shape) for name, tensor in network.state_dict().items()}
+        key = _key("", [self.recipe.network, self.recipe.seed, shapes, asdict(self.recipe.input), self.data.summary["digest"]])
+        return State(network, self.recipe.input, key)
+
+    def _row(self, state: State, kind: str, detail: str, action: Callable[[State], State], step: Step | None = None) -> State:
+        """Do `action`, or load what it left behind; add its row to the ledger."""
+        key = _key(state.key, [kind, asdict(step)]) if step else state.key
+        weights, row = self.checkpoints / f"{key}.pt", self.checkpoints / f"{key}.json"
+        if weights.exists() and row.exists():
+            after = State(fit(state.network, load_tensors(weights)), _input_after(state.how, step), key)
+            self.ledger.add(Row(**json.loads(row.read_text())))
+            return after
+        begun = time.monotonic()
+        after = replace(action(replace(state, key=key)), key=key)
+        spent = cost(after.network, after.shape)
+        quality = auc(logits(after.network, self.data.val, after.how), self.data.val.labels)
+        seconds = time.monotonic() - begun
+        entry = Row(kind, detail, spent.parameters, spent.macs, 4 * spent.parameters, quality, seconds)
+        save_tensors(weights, after.network.state_dict())
+        model_file.write_beside(row, json.dumps(asdict(entry)).encode())
+        self._epochs_file(key).unlink(missing_ok=True)
+        self.ledger.add(entry)
+        return after
+
+    def _apply(self, state: State, step: Step) -> State:
+        if isinstance(step, Training):
+            network = train(state.network, self.data, state.how, step, self._epochs_file(state.key), self._progress("train"))
+        elif isinstance(step, Pruning):
+            network = prune(state.network, step, state.shape)
+        elif isinstance(step, Ghosting):
+            network = ghost(state.network, step, self.samples(state, step.samples), self._progress("ghost"))
+        else:
+            network = fold_grey(state.network, state.shape)
+        return State(network, _input_after(state.how, step), state.key)
+
+    def _epochs_file(self, key: str) -> Path:
+        return self.checkpoints / f"{key}.epochs.pt"
+
+    def _progress(self, what: str) -> Say:
+        return lambda text: self.progress(f"{what}: {text}")
+
+    def samples(self, state: State, count: int) -> torch.Tensor:
+        """Return float32 (count, channels, height, width): training images, the same ones each time, classes mixed."""
+        order = np.random.default_rng(0).permutation(len(self.data.train))[:count]
+        return to_input(torch.from_numpy(self.data.train.pixels[order]), state.how)
+
+    def _convert(self, state: State, quantize: bool) -> bytes:
+        kind = "int8" if quantize else "float32"
+        key = _key(state.key, [kind, self.recipe.calibration if quantize else 0])
+        path = self.checkpoints / f"{key}.tflite"
+        if path.exists():
+            return path.read_bytes()
+        self.progress(f"converting to TFLite, {kind}")
+        begun = time.monotonic()
+        images = self.samples(state, self.recipe.calibration).permute(0, 2, 3, 1).contiguous().numpy()
+        flatbuffer = convert.to_tflite(state.network, images, quantize)
+        model_file.write_beside(path, flatbuffer)
+        self.say(f"converted to TFLite {kind}: {len(flatbuffer) / 1e6:.2f} MB in {time.monotonic() - begun:.0f} s")
+        return flatbuffer
+
+
+def _detail(step: Step) -> str:
+    if isinstance(step, Training):
+        return f"{step.epochs} epochs" + (f" at {step.size}x{step.size}" if step.size else "")
+    if isinstance(step, Pruning):
+        low, high = min(step.ratios.values()), max(step.ratios.values())
+        return f"{step.criterion}, {low:.0%}" + (f" to {high:.0%}" if low != high else "")
+    if isinstance(step, Ghosting):
+        return ", ".join(step.layers)
+    return "three equal planes to one"
+
+
+def _input_after(how: Preprocessing, step: Step | None) -> Preprocessing:
+    return replace(how, channels=1) if isinstance(step, Folding) else how
+
+
+def _key(before: str, what: Any) -> str:
+    return hashlib.sha256((before + json.dumps(what, sort_keys=True)).encode()).hexdigest()[:16]

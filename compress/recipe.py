@@ -1,0 +1,258 @@
+"""Recipes: TOML files that say which network, which data, which steps and which targets."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+import re
+import sys
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from compress.folding import Folding
+from compress.ghosting import INITIALIZATIONS, Ghosting
+from compress.pruning.channels import Pruning
+from compress.pruning.criteria import CRITERIA
+from compress.training import Training
+from edge.errors import EdgeError
+from edge.preprocess import Preprocessing
+
+RECIPES = Path(__file__).with_name("recipes")
+Step = Training | Pruning | Ghosting | Folding
+STEPS: dict[str, type[Step]] = {"train": Training, "prune": Pruning, "ghost": Ghosting, "fold-grey": Folding}
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where labels come from, and what must be said of the images.
+
+    Attributes:
+        positive: the label whose score is compared with the threshold (two-class tasks); none: the highest score decides.
+        validation: share of `train` that is set aside where the data has no folder `val`.
+        group: regular expression that finds the patient in a file's name; a patient's images are never divided.
+        source, licence: for the manifest.
+    """
+
+    positive: str = ""
+    validation: float = 0.1
+    group: str = ""
+    source: str = ""
+    licence: str = ""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A number to reach; names and units are those of docs/model-file.md."""
+
+    name: str
+    target: float
+    better: str
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A whole recipe.
+
+    Attributes:
+        name: of the model and its files: lower-case letters, digits, `-`, `_`.
+        title: one line for people.
+        network: "package.module:function"; called as function(classes=N, channels=C), it returns an nn.Module that maps
+            float32 (N, C, H, W) to logits.
+        input: preprocessing, on the device as in training.
+        steps: what is done to the network, in order.
+        seed: of the network's initial weights.
+        calibration: training images whose activations' ranges set the int8 steps.
+    """
+
+    name: str
+    title: str
+    network: str
+    input: Preprocessing
+    steps: tuple[Step, ...]
+    data: Data = Data()
+    targets: tuple[Target, ...] = ()
+    notes: str = ""
+    seed: int = 1
+    calibration: int = 128
+    origin: str = field(default="", metadata={"internal": True})
+
+
+def shipped() -> list[str]:
+    """Names of the recipes that come with the project."""
+    return sorted(path.stem for path in RECIPES.glob("*.toml"))
+
+
+def load(recipe: str) -> Recipe:
+    """Read a recipe by its file or by the name of a shipped one; EdgeError names what is wrong with it and the way out."""
+    path = Path(recipe)
+    if not path.suffix and not path.exists():
+        path = RECIPES / f"{recipe}.toml"
+        if not path.exists():
+            raise EdgeError(f"there is no recipe {recipe!r}: shipped are {', '.join(shipped())}; or give a .toml file")
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise EdgeError(f"recipe {path} does not exist: expected a TOML file, or one of {', '.join(shipped())}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise EdgeError(f"recipe {path} can't be read ({error}): expected a TOML file; mend it") from None
+    return parse(raw, str(path))
+
+
+def parse(raw: Mapping[str, Any], where: str) -> Recipe:
+    """Check `raw` against the fields above and return the recipe."""
+    raw = dict(raw)
+    raw.pop("origin", None)
+    steps = raw.pop("steps", None)
+    if not isinstance(steps, list) or not steps:
+        raise EdgeError(f"{where}: found no [[steps]]: expected at least one, each with a kind ({', '.join(STEPS)})")
+    built = _build(Recipe, raw | {"steps": []}, where, "")
+    recipe = dataclasses.replace(built, steps=tuple(_step(s, where, n) for n, s in enumerate(steps, 1)), origin=where)
+    _check(recipe, where)
+    return recipe
+
+
+def _step(raw: Any, where: str, number: int) -> Step:
+    place = f"steps[{number}]"
+    if not isinstance(raw, dict) or raw.get("kind") not in STEPS:
+        found = raw.get("kind") if isinstance(raw, dict) else raw
+        raise EdgeError(f"{where}: {place} has kind {found!r}: expected one of {', '.join(STEPS)}")
+    return _build(STEPS[raw["kind"]], {key: value for key, value in raw.items() if key != "kind"}, where, place)
+
+
+def _build(kind: type, raw: Any, where: str, place: str) -> Any:
+    """Return a dataclass `kind` from a TOML table, each field checked against its annotation."""
+    label = place or "the recipe"
+    if not isinstance(raw, dict):
+        raise EdgeError(f"{where}: {label} is {raw!r}: expected a table")
+    hints = typing.get_type_hints(kind)
+    fields = {f.name: f for f in dataclasses.fields(kind) if not f.metadata.get("internal")}
+    for key in raw:
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(fields)}"
+            raise EdgeError(f"{where}: {label} has the unknown key {key!r}: {hint}")
+    for name, entry in fields.items():
+        required = entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING
+        if required and name not in raw:
+            raise EdgeError(f"{where}: {label} has no {name!r}: expected {_describe(hints[name])}; add it")
+    values = {key: _value(hints[key], value, where, f"{place}.{key}" if place else key) for key, value in raw.items()}
+    return kind(**values)
+
+
+def _value(hint: Any, raw: Any, where: str, place: str) -> Any:
+    origin = typing.get_origin(hint)
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return _build(hint, raw, where, place)
+    if origin is tuple and isinstance(raw, list):
+        return tuple(_value(typing.get_args(hint)[0], item, where, f"{place}[{n}]") for n, item in enumerate(raw, 1))
+    if origin is Mapping or origin is dict or origin is getattr(types, "MappingProxyType", None):
+        inner = typing.get_args(hint)[1]
+        if isinstance(raw, dict):
+            return {key: _value(inner, item, where, f"{place}.{key!r}") for key, item in raw.items()}
+    if hint is float and isinstance(raw, int) and not isinstance(raw, bool):
+        return float(raw)
+    if isinstance(hint, type) and isinstance(raw, hint) and (hint is bool or not isinstance(raw, bool)):
+        return raw
+    raise EdgeError(f"{where}: {place} is {raw!r}: expected {_describe(hint)}; mend it")
+
+
+def _describe(hint: Any) -> str:
+    words = {int: "a whole number", float: "a number", str: "a string in quotes", bool: "true or false"}
+    if hint in words:
+        return words[hint]
+    return "a list in brackets" if typing.get_origin(hint) is tuple else "a table"
+
+
+def _check(recipe: Recipe, where: str) -> None:
+    """What types can't say."""
+
+    def refuse(place: str, found: object, expected: str) -> typing.NoReturn:
+        raise EdgeError(f"{where}: {place} is {found!r}: expected {expected}; mend it")
+
+    if not re.fullmatch(r"[a-z0-9_-]+", recipe.name):
+        refuse("name", recipe.name, "lower-case letters, digits, - and _")
+    if recipe.network.count(":") != 1:
+        refuse("network", recipe.network, "'package.module:function'")
+    how = recipe.input
+    if not 8 <= how.height <= 4096 or not 8 <= how.width <= 4096:
+        refuse("input height and width", (how.height, how.width), "8 to 4096 pixels")
+    if how.color not in ("grey", "rgb"):
+        refuse("input.color", how.color, "'grey' or 'rgb'")
+    if how.channels not in ((1, 3) if how.color == "grey" else (3,)):
+        refuse("input.channels", how.channels, "3 for rgb, 1 or 3 for grey")
+    if how.fit not in ("stretch", "crop", "pad"):
+        refuse("input.fit", how.fit, "'stretch', 'crop' or 'pad'")
+    for key, values in (("mean", how.mean), ("std", how.std)):
+        if len(values) not in (1, how.channels):
+            refuse(f"input.{key}", list(values), f"1 or {how.channels} numbers")
+    if min(how.std) <= 0:
+        refuse("input.std", list(how.std), "numbers above 0")
+    if not 0 < recipe.data.validation < 1:
+        refuse("data.validation", recipe.data.validation, "a share between 0 and 1")
+    try:
+        re.compile(recipe.data.group)
+    except re.error as error:
+        refuse("data.group", recipe.data.group, f"a regular expression ({error})")
+    if not 1 <= recipe.calibration <= 10_000:
+        refuse("calibration", recipe.calibration, "1 to 10000 images")
+    for target in recipe.targets:
+        if target.better not in ("lower", "higher"):
+            refuse(f"better of target {target.name!r}", target.better, "'lower' or 'higher'")
+    for number, step in enumerate(recipe.steps, 1):
+        place = f"steps[{number}]"
+        if isinstance(step, Training):
+            if step.epochs < 1 or step.batch < 2 or step.lr <= 0:
+                refuse(place, (step.epochs, step.batch, step.lr), "epochs >= 1, batch >= 2 and lr > 0")
+            if step.size < 0 or step.size > max(how.height, how.width):
+                refuse(f"{place}.size", step.size, "0, or a side not larger than the network's input")
+        elif isinstance(step, Pruning):
+            if step.criterion not in CRITERIA:
+                refuse(f"{place}.criterion", step.criterion, f"one of {', '.join(CRITERIA)}")
+            if not step.ratios or not all(0 <= ratio < 1 for ratio in step.ratios.values()):
+                refuse(f"{place}.ratios", dict(step.ratios), "layer patterns with shares from 0 to below 1")
+            if step.round_to < 1:
+                refuse(f"{place}.round_to", step.round_to, "1 or more")
+        elif isinstance(step, Ghosting):
+            if step.init not in INITIALIZATIONS:
+                refuse(f"{place}.init", step.init, f"one of {', '.join(INITIALIZATIONS)}")
+            if step.cheap_kernel < 1 or step.cheap_kernel % 2 == 0:
+                refuse(f"{place}.cheap_kernel", step.cheap_kernel, "an odd number")
+            if step.samples < 2:
+                refuse(f"{place}.samples", step.samples, "2 or more")
+        elif how.color != "grey" or how.channels != 3:
+            refuse(place, "fold-grey", "an input with color = 'grey' and channels = 3")
+
+
+def kind_of(step: Step) -> str:
+    """Return a step's kind, as recipes call it."""
+    return next(kind for kind, settings in STEPS.items() if isinstance(step, settings))
+
+
+def build_network(recipe: Recipe, classes: int) -> nn.Module:
+    """Import and call the recipe's network function; modules beside the recipe's user (the working directory) are found."""
+    module_name, function_name = recipe.network.split(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        function = getattr(importlib.import_module(module_name), function_name)
+    except ImportError as error:
+        raise EdgeError(
+            f"{recipe.origin}: network {recipe.network!r} can't be imported ({error}): expected a module that Python finds "
+            "from the working directory; check the name, or run from the folder it lies in"
+        ) from None
+    except AttributeError:
+        raise EdgeError(f"{recipe.origin}: module {module_name} has no function {function_name!r}: check network") from None
+    network = function(classes=classes, channels=recipe.input.channels)
+    if not isinstance(network, nn.Module):
+        raise EdgeError(f"{recipe.origin}: {recipe.network} returned {type(network).__name__}: expected an nn.Module")
+    return network

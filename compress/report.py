@@ -1,0 +1,204 @@
+"""The end of a run: thresholds, test figures with intervals, flips between float and int8, golden vectors, the manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from dataclasses import asdict
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from compress import metrics, model_file
+from compress.cost import cost
+from compress.data import DataSet, Split
+from compress.recipe import Recipe, kind_of
+from compress.training import logits
+from compress.verify import edge_logits, golden, latency, open_engine
+from edge.classification import decide, rank, softmax
+from edge.errors import EdgeError
+from edge.manifest import FORMAT, VERSION, Decision
+from edge.preprocess import int8_table
+
+if TYPE_CHECKING:
+    from compress.pipeline import Run, State
+
+TOOLS = ("torch", "torch-pruning", "onnx", "onnx2tf", "tensorflow", "ai-edge-litert", "numpy", "pillow")
+MINIMUM_COSINE = 0.95  # below this the conversion has damaged the network, see `measure`
+
+
+def check_positive(recipe: Recipe, data: DataSet) -> None:
+    """Raise EdgeError where the recipe's positive label is none of the data's."""
+    if recipe.data.positive and recipe.data.positive not in data.labels:
+        raise EdgeError(
+            f"{recipe.origin}: data.positive is {recipe.data.positive!r}, and the data has the classes {', '.join(data.labels)}: "
+            "name one of those"
+        )
+
+
+def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, bytes]) -> dict[str, Any]:
+    """Write `NAME.tflite` and `NAME.report.json`; return the report.
+
+    The decision threshold is chosen on the validation images, by the int8 model as the device runs it; the float network
+    and the baseline get theirs the same way. Test images decide nothing.
+
+    Raises EdgeError where int8 and float logits point apart (cosine below 0.95): a conversion that lost the network.
+    """
+    recipe, data = run.recipe, run.data
+    stem = run.output / recipe.name
+    written = stem.with_name(f"{stem.name}.report.json")
+    key = f"{state.key}-{_digest(flatbuffers)}-{recipe.name}"
+    cached = run.checkpoints / f"{key}.report.json"
+    draft = run.checkpoints / f"{key}.draft.tflite"
+
+    manifest = _manifest(run, state, flatbuffers["int8"])
+    model_file.write(draft, flatbuffers["int8"], manifest, {})
+    engine = open_engine(draft)
+    if cached.exists():
+        result = json.loads(cached.read_text())
+    else:
+        val_int8 = edge_logits(engine, data.val, run.progress)
+        test_int8 = edge_logits(engine, data.test, run.progress)
+        networks = {"baseline": baseline, "float": state}
+        outputs = {name: (_float(s, data.val), _float(s, data.test)) for name, s in networks.items()}
+        outputs["int8"] = val_int8, test_int8
+        result = _figures(recipe, data, outputs)
+        run.progress("timing the baseline and the compressed network in turns")
+        times = latency(flatbuffers)
+        result["latency_ms"] = times
+        result["measured"] = _measured(result, baseline, state, times)
+        model_file.write_beside(cached, _json(result))
+    if result["cosine"] < MINIMUM_COSINE:
+        raise EdgeError(
+            f"the int8 model's logits have cosine {result['cosine']:.3f} with the float network's: expected at least "
+            f"{MINIMUM_COSINE}; look for layers that quantize badly (padded max pooling, softmax over many pixels), or calibrate "
+            "with more images"
+        )
+    table = int8_table(state.how, engine.runtime.input.scale, engine.runtime.input.zero_point)
+    manifest["golden"], members = golden(flatbuffers["int8"], state.how, table)
+    manifest["decision"] = result["decision"]
+    manifest["measured"] = result["measured"]
+    path = stem.with_name(f"{stem.name}.tflite")
+    manifest["measured"] = result["measured"] | {"file_bytes": 0}
+    while True:  # the file's size is one of its own fields; it is right as soon as its number of digits is
+        model_file.write(path, flatbuffers["int8"], manifest, members)
+        size = path.stat().st_size
+        if manifest["measured"]["file_bytes"] == size:
+            break
+        manifest["measured"]["file_bytes"] = size
+    draft.unlink()
+    result["measured"] = manifest["measured"]
+    model_file.write_beside(written, _json(result))
+    return result
+
+
+def _float(state: State, split: Split) -> np.ndarray:
+    return logits(state.network, split, state.how)
+
+
+def _figures(recipe: Recipe, data: DataSet, outputs: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
+    positive = data.labels.index(recipe.data.positive) if recipe.data.positive else None
+    result: dict[str, Any] = {"labels": list(data.labels), "data": data.summary, "test": {}, "decision": None}
+    thresholds = {}
+    for name, (val, _) in outputs.items():
+        if positive is not None:
+            thresholds[name] = metrics.threshold(softmax(val)[:, positive], data.val.labels == positive)
+    if positive is not None:  # one rule for the network, in float as in int8: the one that the device will have
+        thresholds["float"] = thresholds["int8"]
+        result["decision"] = {"label": recipe.data.positive, "threshold": thresholds["int8"]}
+    decided = {}
+    for name, (_, test) in outputs.items():
+        rule = Decision(recipe.data.positive, thresholds[name]) if positive is not None else None
+        decided[name] = _decide(data.labels, test, rule)
+        result["test"][name] = metrics.summary(decided[name], test, data.test.labels, positive)
+    result["thresholds"] = thresholds
+    result["cosine"] = metrics.cosine(outputs["float"][1], outputs["int8"][1])
+    flipped = np.flatnonzero(decided["float"] != decided["int8"])
+    result["flips"] = [
+        {
+            "image": data.test.names[i],
+            "label": data.labels[data.test.labels[i]],
+            "float": data.labels[decided["float"][i]],
+            "int8": data.labels[decided["int8"][i]],
+        }
+        for i in flipped
+    ]
+    result["validation_auc"] = metrics.auc(outputs["int8"][0], data.val.labels)
+    return result
+
+
+def _decide(labels: tuple[str, ...], values: np.ndarray, rule: Decision | None) -> np.ndarray:
+    return np.array([labels.index(decide(rank(labels, row), rule)) for row in softmax(values)])
+
+
+def _measured(result: dict[str, Any], baseline: State, state: State, times: dict[str, float]) -> dict[str, float]:
+    spent = cost(state.network, state.shape)
+    test = result["test"]
+    drop = 100 * (test["baseline"]["accuracy"]["value"] - test["int8"]["accuracy"]["value"])
+    return {
+        "parameters": spent.parameters,
+        "macs": spent.macs,
+        "accuracy_drop": round(drop, 3),
+        "cosine": round(result["cosine"], 5),
+        "speedup": round(times["baseline.float32"] / times["int8"], 2),
+        **{name: round(figure["value"], 5) for name, figure in test["int8"].items()},
+    }
+
+
+def _manifest(run: Run, state: State, flatbuffer: bytes) -> dict[str, Any]:
+    recipe, how = run.recipe, asdict(state.how)
+    steps = [{"kind": kind_of(step), **asdict(step)} for step in recipe.steps]
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": recipe.name,
+        "title": recipe.title,
+        "task": "classification",
+        "labels": list(run.data.labels),
+        "activation": "softmax",
+        "decision": None,
+        "input": how | {"mean": list(how["mean"]), "std": list(how["std"])},
+        "targets": [asdict(target) for target in recipe.targets],
+        "measured": {},
+        "provenance": {
+            "network": recipe.network,
+            "steps": steps,
+            "seed": recipe.seed,
+            "calibration": recipe.calibration,
+            "notes": recipe.notes,
+            "data": {"source": recipe.data.source, "licence": recipe.data.licence} | run.data.summary,
+            "tools": {"python": platform.python_version()} | {name: metadata.version(name) for name in TOOLS},
+        },
+        "runtime": {"type": "int8", "operators": model_file.operators(flatbuffer)},
+        "golden": [],
+    }
+
+
+def _digest(flatbuffers: dict[str, bytes]) -> str:
+    return hashlib.sha256(b"".join(flatbuffers[name] for name in sorted(flatbuffers))).hexdigest()[:16]
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=1) + "\n").encode()
+
+
+def table(result: dict[str, Any], recipe: Recipe) -> list[str]:
+    """Return the report as lines for people: test figures with their intervals, flips, each target met or missed."""
+    columns = list(next(iter(result["test"].values())))
+    lines = [f"{'test images':<12}" + "".join(f"{name:>26}" for name in columns)]
+    for name, figures in result["test"].items():
+        cells = [f"{f['value']:.4f} [{f['low']:.3f}, {f['high']:.3f}]" for f in figures.values()]
+        lines.append(f"{name:<12}" + "".join(f"{cell:>26}" for cell in cells))
+    lines.append(f"float to int8: logits' cosine {result['cosine']:.5f}, {len(result['flips'])} decisions flipped")
+    lines += [f"  {flip['image']} ({flip['label']}): {flip['float']} -> {flip['int8']}" for flip in result["flips"]]
+    for target in recipe.targets:
+        value = result["measured"].get(target.name)
+        if value is None:
+            lines.append(f"target {target.name}: {target.target:g}, measured on the device at every run")
+            continue
+        met = value <= target.target if target.better == "lower" else value >= target.target
+        sign = "<=" if target.better == "lower" else ">="
+        lines.append(f"target {target.name} {sign} {target.target:,.10g}: measured {value:,.10g}, {'met' if met else 'MISSED'}")
+    return lines

@@ -1,0 +1,66 @@
+"""A network's shape, apart from its weights: kept beside a checkpoint, and put onto a fresh network before they are loaded.
+
+Pruning changes tensors' shapes and ghost convolutions replace modules. Both are read off the checkpoint: names and shapes of its
+tensors say everything, so no code or object is ever stored.
+"""
+
+from __future__ import annotations
+
+import re
+
+from torch import Tensor, nn
+
+from compress.layers.ghost import GhostConv2d
+from edge.errors import EdgeError
+
+GHOST = re.compile(r"(.+)\.cheap\.weight$")
+
+
+def fit(network: nn.Module, state: dict[str, Tensor]) -> nn.Module:
+    """Give the fresh `network` the modules and shapes that `state` (a state_dict) was saved from, load it, return it.
+
+    Raises EdgeError where the two are not the same network.
+    """
+    for key in state:
+        found = GHOST.match(key)
+        if found and isinstance(conv := _module(network, found[1]), nn.Conv2d):
+            replace(network, found[1], GhostConv2d(conv, cheap_kernel=state[key].shape[-1]))
+    for name, module in network.named_modules():
+        _resize(module, {key: state[f"{name}.{key}"] for key in ("weight", "bias") if f"{name}.{key}" in state})
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise EdgeError(f"the checkpoint does not fit the network ({reason}): remove it, and the step runs again") from None
+    return network
+
+
+def replace(network: nn.Module, name: str, module: nn.Module) -> None:
+    """Put `module` in the place of the submodule called `name`."""
+    parent, _, last = name.rpartition(".")
+    setattr(_module(network, parent), last, module)
+
+
+def _module(network: nn.Module, name: str) -> nn.Module:
+    try:
+        return network.get_submodule(name)
+    except AttributeError:
+        raise EdgeError(f"the checkpoint has a layer {name!r} that the network has not: remove it and run again") from None
+
+
+def _resize(module: nn.Module, tensors: dict[str, Tensor]) -> None:
+    weight = tensors.get("weight")
+    if weight is None:
+        return
+    if isinstance(module, nn.Conv2d) and weight.shape != module.weight.shape:
+        depthwise = module.groups == module.in_channels and module.groups > 1
+        module.groups = weight.shape[0] * module.groups // module.out_channels if depthwise else module.groups
+        module.out_channels, module.in_channels = weight.shape[0], weight.shape[1] * module.groups
+    elif isinstance(module, nn.Linear):
+        module.out_features, module.in_features = weight.shape
+    elif isinstance(module, nn.BatchNorm2d) and weight.shape != module.weight.shape:
+        module.num_features = weight.shape[0]
+        module.running_mean = weight.new_zeros(weight.shape)
+        module.running_var = weight.new_ones(weight.shape)
+    for key, tensor in tensors.items():
+        setattr(module, key, nn.Parameter(tensor.new_zeros(tensor.shape)))

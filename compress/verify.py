@@ -1,0 +1,100 @@
+"""Proof that the file is still the same network: float beside int8, as the device's own code runs it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from compress.data import Split
+from compress.phantom import phantom
+from edge.engine import Engine
+from edge.errors import EdgeError
+from edge.image import decode
+from edge.model import read
+from edge.preprocess import Preprocessing, pixels
+from edge.runtime import import_runtime, open_runtime
+
+GOLDEN = 4
+GOLDEN_TOLERANCE = 25  # steps between kernel paths; argmax must agree as well
+
+
+def edge_logits(engine: Engine, split: Split, progress: Callable[[str], None]) -> np.ndarray:
+    """Return float32 (N, classes): every picture of `split` through the device's code."""
+    rows = []
+    for number, picture in enumerate(split.pixels, 1):
+        rows.append(engine.logits(picture))
+        if number % 50 == 0:
+            progress(f"running the model file on image {number}/{len(split)}")
+    return np.stack(rows)
+
+
+def open_engine(path: Path, threads: int = 1) -> Engine:
+    """Return LiteRT's engine for a model file."""
+    file = read(path)
+    return Engine(file, open_runtime(file.data, "litert", threads))
+
+
+def golden(flatbuffer: bytes, how: Preprocessing, table: np.ndarray) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
+    """Return the manifest's `golden` list and its members: phantoms, and what each installed runtime makes of them.
+
+    Args:
+        table: from 8-bit pixels to the input tensor, as `edge.preprocess` makes it for this model.
+    """
+    from edge.preprocess import look_up
+
+    runtimes = [open_runtime(flatbuffer, name, 1) for name in ("litert", "tflite") if _installed(name)]
+    entries: list[dict[str, Any]] = []
+    members: dict[str, bytes] = {}
+    for number in range(GOLDEN):
+        picture = Image.fromarray(phantom(1000 + number, opacity=bool(number % 2), size=96))
+        file = io.BytesIO()
+        picture.save(file, format="PNG", optimize=True)
+        name = f"golden/{number}"
+        members[f"{name}.png"] = file.getvalue()
+        tensor = look_up(pixels(decode(file.getvalue(), f"{name}.png"), how), table)
+        outputs = {}
+        for runtime in runtimes:
+            outputs[runtime.kernel_path] = f"{name}.{runtime.kernel_path}"
+            members[f"{name}.{runtime.kernel_path}"] = runtime.run(tensor).tobytes()
+        digest = hashlib.sha256(tensor.tobytes()).hexdigest()
+        entries.append(
+            {"image": f"{name}.png", "input_sha256": digest, "outputs": outputs, "tolerance": GOLDEN_TOLERANCE}
+        )
+    return entries, members
+
+
+def _installed(runtime: str) -> bool:
+    try:
+        import_runtime(runtime)
+    except EdgeError:
+        return False
+    return True
+
+
+def latency(flatbuffers: Mapping[str, bytes], rounds: int = 15, threads: int = 1) -> dict[str, float]:
+    """Return name -> median milliseconds of an invoke through LiteRT, the models taking turns in every round."""
+    runners = {name: open_runtime(flatbuffer, "litert", threads) for name, flatbuffer in flatbuffers.items()}
+    random = np.random.default_rng(0)
+    inputs = {}
+    for name, runner in runners.items():
+        shape = runner.input.shape
+        if runner.input.dtype == "int8":
+            inputs[name] = random.integers(-128, 128, shape, np.int8)
+        else:
+            inputs[name] = random.standard_normal(shape, np.float32)
+    times: dict[str, list[float]] = {name: [] for name in runners}
+    for turn in range(rounds + 1):
+        for name, runner in runners.items():
+            begun = time.perf_counter()
+            runner.run(inputs[name])
+            if turn:  # the first round warms up
+                times[name].append((time.perf_counter() - begun) * 1e3)
+    return {name: statistics.median(values) for name, values in times.items()}

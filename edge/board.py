@@ -1,0 +1,119 @@
+"""The board that this runs on, as far as its system tells: what it is, and whether it is held back just now."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+# Bits of the Raspberry Pi firmware's get_throttled; the same ones 16 higher say that it happened since the start.
+_THROTTLED = ("under-voltage", "frequency capped", "throttled", "soft temperature limit")
+_PER_DEGREE = 1000  # the kernel gives thousandths of a degree
+
+
+@dataclass(frozen=True)
+class Board:
+    """What was found; None where the system does not say.
+
+    Attributes:
+        model: of a board its name, of a PC the product's, else the architecture.
+        architecture: as `uname -m` says it.
+        cores: that the system has.
+        governor, driver: of the first core's frequency.
+        temperature_c: of the processor, degrees Celsius.
+        throttled: {"now": [...], "occurred": [...]}, causes that hold now, and that held since the start (Pi).
+    """
+
+    model: str
+    architecture: str
+    cores: int
+    governor: str | None
+    driver: str | None
+    temperature_c: float | None
+    throttled: dict[str, list[str]] | None
+
+    def record(self) -> dict[str, Any]:
+        """Return it as an object for JSON."""
+        return asdict(self)
+
+    def line(self) -> str:
+        """Return it as one line for people."""
+        parts = [self.model, self.architecture, f"{self.cores} core{'s' if self.cores > 1 else ''}"]
+        if self.governor:
+            parts.append(f"governor {self.governor}")
+        if self.temperature_c is not None:
+            parts.append(f"{self.temperature_c:.1f} degC")
+        if self.throttled is not None:
+            parts.append(f"throttled: {', '.join(self.throttled['now']) or 'no'}")
+        return ", ".join(dict.fromkeys(parts))
+
+    def warnings(self) -> list[str]:
+        """Return what makes the measured times longer than the board's best, each with the way out."""
+        found = []
+        held = self.throttled or {"now": [], "occurred": []}
+        if held["now"]:
+            found.append(f"the board is held back now ({', '.join(held['now'])}): check power supply and cooling")
+        elif held["occurred"]:
+            causes = ", ".join(held["occurred"])
+            found.append(f"the board was held back since its start ({causes}): check power supply and cooling")
+        # The pstate drivers' "powersave" is their ordinary mode and no slow one.
+        if self.governor == "powersave" and "pstate" not in (self.driver or ""):
+            found.append("the governor powersave keeps the cores slow: `cpufreq-set -g performance` makes them fast")
+        return found
+
+
+def read(root: Path = Path("/")) -> Board:
+    """Return what the files under `root` say."""
+    architecture = os.uname().machine if hasattr(os, "uname") else "unknown"
+    frequency = root / "sys/devices/system/cpu/cpu0/cpufreq"
+    model = _text(root / "proc/device-tree/model") or _text(root / "sys/class/dmi/id/product_name")
+    return Board(
+        model=model or architecture,
+        architecture=architecture,
+        cores=os.cpu_count() or 1,
+        governor=_text(frequency / "scaling_governor"),
+        driver=_text(frequency / "scaling_driver"),
+        temperature_c=_temperature(root / "sys/class/thermal"),
+        throttled=_throttled(root / "sys/devices/platform/soc/soc:firmware/get_throttled"),
+    )
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _text(path: Path) -> str | None:
+    """Return a small file's text, printable characters only; None where there is none."""
+    try:
+        text = path.read_text(errors="replace")
+    except OSError:
+        return None
+    return "".join(letter for letter in text if letter.isprintable()).strip() or None
+
+
+def _temperature(folder: Path) -> float | None:
+    zones = {}
+    for zone in sorted(folder.glob("thermal_zone*")):
+        text = _text(zone / "temp")
+        if text is not None and text.lstrip("-").isdecimal():
+            zones[_text(zone / "type") or zone.name] = int(text) / _PER_DEGREE
+    for word in ("cpu", "soc", "pkg"):
+        for name, degrees in zones.items():
+            if word in name.lower():
+                return degrees
+    return next(iter(zones.values()), None)
+
+
+def _throttled(path: Path) -> dict[str, list[str]] | None:
+    try:
+        bits = int(_text(path) or "", 16)
+    except ValueError:
+        return None
+    return {
+        "now": [name for bit, name in enumerate(_THROTTLED) if bits >> bit & 1],
+        "occurred": [name for bit, name in enumerate(_THROTTLED) if bits >> bit + 16 & 1],
+    }

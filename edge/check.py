@@ -1,0 +1,75 @@
+"""Golden vectors: does this device compute what the host computed?"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge import image as images
+from edge.engine import Engine
+from edge.errors import EdgeError
+from edge.manifest import Golden
+from edge.preprocess import pixels
+
+BIT_EXACT, WITHIN, FAILED = "bit-exact", "within tolerance", "failed"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of one vector.
+
+    Attributes:
+        image: the picture's member name.
+        verdict: "bit-exact", "within tolerance" or "failed".
+        kernel_path: whose output was compared with; "bit-exact" is only said of the path that runs.
+        max_difference: in steps of the output (for a float32 network: in its units); None where nothing was computed.
+        reason: one sentence.
+    """
+
+    image: str
+    verdict: str
+    kernel_path: str
+    max_difference: float | None
+    reason: str
+
+
+def check(engine: Engine) -> list[Verdict]:
+    """Return a verdict for each golden vector of the engine's model; EdgeError where it has none."""
+    vectors = engine.file.manifest.golden
+    if not vectors:
+        raise EdgeError(
+            f"{engine.file.path} holds no golden vectors to check: build the model file again with edge-compress"
+        )
+    return [_check(engine, vector) for vector in vectors]
+
+
+def _check(engine: Engine, golden: Golden) -> Verdict:
+    own = engine.runtime.kernel_path
+    path = own if own in golden.outputs else sorted(golden.outputs)[0]
+
+    def verdict(word: str, difference: float | None, reason: str) -> Verdict:
+        return Verdict(golden.image, word, path, difference, reason)
+
+    try:
+        picture = images.decode(engine.file.member(golden.image), golden.image)
+    except EdgeError as error:
+        return verdict(FAILED, None, str(error))
+    tensor = engine.tensor(pixels(picture, engine.file.manifest.input))
+    if hashlib.sha256(tensor.tobytes()).hexdigest() != golden.input_sha256:
+        return verdict(FAILED, None, "preprocessing gives another input than on the host: compare Pillow's versions")
+    output = engine.invoke(tensor)
+    stored = engine.file.member(golden.outputs[path])
+    if len(stored) != output.nbytes:
+        return verdict(FAILED, None, f"the stored output has {len(stored)} bytes, the network's has {output.nbytes}")
+    if path == own and output.tobytes() == stored:
+        return verdict(BIT_EXACT, 0.0, f"the same bytes as on the host ({path})")
+    expected = np.frombuffer(stored, output.dtype).reshape(output.shape)
+    difference = float(np.abs(output.astype(np.float64) - expected.astype(np.float64)).max())
+    said = f"the largest difference from the host's {path} output is {difference:g}, the tolerance {golden.tolerance:g}"
+    if not difference <= golden.tolerance:
+        return verdict(FAILED, difference, said)
+    if output.argmax() != expected.argmax():
+        return verdict(FAILED, difference, f"{said}, and another label is the highest")
+    return verdict(WITHIN, difference, said)

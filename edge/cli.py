@@ -1,0 +1,273 @@
+"""The command `edge-infer`: pictures in, answers and their cost out.
+
+Exit status: 0 every picture is answered; 1 `--check` failed; 2 something that the user can mend (every other picture is
+answered); 130 after Ctrl-C; 141 where standard output was closed early.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from edge.errors import EdgeError
+
+# numpy, Pillow and what needs them are imported inside functions, where a Ctrl-C during the import is caught.
+if TYPE_CHECKING:
+    import argparse
+
+    from edge.engine import Engine
+
+OK, CHECK_FAILED, MENDABLE, INTERRUPTED, CLOSED = 0, 1, 2, 130, 141
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command with `argv` (by default the process's own); return the exit status."""
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names in any encoding
+        try:
+            return _run(_arguments(argv))
+        finally:
+            _write("")  # what argparse wrote meets a closed or full standard output here and not at the exit
+    except EdgeError as error:
+        _complain(error)
+        return MENDABLE
+    except MemoryError:
+        _complain("the memory is full: use smaller pictures or a smaller model")
+        return MENDABLE
+    except BrokenPipeError:
+        return CLOSED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    import argparse
+
+    from edge import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="edge-infer",
+        description="Run a compressed network on pictures, and say what it cost. For engineers; not a medical device.",
+        epilog="exit status: 0 all answered, 1 --check failed, 2 something to mend (good pictures are still answered)",
+    )
+    parser.add_argument(
+        "images", nargs="*", metavar="IMAGE", help="a file, a folder (its pictures), a quoted pattern, or - for stdin"
+    )
+    parser.add_argument(
+        "--model", default="pneumonia", metavar="NAME|FILE", help="a model of --list, or a file (default: %(default)s)"
+    )
+    parser.add_argument("--list", action="store_true", help="list the models that came with the program")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout, all else on stderr")
+    parser.add_argument("--threads", type=int, metavar="N", help="default: the cores of this process, at most 4")
+    parser.add_argument(
+        "--runtime", choices=("auto", "litert", "tflite"), default="auto", help="default: litert, else tflite"
+    )
+    parser.add_argument(
+        "--repeat", type=_positive, default=1, metavar="N", help="invoke N times a picture, say the median"
+    )
+    parser.add_argument("--output", metavar="DIR", help="also write each answer to DIR as JSON, by the picture's name")
+    parser.add_argument("--check", action="store_true", help="compare with the golden vectors in the model file")
+    parser.add_argument("--max-pixels", type=_positive, metavar="N", help="refuse larger pictures (default: 64000000)")
+    parser.add_argument("--version", action="version", version=f"edge-infer {__version__}")
+    arguments = parser.parse_args(argv)
+    if (arguments.list or arguments.check) and arguments.images:
+        parser.error("--list and --check take no IMAGE")
+    if not (arguments.list or arguments.check or arguments.images):
+        parser.error("no IMAGE was given: name a file, a folder, a pattern, or - for standard input")
+    return arguments
+
+
+def _positive(text: str) -> int:
+    import argparse
+
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, not {text!r}")
+    return number
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.list:
+        return _list(arguments.json)
+    from edge.engine import load
+
+    if arguments.output is not None:
+        _make_folder(arguments.output)
+    engine = load(arguments.model, arguments.runtime, arguments.threads)
+    return _check(engine, arguments.json) if arguments.check else _infer(engine, arguments)
+
+
+def _infer(engine: Engine, arguments: argparse.Namespace) -> int:
+    from edge import board, meter, report, targets
+    from edge.image import MAX_PIXELS, SUFFIXES
+    from edge.sources import STDIN, expand, result_names
+
+    status, names = OK, []
+    for word in arguments.images:
+        try:
+            names += expand(word, SUFFIXES)
+        except EdgeError as error:
+            _complain(error)
+            status = MENDABLE
+    text = report.Text(_colour())
+    max_pixels = arguments.max_pixels or MAX_PIXELS
+    invokes: list[float] = []
+    for name, result_name in zip(names, result_names(names), strict=True):
+        first = engine.first_invoke_ms is None
+        try:
+            source = _stdin() if name == STDIN else name
+            title = "the picture on standard input" if name == STDIN else name
+            answer = engine(source, arguments.repeat, max_pixels, title)
+        except EdgeError as error:
+            _complain(error)
+            status = MENDABLE
+            continue
+        invokes.append(answer.latency_ms["invoke"])
+        if arguments.json or arguments.output is not None:
+            memory = {"peak": meter.peak_mb(), "model": engine.model_mb}
+            measured = {"latency_ms": answer.latency_ms["invoke"], "memory_mb": memory["peak"]}
+            comparison = targets.compare(engine.file.manifest, measured)
+            line = _json(report.record(name, engine, answer, memory, comparison, board.read()))
+            if arguments.output is not None:
+                _write_file(arguments.output, result_name, line)
+        if arguments.json:
+            _write(line)
+        else:
+            _write(text.answer(name, engine, answer, _how(first, arguments.repeat)))
+    if not invokes:
+        return status
+    here = board.read()
+    if arguments.json:
+        _say(report.NOTICE)
+    else:
+        memory = {"peak": meter.peak_mb(), "model": engine.model_mb}
+        measured = {"latency_ms": meter.median(invokes), "memory_mb": memory["peak"]}
+        _write(text.summary(engine, memory, targets.compare(engine.file.manifest, measured), here))
+    for warning in here.warnings():
+        _say(f"warning: {warning}")
+    return status
+
+
+def _how(first: bool, repeat: int) -> str:
+    if repeat == 1:
+        return "the first" if first else "one"
+    return f"median of {repeat - first}{' after the first' if first else ''}"
+
+
+def _check(engine: Engine, as_json: bool) -> int:
+    from edge import report
+    from edge.check import FAILED, check
+
+    verdicts = check(engine)
+    text = report.Text(_colour())
+    for verdict in verdicts:
+        _write(_json(vars(verdict)) if as_json else text.verdict(verdict))
+    runtime = engine.runtime
+    failed = sum(verdict.verdict == FAILED for verdict in verdicts)
+    (_say if as_json else _write)(
+        f"{len(verdicts) - failed} of {len(verdicts)} golden vectors passed on {runtime.name} {runtime.version}, "
+        f"{runtime.threads} thread{'s' if runtime.threads > 1 else ''}, delegate {runtime.delegate}\n"
+    )
+    return CHECK_FAILED if failed else OK
+
+
+def _list(as_json: bool) -> int:
+    from edge import report
+    from edge.model import read, shipped
+
+    status, rows = OK, []
+    for path in shipped():
+        try:
+            rows.append(report.model_record(read(path)))
+        except EdgeError as error:
+            _complain(error)
+            status = MENDABLE
+    if as_json:
+        _write("".join(_json(row) for row in rows))
+    elif rows:
+        _write(report.model_table(rows))
+    else:
+        _write("no models came with this installation: name a file with --model FILE\n")
+    return status
+
+
+def _json(value: dict[str, Any]) -> str:
+    import json
+
+    return json.dumps(value) + "\n"
+
+
+def _stdin() -> bytes:
+    if sys.stdin is None:
+        raise EdgeError("standard input is closed: expected a picture there")
+    return sys.stdin.buffer.read()
+
+
+def _make_folder(path: str) -> None:
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise EdgeError(f"{path} can't be made a folder ({error.strerror}): give --output another one") from None
+
+
+def _write_file(folder: str, name: str, text: str) -> None:
+    """Write it whole or not at all: beside its place first, then renamed."""
+    beside = os.path.join(folder, f".{name}.{os.getpid()}")
+    try:
+        try:
+            with open(beside, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.replace(beside, os.path.join(folder, name))
+        except BaseException:
+            if os.path.exists(beside):
+                os.unlink(beside)
+            raise
+    except OSError as error:
+        path = os.path.join(folder, name)
+        raise EdgeError(
+            f"{path} can't be written ({error.strerror}): make room, or give --output another one"
+        ) from None
+
+
+def _write(text: str) -> None:
+    """Write to standard output at once, so that what goes wrong there shows here."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        # What is left in the buffer would be tried again at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise EdgeError(f"standard output can't be written ({error.strerror}): make room where it goes") from None
+
+
+def _say(text: str) -> None:
+    """Write a line to standard error, if there is one that can be written."""
+    try:
+        if sys.stderr is not None:
+            sys.stderr.write(text.rstrip("\n") + "\n")
+            sys.stderr.flush()
+    except OSError:
+        pass
+
+
+def _complain(error: object) -> None:
+    _say(f"edge-infer: {error}")
+
+
+def _colour() -> bool:
+    return (
+        sys.stdout is not None
+        and sys.stdout.isatty()
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM") != "dumb"
+    )

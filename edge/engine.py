@@ -1,0 +1,196 @@
+"""A model that is loaded and answers pictures: the Python interface.
+
+>>> engine = edge.load("pneumonia")
+>>> answer = engine("image.png")
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from PIL import Image
+
+from edge import image as images
+from edge import meter
+from edge.board import usable_cores
+from edge.classification import Result, decide, rank, softmax
+from edge.errors import EdgeError
+from edge.model import ModelFile, find, read
+from edge.preprocess import float_table, int8_table, look_up, pixels
+from edge.runtime import Runtime, import_runtime, open_runtime
+
+DEFAULT_MODEL = "pneumonia"
+USUAL_THREADS = 4  # more seldom pay on a board and heat it
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the network says of one picture.
+
+    Attributes:
+        results: every label with its score (0..1, adding up to 1), the highest first.
+        decision: the label that the manifest's rule decides for.
+        latency_ms: milliseconds of the phases "read", "decode", "preprocess", "invoke" (the median of those asked for),
+            "postprocess" and their sum "total".
+    """
+
+    results: list[Result]
+    decision: str
+    latency_ms: dict[str, float]
+
+
+class Engine:
+    """A loaded model; made by `load`.
+
+    Attributes:
+        file: the model file; `file.manifest` says what it holds.
+        runtime: what runs it: name, version, threads, delegate, kernel path.
+        load_ms: milliseconds to read, check and load the model, the import of the runtime left out.
+        first_invoke_ms: milliseconds of the very first invoke; None before it.
+        model_mb: megabytes by which loading and the first invoke let the process grow; None before it, and where the
+            system does not say. Whatever a picture needs is no part of it.
+    """
+
+    def __init__(self, file: ModelFile, runtime: Runtime) -> None:
+        """Raises EdgeError where the network's tensors are not what the manifest says."""
+        self.file, self.runtime = file, runtime
+        self.load_ms = 0.0
+        self.first_invoke_ms: float | None = None
+        self.model_mb: float | None = None
+        self._load_mb: float | None = None
+        _check_tensors(file, runtime)
+        how, tensor = file.manifest.input, runtime.input
+        if tensor.dtype == "int8":
+            self._table = int8_table(how, tensor.scale, tensor.zero_point)
+        else:
+            self._table = float_table(how)
+
+    def __call__(
+        self,
+        source: str | os.PathLike[str] | bytes | Image.Image | np.ndarray,
+        repeat: int = 1,
+        max_pixels: int = images.MAX_PIXELS,
+        name: str = "the image",
+    ) -> Answer:
+        """Return the answer to one picture.
+
+        Args:
+            source: a path, a file's bytes, a Pillow image, or uint8 (height, width) grey or (height, width, 3) rgb.
+            repeat: how often the network is invoked, at least 1. With 2 or more the very first invoke of this engine is
+                left out of the median.
+            max_pixels: files with more are refused before they are decoded.
+            name: what messages call a picture that is given as bytes or an array.
+
+        Raises EdgeError where the picture can't be read or is not one of these.
+        """
+        if repeat < 1:
+            raise EdgeError(f"{repeat} invokes were asked for: expected at least 1")
+        watch = meter.Stopwatch()
+        if isinstance(source, (str, os.PathLike)):
+            name = os.fspath(source)
+            source = images.read_bytes(name)
+        watch.lap("read")
+        picture = images.decode(source, name, max_pixels) if isinstance(source, bytes) else _picture(source, name)
+        watch.lap("decode")
+        tensor = self.tensor(pixels(picture, self.file.manifest.input))
+        watch.lap("preprocess")
+        times = []
+        for _ in range(repeat):
+            first = self.first_invoke_ms is None
+            raw = self.invoke(tensor)
+            lap = watch.lap("invoke")
+            if not first:
+                times.append(lap)
+        times = times or [self.first_invoke_ms or 0.0]
+        ranked = rank(self.file.manifest.labels, softmax(self.dequantize(raw)))
+        decision = decide(ranked, self.file.manifest.decision)
+        watch.lap("postprocess")
+        watch.laps["invoke"] = meter.median(times)
+        return Answer(ranked, decision, {**watch.laps, "total": sum(watch.laps.values())})
+
+    def tensor(self, array: np.ndarray) -> np.ndarray:
+        """Return the network's input for uint8 (height, width, planes) as `edge.preprocess.pixels` makes them."""
+        return look_up(array, self._table)
+
+    def invoke(self, tensor: np.ndarray) -> np.ndarray:
+        """Return the network's raw output, (1, classes) of int8 or float32, for its raw input."""
+        if self.first_invoke_ms is not None:
+            return self.runtime.run(tensor)
+        before, watch = meter.now_mb(), meter.Stopwatch()
+        raw = self.runtime.run(tensor)
+        self.first_invoke_ms = watch.lap("invoke")
+        grown = meter.growth_mb(before)
+        self.model_mb = None if grown is None or self._load_mb is None else self._load_mb + grown
+        return raw
+
+    def dequantize(self, raw: np.ndarray) -> np.ndarray:
+        """Return float32 (classes,) logits of a raw output."""
+        tensor = self.runtime.output
+        if tensor.dtype == "float32":
+            return raw[0]
+        return (raw[0].astype(np.float32) - tensor.zero_point) * np.float32(tensor.scale)
+
+    def logits(self, array: np.ndarray) -> np.ndarray:
+        """Return float32 (classes,), the network's output for pixels that are preprocessed already.
+
+        `array` is uint8 (height, width, planes), as `edge.preprocess.pixels` returns it.
+        """
+        return self.dequantize(self.invoke(self.tensor(array)))
+
+
+def load(model: str | os.PathLike[str] = DEFAULT_MODEL, runtime: str = "auto", threads: int | None = None) -> Engine:
+    """Return an engine for a shipped model's name or a model file's path.
+
+    Args:
+        runtime: "litert", "tflite", or "auto": LiteRT where it is installed, else tflite-runtime.
+        threads: 1 to 64; None takes the cores that this process may use, at most 4.
+
+    Raises EdgeError where the model file fails a check, the runtime is not installed or does not start, or the two do
+    not fit.
+    """
+    if threads is None:
+        threads = min(usable_cores(), USUAL_THREADS)
+    path = find(model)
+    name, _, _ = import_runtime(runtime)
+    before, watch = meter.now_mb(), meter.Stopwatch()
+    file = read(path)
+    engine = Engine(file, open_runtime(file.data, name, threads))
+    engine.load_ms, engine._load_mb = watch.lap("load"), meter.growth_mb(before)
+    return engine
+
+
+def _picture(source: object, name: str) -> Image.Image:
+    if isinstance(source, Image.Image):
+        return images.plain(source)
+    if not isinstance(source, np.ndarray):
+        raise EdgeError(f"{name} is a {type(source).__name__}: expected a path, bytes, a Pillow image or a numpy array")
+    shape = source.shape
+    if source.dtype != np.uint8 or prod(shape) == 0 or not (len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)):
+        raise EdgeError(
+            f"{name} is an array of {source.dtype} {shape}: expected uint8 (height, width) or (height, width, 3); "
+            "convert it first"
+        )
+    return Image.fromarray(source)
+
+
+def _check_tensors(file: ModelFile, runtime: Runtime) -> None:
+    manifest = file.manifest
+    how = manifest.input
+    expected = {
+        "input": (runtime.input, (1, how.height, how.width, how.channels)),
+        "output": (runtime.output, (1, len(manifest.labels))),
+    }
+    for name, (tensor, shape) in expected.items():
+        if tensor.shape != shape or tensor.dtype != manifest.type:
+            raise EdgeError(
+                f"{file.path} has a network whose {name} is {tensor.dtype} {tensor.shape}, and a manifest that says "
+                f"{manifest.type} {shape}: correct the manifest and build the model file again with edge-compress"
+            )
+        if tensor.dtype == "int8" and not tensor.scale > 0:
+            raise EdgeError(
+                f"{file.path} has a network whose int8 {name} has no quantization (scale {tensor.scale}): "
+                "convert the network again with edge-compress"
+            )

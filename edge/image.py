@@ -1,0 +1,113 @@
+"""Reading a picture file that nobody vouches for."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from edge.errors import EdgeError
+
+MAX_PIXELS = 64_000_000  # two and a half times the largest usual radiograph (about 4300 x 5000)
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")
+
+_ORIENTATION = 0x0112  # EXIF tag
+_opening = threading.Lock()
+
+
+def read(source: str | os.PathLike[str] | bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Return the decoded, upright picture, in mode L or RGB. `source` is a path or a file's bytes.
+
+    Raises EdgeError where the file is missing, empty, no picture, damaged, or has more than `max_pixels` pixels.
+    """
+    if isinstance(source, bytes):
+        return decode(source, max_pixels=max_pixels)
+    return decode(read_bytes(source), str(source), max_pixels)
+
+
+def decode(data: bytes, name: str = "the image", max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Return the decoded, upright picture in `data`, a file's bytes, in mode L or RGB. `name` is for messages.
+
+    EXIF orientation is applied. Of a file with several frames the first counts. 16-bit grey keeps its high byte,
+    transparency is dropped, palettes and CMYK become RGB, 1-bit becomes 0 and 255.
+
+    Raises EdgeError as `read` does.
+    """
+    if not data:
+        raise EdgeError(f"{name} is empty: expected a picture ({', '.join(FORMATS)}); copy the file again")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of damaged metadata, which is not read here
+            image = _open(data)
+            width, height = image.size
+            if width * height > max_pixels:
+                raise EdgeError(
+                    f"{name} has {width}x{height} pixels, more than the limit of {max_pixels}: "
+                    f"make it smaller, or raise the limit with --max-pixels {width * height}"
+                )
+            image.load()
+            return plain(image)
+    except EdgeError:
+        raise
+    except Image.UnidentifiedImageError:
+        raise EdgeError(
+            f"{name} is not a picture that can be read (it begins with {data[:8]!r}): expected {', '.join(FORMATS)}; "
+            "convert it first"
+        ) from None
+    except MemoryError:
+        raise EdgeError(f"{name} does not fit into memory: make it smaller or set a lower --max-pixels") from None
+    except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, EOFError, ...
+        reason = str(error).split("\n")[0] or type(error).__name__
+        raise EdgeError(f"{name} is damaged or cut short ({reason}): expected a whole picture; copy it again") from None
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """Return a file's bytes; EdgeError where it can't be read."""
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise EdgeError(f"{path} does not exist: expected a file; check the path") from None
+    except IsADirectoryError:
+        raise EdgeError(f"{path} is a folder: expected a file") from None
+    except MemoryError:
+        raise EdgeError(f"{path} does not fit into memory: expected a picture; check the path") from None
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
+        reason = getattr(error, "strerror", None) or error
+        raise EdgeError(f"{path} can't be read ({reason}): check the file and its permissions") from None
+
+
+def plain(image: Image.Image) -> Image.Image:
+    """Return a loaded picture upright (by its EXIF orientation) and in mode L or RGB.
+
+    Raises EdgeError for floating-point pixels: nothing says which value is white.
+    """
+    if image.getexif().get(_ORIENTATION, 1) != 1:
+        from PIL import ImageOps  # most pictures lie upright and need none of it
+
+        image = ImageOps.exif_transpose(image)
+    if image.mode in ("L", "RGB"):
+        return image
+    if image.mode == "F":
+        raise EdgeError("a picture of floating-point pixels is not read: expected 8 or 16 bits; convert it first")
+    if image.mode.startswith("I"):  # 16 bits: "I;16" in one of its byte orders, or "I" where Pillow is old
+        return Image.fromarray(np.clip(np.asarray(image) >> 8, 0, 255).astype(np.uint8))
+    return image.convert("L" if image.mode in ("1", "LA", "La") else "RGB")
+
+
+def _open(data: bytes) -> Image.Image:
+    """Return the picture with its header read and no pixel decoded.
+
+    Pillow's own limit is set aside meanwhile: it can't be adjusted for one picture, and `decode` has its own.
+    """
+    with _opening:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(io.BytesIO(data), formats=FORMATS)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit

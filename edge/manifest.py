@@ -1,0 +1,261 @@
+"""The manifest inside a model file: what the network answers, how a picture reaches it, what it was built to achieve.
+
+docs/model-file.md is the specification. `parse` is the only way to a `Manifest`; the host's writer uses it as well.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edge.errors import EdgeError
+from edge.preprocess import Preprocessing
+
+FORMAT = "edge-infer"
+VERSION = 1
+
+_NAME = re.compile(r"[a-z0-9_-]+")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_REBUILD = "build the model file again with edge-compress"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """`label` is the decision where its score is at least `threshold` (0..1)."""
+
+    label: str
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the network was built to achieve: `better` is "lower" or "higher", `source` says who set it."""
+
+    name: str
+    target: float
+    better: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Golden:
+    """A picture in the file and the outputs that it must give.
+
+    Attributes:
+        image: the picture's member name.
+        input_sha256: of the bytes of the network's input tensor for it.
+        outputs: kernel path ("xnnpack", "builtin") -> member name of the output tensor's bytes.
+        tolerance: by how many steps an output may differ from another kernel path's (float32 network: by how much).
+    """
+
+    image: str
+    input_sha256: str
+    outputs: Mapping[str, str]
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A checked manifest. `raw` is the object that it was read from; the fields are docs/model-file.md's."""
+
+    name: str
+    title: str
+    task: str
+    labels: tuple[str, ...]
+    activation: str
+    decision: Decision | None
+    input: Preprocessing
+    targets: tuple[Target, ...]
+    measured: Mapping[str, float]
+    provenance: Mapping[str, Any]
+    model_bytes: int
+    model_sha256: str
+    type: str
+    operators: Mapping[str, int]
+    golden: tuple[Golden, ...]
+    raw: Mapping[str, Any]
+
+
+def parse(raw: object, where: str) -> Manifest:
+    """Return the manifest that `raw` (parsed JSON) holds; fields that are not in the specification are ignored.
+
+    `where` names it in messages, for example "the manifest of pneumonia.tflite".
+
+    Raises EdgeError at the first field that is missing or isn't what the specification says, and where the version is
+    higher than this program knows.
+    """
+    top = _Object(raw, where, "")
+    top.one_of("format", (FORMAT,))
+    version = top.integer("version", 1)
+    if version > VERSION:
+        raise EdgeError(
+            f"{where} has version {version}, this program reads version {VERSION}: upgrade edge-infer on this device"
+        )
+    labels = tuple(top.texts("labels"))
+    if len(labels) < 2 or len(set(labels)) < len(labels):
+        raise top.wrong("labels", list(labels), "2 or more different strings")
+    name = top.text("name")
+    if not _NAME.fullmatch(name):
+        raise top.wrong("name", name, "lower-case letters, digits, - and _")
+    model, runtime = top.object("model"), top.object("runtime")
+    return Manifest(
+        name=name,
+        title=top.text("title"),
+        task=top.one_of("task", ("classification",)),
+        labels=labels,
+        activation=top.one_of("activation", ("softmax",)),
+        decision=_decision(top, labels),
+        input=_input(top.object("input")),
+        targets=tuple(_target(item) for item in top.objects("targets")),
+        measured=top.numbers("measured"),
+        provenance=top.object("provenance").raw,
+        model_bytes=model.integer("bytes", 1),
+        model_sha256=model.sha256("sha256"),
+        type=runtime.one_of("type", ("int8", "float32")),
+        operators=_operators(runtime.object("operators")),
+        golden=tuple(_golden(item) for item in top.objects("golden")),
+        raw=top.raw,
+    )
+
+
+def _decision(top: _Object, labels: tuple[str, ...]) -> Decision | None:
+    if top.get("decision") is None:
+        return None
+    item = top.object("decision")
+    return Decision(item.one_of("label", labels), item.number("threshold", 0, 1))
+
+
+def _input(item: _Object) -> Preprocessing:
+    color = item.one_of("color", ("grey", "rgb"))
+    channels = item.integer("channels", 1)
+    if channels not in ((3,) if color == "rgb" else (1, 3)):
+        raise item.wrong("channels", channels, "3" if color == "rgb" else "1 or 3")
+    mean, std = item.number_list("mean"), item.number_list("std")
+    for key, values in (("mean", mean), ("std", std)):
+        if len(values) not in (1, channels):
+            raise item.wrong(key, list(values), f"a list of 1 or {channels} numbers")
+    if min(std) <= 0:
+        raise item.wrong("std", list(std), "numbers greater than 0")
+    return Preprocessing(
+        height=item.integer("height", 1),
+        width=item.integer("width", 1),
+        color=color,
+        channels=channels,
+        fit=item.one_of("fit", ("stretch", "crop", "pad")),
+        mean=mean,
+        std=std,
+    )
+
+
+def _target(item: _Object) -> Target:
+    better = item.one_of("better", ("lower", "higher"))
+    return Target(item.text("name"), item.number("target"), better, item.text("source"))
+
+
+def _operators(item: _Object) -> Mapping[str, int]:
+    return {key: item.integer(key, 1) for key in item.raw}
+
+
+def _golden(item: _Object) -> Golden:
+    outputs = item.object("outputs")
+    if not outputs.raw:
+        raise item.wrong("outputs", {}, "a member for at least one kernel path")
+    members = {path: outputs.text(path) for path in outputs.raw}
+    return Golden(item.text("image"), item.sha256("input_sha256"), members, item.number("tolerance", 0))
+
+
+class _Object:
+    """A JSON object whose fields are asked for by type; `path` leads to it from the top, for messages."""
+
+    def __init__(self, raw: object, where: str, path: str) -> None:
+        self.where, self.path = where, path
+        if not isinstance(raw, dict):
+            field = f" as {path}" if path else ""
+            raise EdgeError(f"{where} holds {_show(raw)}{field}: expected an object; {_REBUILD}")
+        self.raw: dict[str, Any] = raw
+
+    def wrong(self, key: str, found: object, expected: str) -> EdgeError:
+        field = f"{self.path}.{key}" if self.path else key
+        return EdgeError(f"{self.where} has {field} = {_show(found)}: expected {expected}; {_REBUILD}")
+
+    def get(self, key: str) -> Any:
+        if key not in self.raw:
+            field = f"{self.path}.{key}" if self.path else key
+            raise EdgeError(f"{self.where} lacks the field {field}: docs/model-file.md lists what it needs; {_REBUILD}")
+        return self.raw[key]
+
+    def one_of(self, key: str, known: tuple[str, ...]) -> str:
+        value = self.get(key)
+        if not isinstance(value, str) or value not in known:
+            raise self.wrong(key, value, " or ".join(f'"{word}"' for word in known))
+        return value
+
+    def text(self, key: str) -> str:
+        value = self.get(key)
+        # Printable, because these words go to terminals, and lone surrogates can't be written at all.
+        if not isinstance(value, str) or not value or not value.isprintable():
+            raise self.wrong(key, value, "one line of printable text")
+        return value
+
+    def texts(self, key: str) -> list[str]:
+        return [_Object({key: value}, self.where, self.path).text(key) for value in self._list(key)]
+
+    def sha256(self, key: str) -> str:
+        value = self.get(key)
+        if not isinstance(value, str) or not _SHA256.fullmatch(value):
+            raise self.wrong(key, value, "a SHA-256 of 64 lower-case hexadecimal digits")
+        return value
+
+    def integer(self, key: str, least: int) -> int:
+        value = self.get(key)
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**63:
+            raise self.wrong(key, value, f"a whole number of at least {least}")
+        return value
+
+    def number(self, key: str, least: float = -math.inf, most: float = math.inf) -> float:
+        value = self.get(key)
+        if not _is_number(value) or not least <= value <= most:
+            limits = "" if least == -math.inf else f" from {least}" + ("" if most == math.inf else f" to {most}")
+            raise self.wrong(key, value, f"a number{limits}")
+        return value
+
+    def number_list(self, key: str) -> tuple[float, ...]:
+        values = self._list(key)
+        if not values or not all(_is_number(value) for value in values):
+            raise self.wrong(key, values, "a list of numbers")
+        return tuple(float(value) for value in values)
+
+    def numbers(self, key: str) -> Mapping[str, float]:
+        item = self.object(key)
+        return {name: item.number(name) for name in item.raw}
+
+    def object(self, key: str) -> _Object:
+        return _Object(self.get(key), self.where, f"{self.path}.{key}" if self.path else key)
+
+    def objects(self, key: str) -> list[_Object]:
+        return [_Object(value, self.where, f"{key}[{number}]") for number, value in enumerate(self._list(key))]
+
+    def _list(self, key: str) -> list[Any]:
+        value = self.get(key)
+        if not isinstance(value, list):
+            raise self.wrong(key, value, "a list")
+        return value
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a finite number that fits a float."""
+    return not isinstance(value, bool) and isinstance(value, (int, float)) and abs(value) <= 1e300
+
+
+def _show(value: object) -> str:
+    """Return it for a message: at most 60 characters of ASCII on one line."""
+    if value is None:
+        return "null"
+    try:
+        text = ascii(value)
+    except (ValueError, RecursionError):  # an int of thousands of digits, lists in lists in lists
+        text = f"a monstrous {type(value).__name__}"
+    return text if len(text) <= 60 else text[:57] + "..."

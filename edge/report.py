@@ -1,0 +1,163 @@
+"""What is told of a run: lines for people, objects for machines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edge.board import Board
+from edge.check import FAILED, Verdict
+from edge.engine import Answer, Engine
+from edge.model import ModelFile
+from edge.targets import Comparison
+
+NOTICE = "Software for engineers, not a medical device: no diagnosis may rest on it."
+_PHASES = ("read", "decode", "preprocess", "invoke", "postprocess", "total")
+_BOLD, _GREEN, _RED = "1", "32", "31"
+
+
+def record(
+    image: str,
+    engine: Engine,
+    answer: Answer,
+    memory_mb: dict[str, float | None],
+    targets: list[Comparison],
+    board: Board,
+) -> dict[str, Any]:
+    """Return the object of one picture for JSON: times in milliseconds, memory in megabytes (10^6 bytes)."""
+    manifest, runtime = engine.file.manifest, engine.runtime
+    times = {"load": engine.load_ms, "first_invoke": engine.first_invoke_ms, **answer.latency_ms}
+    return {
+        "image": image,
+        "model": manifest.name,
+        "task": manifest.task,
+        "results": answer.results,
+        "decision": answer.decision,
+        "latency_ms": {name: _rounded(time) for name, time in times.items()},
+        "memory_mb": {name: _rounded(size) for name, size in memory_mb.items()},
+        "targets": [{**row, "measured": _rounded(row["measured"], 6)} for row in targets],
+        "runtime": {
+            "name": runtime.name,
+            "version": runtime.version,
+            "threads": runtime.threads,
+            "delegate": runtime.delegate,
+        },
+        "board": board.record(),
+    }
+
+
+class Text:
+    """Lines for people, in colour or not."""
+
+    def __init__(self, colour: bool) -> None:
+        self._colour = colour
+
+    def answer(self, image: str, engine: Engine, answer: Answer, how: str) -> str:
+        """Return the lines of one picture; `how` says of what the invoke time is one or the median."""
+        lines = [self._paint(image, _BOLD)]
+        width = max(len(label) for label in engine.file.manifest.labels)
+        for result in answer.results:
+            lines.append(f"  {result['label']:{width}}  {result['score']:.4f}")
+        lines.append(f"  decision: {self._paint(answer.decision, _BOLD)} ({_rule(engine, answer)})")
+        times = ", ".join(f"{name} {answer.latency_ms[name]:.2f}" for name in _PHASES)
+        lines.append(f"  cost: {times} ms (invoke: {how})")
+        return "\n".join(lines) + "\n"
+
+    def summary(
+        self, engine: Engine, memory_mb: dict[str, float | None], targets: list[Comparison], board: Board
+    ) -> str:
+        """Return the lines that close a run."""
+        runtime = engine.runtime
+        lines = [
+            f"first run: load {engine.load_ms:.2f}, first invoke {_time(engine.first_invoke_ms)} ms",
+            f"memory: peak {_size(memory_mb['peak'])}, of it the model {_size(memory_mb['model'])}",
+            f"runtime: {runtime.name} {runtime.version}, {runtime.threads} thread{'s' if runtime.threads > 1 else ''}, "
+            f"delegate {runtime.delegate}",
+            f"board: {board.line()}",
+        ]
+        if targets:
+            better = {target.name: target.better for target in engine.file.manifest.targets}
+            rows = [
+                (
+                    row["name"],
+                    ("<= " if better[row["name"]] == "lower" else ">= ") + _number(row["target"]),
+                    "-" if row["measured"] is None else _number(row["measured"]),
+                )
+                for row in targets
+            ]
+            widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+            lines.append(f"targets of {engine.file.manifest.name}:")
+            for (name, target, measured), row in zip(rows, targets, strict=True):
+                aligned = f"{name:{widths[0]}}  {target:>{widths[1]}}  measured {measured:>{widths[2]}}"
+                lines.append(f"  {aligned}  {self._met(row['met'])}")
+        return "\n".join(lines) + f"\n{NOTICE}\n"
+
+    def verdict(self, verdict: Verdict) -> str:
+        """Return the line of one golden vector."""
+        word = self._paint(verdict.verdict, _RED if verdict.verdict == FAILED else _GREEN)
+        return f"{verdict.image}: {word}: {verdict.reason}\n"
+
+    def _met(self, met: bool | None) -> str:
+        if met is None:
+            return "not measured"
+        return self._paint("met", _GREEN) if met else self._paint("missed", _RED)
+
+    def _paint(self, text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text
+
+
+def model_record(file: ModelFile) -> dict[str, Any]:
+    """Return the object of one model for JSON."""
+    manifest = file.manifest
+    return {
+        "name": manifest.name,
+        "title": manifest.title,
+        "task": manifest.task,
+        "parameters": manifest.measured.get("parameters"),
+        "macs": manifest.measured.get("macs"),
+        "bytes": file.size,
+    }
+
+
+def model_table(rows: list[dict[str, Any]]) -> str:
+    """Return the lines of `model_record`s, under one line of headings."""
+    head = ("name", "task", "parameters", "macs", "bytes", "title")
+    cells = [head, *(tuple(_cell(row[key]) for key in head) for row in rows)]
+    widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
+    left = (True, True, False, False, False, True)
+    return "".join(
+        "  ".join(
+            f"{cell:<{width}}" if is_left else f"{cell:>{width}}"
+            for cell, width, is_left in zip(row, widths, left, strict=True)
+        ).rstrip()
+        + "\n"
+        for row in cells
+    )
+
+
+def _rule(engine: Engine, answer: Answer) -> str:
+    rule = engine.file.manifest.decision
+    if rule is None:
+        return "the highest score"
+    score = next(result["score"] for result in answer.results if result["label"] == rule.label)
+    reached = "at least" if answer.decision == rule.label else "under"
+    return f"{rule.label} {score:.4f} is {reached} the threshold {rule.threshold:g}"
+
+
+def _cell(value: object) -> str:
+    return "-" if value is None else value if isinstance(value, str) else _number(value)  # type: ignore[arg-type]
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _time(milliseconds: float | None) -> str:
+    return "-" if milliseconds is None else f"{milliseconds:.2f}"
+
+
+def _size(megabytes: float | None) -> str:
+    return "not known" if megabytes is None else f"{megabytes:.1f} MB"
+
+
+def _rounded(value: float | None, digits: int = 3) -> float | None:
+    return None if value is None else round(value, digits)

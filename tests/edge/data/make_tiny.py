@@ -1,0 +1,57 @@
+"""Make tests/edge/data/tiny.tflite: a full-int8 classifier of 24x24x3, two labels, random but fixed weights.
+
+Needs tensorflow, which the tests themselves do not. Run from the repository's root:
+
+    python tests/edge/data/make_tiny.py
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    random = np.random.default_rng(7)
+
+    def weights(*shape: int) -> tf.Tensor:
+        return tf.constant(random.normal(0, (2 / np.prod(shape[:-1])) ** 0.5, shape).astype(np.float32))
+
+    first, second, last = weights(3, 3, 3, 8), weights(3, 3, 8, 8), weights(8, 2) * 4
+
+    @tf.function(input_signature=[tf.TensorSpec([1, 24, 24, 3], tf.float32)])
+    def network(x: tf.Tensor) -> tf.Tensor:
+        x = tf.nn.relu6(tf.nn.conv2d(x, first, 2, "SAME"))
+        x = tf.nn.relu6(tf.nn.conv2d(x, second, 2, "SAME"))
+        return tf.matmul(tf.reduce_mean(x, [1, 2]), last)
+
+    def calibration():
+        for brightness in np.linspace(0.1, 1, 32):
+            plane = random.random((1, 24, 24, 1)) * brightness
+            yield [np.repeat((plane - 0.5) / 0.25, 3, axis=3).astype(np.float32)]
+
+    module = tf.Module()
+    module.network = network
+    for name in ("tiny", "tiny-float"):
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([network.get_concrete_function()], module)
+        if name == "tiny":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.representative_dataset = calibration
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.inference_input_type = converter.inference_output_type = tf.int8
+        flatbuffer = converter.convert()
+        (HERE / f"{name}.tflite").write_bytes(flatbuffer)
+        print(f"{name}.tflite: {len(flatbuffer)} bytes")
+
+
+if __name__ == "__main__":
+    main()

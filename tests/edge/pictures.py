@@ -1,0 +1,36 @@
+"""Small pictures, made and encoded."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+from PIL import Image
+
+
+def grey_ramp(height: int = 50, width: int = 60) -> np.ndarray:
+    """Return uint8 (height, width): dark at the top left, bright at the bottom right."""
+    return (np.add.outer(np.arange(height), np.arange(width)) * 255 / (height + width - 2)).astype(np.uint8)
+
+
+def png(array: np.ndarray) -> bytes:
+    return encoded(Image.fromarray(array), "PNG")
+
+
+def encoded(image: Image.Image, form: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def huge_png(width: int, height: int) -> bytes:
+    """Return a PNG whose header says this size; there is next to no data behind it."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    data = zlib.compress(bytes(1000))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")

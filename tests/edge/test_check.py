@@ -1,0 +1,114 @@
+"""Golden vectors: each verdict, on each runtime."""
+
+from __future__ import annotations
+
+import copy
+
+import packing
+import pytest
+from processes import run
+
+import edge
+from edge.check import check
+from edge.errors import EdgeError
+
+
+@pytest.fixture
+def checked(tmp_path, flatbuffer, golden, each_runtime):
+    """A function that changes the golden vectors (members, entries) and returns the verdicts on them."""
+
+    def verdicts(change=lambda members, entries, path: None):
+        members, entries = copy.deepcopy(golden)
+        path = {"litert": "xnnpack", "tflite": "builtin"}[each_runtime]
+        change(members, entries, path)
+        file = tmp_path / "m.tflite"
+        file.write_bytes(packing.pack(flatbuffer, packing.manifest(flatbuffer, golden=entries), members))
+        return check(edge.load(file, each_runtime, 1))
+
+    return verdicts
+
+
+def shifted(stored: bytes, steps: int) -> bytes:
+    """Both outputs moved by as much, so that the highest stays the highest."""
+    values = [value - 256 if value > 127 else value for value in stored]
+    by = steps if max(values) + steps <= 127 else -steps
+    return bytes((value + by) % 256 for value in values)
+
+
+def test_the_same_bytes_are_bit_exact(checked):
+    for verdict in checked():
+        assert (verdict.verdict, verdict.max_difference) == ("bit-exact", 0)
+
+
+def test_a_few_steps_are_within_tolerance(checked):
+    def change(members, entries, path):
+        members[f"golden/0.{path}"] = shifted(members[f"golden/0.{path}"], 3)
+
+    first, second = checked(change)
+    assert (first.verdict, first.max_difference) == ("within tolerance", 3)
+    assert second.verdict == "bit-exact"
+
+
+def test_more_steps_fail(checked):
+    def change(members, entries, path):
+        members[f"golden/1.{path}"] = shifted(members[f"golden/1.{path}"], 4)
+
+    assert [verdict.verdict for verdict in checked(change)] == ["bit-exact", "failed"]
+
+
+def test_another_highest_label_fails(checked):
+    def change(members, entries, path):
+        members[f"golden/0.{path}"] = members[f"golden/0.{path}"][::-1]
+        entries[0]["tolerance"] = 255
+
+    first = checked(change)[0]
+    assert first.verdict == "failed" and "another label" in first.reason
+
+
+def test_another_input_fails(checked):
+    def change(members, entries, path):
+        members["golden/0.png"] = members["golden/1.png"]
+
+    first = checked(change)[0]
+    assert first.verdict == "failed" and "preprocessing" in first.reason
+
+
+def test_a_picture_or_output_that_is_none_fails(checked):
+    def change(members, entries, path):
+        members["golden/0.png"] = b"no picture"
+        members[f"golden/1.{path}"] = b"123"
+
+    first, second = checked(change)
+    assert first.verdict == second.verdict == "failed" and "3 bytes" in second.reason
+
+
+def test_another_kernel_path_is_never_called_bit_exact(checked):
+    def change(members, entries, path):
+        for number, entry in enumerate(entries):
+            members[f"golden/{number}.other"] = members[f"golden/{number}.{path}"]
+            entry["outputs"] = {"other": f"golden/{number}.other"}
+
+    for verdict in checked(change):
+        assert (verdict.verdict, verdict.kernel_path, verdict.max_difference) == ("within tolerance", "other", 0)
+
+
+def test_a_model_without_vectors_can_not_be_checked(tmp_path, flatbuffer):
+    path = tmp_path / "m.tflite"
+    path.write_bytes(packing.pack(flatbuffer, packing.manifest(flatbuffer)))
+    with pytest.raises(EdgeError, match="no golden vectors"):
+        check(edge.load(path))
+    done = run("--model", path, "--check")
+    assert done.status == 2 and len(done.complaints) == 1
+
+
+def test_the_command_says_it_and_exits_by_it(infer, each_runtime, tmp_path, flatbuffer, golden):
+    done = infer("--check", "--runtime", each_runtime)
+    assert done.status == 0 and done.out.count("bit-exact") == 2 and "2 of 2" in done.out
+    members, entries = copy.deepcopy(golden)
+    for name in members:
+        if not name.endswith(".png"):
+            members[name] = shifted(members[name], 9)
+    path = tmp_path / "m.tflite"
+    path.write_bytes(packing.pack(flatbuffer, packing.manifest(flatbuffer, golden=entries), members))
+    done = run("--model", path, "--check", "--json")
+    assert done.status == 1 and done.out.count('"failed"') == 2 and "0 of 2" in done.err

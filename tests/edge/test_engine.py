@@ -1,0 +1,121 @@
+"""The Python interface."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import packing
+import pytest
+from PIL import Image
+from pictures import grey_ramp, png
+
+import edge
+from edge.errors import EdgeError
+from edge.image import decode
+from edge.preprocess import pixels
+
+GREY = grey_ramp()
+
+
+@pytest.fixture
+def engine(model):
+    return edge.load(model, threads=1)
+
+
+def pack(path, flatbuffer, **changes):
+    path.write_bytes(packing.pack(flatbuffer, packing.manifest(flatbuffer, **changes)))
+    return path
+
+
+def test_every_kind_of_picture_gives_the_same_answer(engine, picture):
+    answers = [
+        engine(source)
+        for source in (picture, str(picture), picture.read_bytes(), Image.fromarray(GREY), GREY, np.stack([GREY] * 3, 2))
+    ]
+    assert all(answer.results == answers[0].results for answer in answers)
+    assert {result["label"] for result in answers[0].results} == {"normal", "opacity"}
+    assert math.isclose(sum(result["score"] for result in answers[0].results), 1)
+    assert answers[0].results[0]["score"] >= answers[0].results[1]["score"]
+
+
+def test_the_answer_is_the_networks(each_runtime, model, flatbuffer):
+    engine = edge.load(model, each_runtime, 1)
+    grey = np.random.default_rng(3).integers(0, 256, (24, 24), dtype=np.uint8)
+    scale = engine.runtime.input.scale
+    x = np.float32((grey / 255 - 0.5) / 0.25).astype(np.float64)
+    tensor = np.clip(np.rint(x / scale), -128, 127).astype(np.int8)[None, :, :, None].repeat(3, axis=3)
+    raw = engine.runtime.run(tensor)[0]
+    logits = [(int(q) - engine.runtime.output.zero_point) * engine.runtime.output.scale for q in raw]
+    assert np.allclose(engine.logits(grey[:, :, None]), logits, atol=1e-6)
+    assert engine.logits(grey[:, :, None]).dtype == np.float32
+    exponentials = [math.exp(z) for z in logits]
+    scores = {result["label"]: result["score"] for result in engine(grey).results}
+    assert math.isclose(scores["opacity"], exponentials[1] / sum(exponentials), rel_tol=1e-6)
+
+
+def test_logits_take_what_pixels_gives(engine):
+    array = pixels(decode(png(GREY)), engine.file.manifest.input)
+    scores = {result["label"]: result["score"] for result in engine(GREY).results}
+    logits = engine.logits(array)
+    assert math.isclose(scores["opacity"], 1 / (1 + math.exp(float(logits[0]) - float(logits[1]))), rel_tol=1e-6)
+
+
+def test_float_networks_answer_alike(tmp_path, engine, float_flatbuffer):
+    path = pack(tmp_path / "f.tflite", float_flatbuffer, runtime={"type": "float32", "operators": {}})
+    difference = edge.load(path).logits(GREY[:24, :24, None]) - engine.logits(GREY[:24, :24, None])
+    assert np.abs(difference).max() < 0.3
+
+
+@pytest.mark.parametrize(("threshold", "decision"), [(0.0, "opacity"), (1.0, "normal")])
+def test_the_manifests_threshold_decides(tmp_path, flatbuffer, threshold, decision):
+    path = pack(tmp_path / "m.tflite", flatbuffer, decision={"label": "opacity", "threshold": threshold})
+    assert edge.load(path)(GREY).decision == decision
+
+
+def test_costs_are_told(engine):
+    answer = engine(png(GREY), repeat=3)
+    assert list(answer.latency_ms) == ["read", "decode", "preprocess", "invoke", "postprocess", "total"]
+    assert all(time >= 0 for time in answer.latency_ms.values())
+    assert math.isclose(answer.latency_ms["total"], sum(answer.latency_ms.values()) - answer.latency_ms["total"])
+    assert engine.load_ms > 0 and engine.first_invoke_ms is not None and engine.first_invoke_ms > 0
+
+
+@pytest.mark.parametrize(
+    "source",
+    [3, None, [[1, 2]], np.zeros((5, 5)), np.zeros((5, 5, 4), np.uint8), np.zeros((0, 5), np.uint8), np.uint8(3)],
+)
+def test_what_is_no_picture_is_refused(engine, source):
+    with pytest.raises(EdgeError, match="expected"):
+        engine(source)
+
+
+def test_limits_hold(engine, picture):
+    with pytest.raises(EdgeError, match="more than the limit of 100"):
+        engine(picture, max_pixels=100)
+    with pytest.raises(EdgeError, match="at least 1"):
+        engine(picture, repeat=0)
+
+
+def test_a_manifest_that_does_not_fit_the_network_is_refused(tmp_path, flatbuffer, float_flatbuffer):
+    size = {**packing.manifest(b"")["input"], "height": 32}
+    path = pack(tmp_path / "size.tflite", flatbuffer, input=size)
+    with pytest.raises(EdgeError, match=r"input is int8 \(1, 24, 24, 3\).*\(1, 32, 24, 3\)"):
+        edge.load(path)
+    path = pack(tmp_path / "labels.tflite", flatbuffer, labels=["a", "b", "c"], decision=None)
+    with pytest.raises(EdgeError, match=r"output is int8 \(1, 2\)"):
+        edge.load(path)
+    with pytest.raises(EdgeError, match="input is float32"):
+        edge.load(pack(tmp_path / "type.tflite", float_flatbuffer))
+
+
+def test_a_flatbuffer_that_is_none_is_refused(tmp_path, model):
+    with pytest.raises(EdgeError, match="can't load the network"):
+        edge.load(pack(tmp_path / "none.tflite", b"\0\0\0\0TFL3" + b"\xff" * 64))
+
+
+def test_the_module_has_what_it_says():
+    for name in edge.__all__:
+        assert getattr(edge, name) is not None
+    with pytest.raises(AttributeError):
+        edge.nothing  # noqa: B018

@@ -1,0 +1,167 @@
+"""Pictures of every usual form, and files that are none. Bad ones go through the real process in test_cli.py as well."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from pictures import encoded, grey_ramp, huge_png, png
+
+from edge import image as images
+from edge.errors import EdgeError
+
+GREY = grey_ramp()
+COLOUR = np.stack([GREY, GREY[::-1], GREY[:, ::-1]], axis=2)
+
+
+def refused(data, **options) -> str:
+    with pytest.raises(EdgeError) as caught:
+        images.read(data, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF", "GIF"])
+def test_grey_comes_as_it_is(form):
+    picture = images.read(encoded(Image.fromarray(GREY), form))
+    assert np.array_equal(np.asarray(picture.convert("L")), GREY)
+
+
+@pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF"])
+def test_colour_comes_as_it_is(form):
+    picture = images.read(encoded(Image.fromarray(COLOUR), form))
+    assert picture.mode == "RGB" and np.array_equal(np.asarray(picture), COLOUR)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP"])
+def test_lossy_forms_come_near(form):
+    picture = images.read(encoded(Image.fromarray(COLOUR), form, quality=95))
+    assert picture.mode == "RGB" and abs(np.asarray(picture).astype(int) - COLOUR).mean() < 8
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF"])
+def test_16_bit_grey_keeps_its_high_byte(form):
+    deep = (GREY.astype(np.uint16) << 8) + 200
+    picture = images.read(encoded(Image.fromarray(deep), form))
+    assert picture.mode == "L" and np.array_equal(np.asarray(picture), GREY)
+
+
+def test_16_bit_grey_in_the_other_byte_order():
+    deep = (GREY.astype(np.uint16) << 8) + 200
+    swapped = Image.frombytes("I;16B", (60, 50), deep.astype(">u2").tobytes())
+    picture = images.read(encoded(swapped, "TIFF"))
+    assert picture.mode == "L" and np.array_equal(np.asarray(picture), GREY)
+
+
+def test_floating_point_pixels_are_refused():
+    assert "floating-point" in refused(encoded(Image.fromarray(GREY.astype(np.float32)), "TIFF"))
+
+
+def test_1_bit_becomes_black_and_white():
+    bits = GREY > 127
+    picture = images.read(encoded(Image.fromarray(bits), "PNG"))
+    assert picture.mode == "L" and np.array_equal(np.asarray(picture), bits * np.uint8(255))
+
+
+def test_a_palette_becomes_its_colours():
+    indexed = Image.fromarray(COLOUR).quantize(16)
+    picture = images.read(encoded(indexed, "PNG"))
+    assert picture.mode == "RGB" and np.array_equal(np.asarray(picture), np.asarray(indexed.convert("RGB")))
+
+
+@pytest.mark.parametrize(("mode", "planes"), [("RGBA", COLOUR), ("LA", GREY)])
+def test_transparency_is_dropped(mode, planes):
+    picture = Image.fromarray(planes)
+    picture.putalpha(7)
+    assert picture.mode == mode
+    assert np.array_equal(np.asarray(images.read(encoded(picture, "PNG"))), planes)
+
+
+def test_cmyk_becomes_rgb():
+    picture = images.read(encoded(Image.fromarray(COLOUR).convert("CMYK"), "JPEG", quality=95))
+    assert picture.mode == "RGB" and abs(np.asarray(picture).astype(int) - COLOUR).mean() < 12
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "TIFF"])
+@pytest.mark.parametrize(("orientation", "turn"), [(1, 0), (3, 2), (6, 3), (8, 1)])
+def test_exif_orientation_is_applied(form, orientation, turn):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = images.read(encoded(Image.fromarray(GREY), form, exif=exif))
+    assert abs(np.asarray(picture).astype(int) - np.rot90(GREY, turn)).max() < 8
+
+
+def test_of_an_animation_the_first_frame_counts():
+    frames = [Image.fromarray(np.full((10, 12), value, np.uint8)) for value in (40, 200)]
+    picture = images.read(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]))
+    assert (np.asarray(picture.convert("L")) == 40).all()
+
+
+def test_one_pixel_is_a_picture():
+    assert images.read(png(np.array([[9]], np.uint8))).size == (1, 1)
+
+
+def test_a_huge_one_is_refused_before_it_is_decoded():
+    message = refused(huge_png(20000, 20000))
+    assert "20000x20000" in message and "64000000" in message and "--max-pixels 400000000" in message
+
+
+def test_with_the_limit_raised_it_is_decoded():
+    data = huge_png(9000, 9000)  # its data ends early, which only a decoder finds out
+    assert "--max-pixels" in refused(data)
+    assert "damaged or cut short" in refused(data, max_pixels=81_000_000)
+
+
+def test_pillows_own_limit_is_left_as_it_was():
+    before = Image.MAX_IMAGE_PIXELS
+    refused(huge_png(20000, 20000))
+    images.read(png(GREY))
+    assert before == Image.MAX_IMAGE_PIXELS and before is not None
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"])
+def test_half_a_file_is_refused(form):
+    data = encoded(Image.fromarray(COLOUR), form)
+    assert "damaged or cut short" in refused(data[: len(data) // 2])
+
+
+def test_what_is_no_picture_is_refused(tmp_path):
+    assert "is empty" in refused(b"")
+    assert "not a picture" in refused(b"Dear Sir or Madam")
+    assert "does not exist" in refused(tmp_path / "none.png")
+    assert "is a folder" in refused(tmp_path)
+    assert "can't be read" in refused("nul\0l.png")
+
+
+def test_a_form_that_was_not_asked_for_is_refused():
+    assert "not a picture" in refused(encoded(Image.fromarray(COLOUR), "PPM"))
+
+
+WHOLE = {
+    "PNG": png(COLOUR),
+    "JPEG": encoded(Image.fromarray(COLOUR), "JPEG"),
+    "GIF": encoded(Image.fromarray(GREY), "GIF"),
+    "TIFF": encoded(Image.fromarray(GREY), "TIFF", compression="tiff_lzw"),
+    "WEBP": encoded(Image.fromarray(COLOUR), "WEBP"),
+    "BMP": encoded(Image.fromarray(GREY), "BMP"),
+}
+
+
+@settings(max_examples=150)
+@given(st.sampled_from(sorted(WHOLE)), st.data())
+def test_any_damage_is_an_answer_or_one_sentence(form, data):
+    damaged = bytearray(WHOLE[form])
+    for _ in range(data.draw(st.integers(1, 3))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    damaged = damaged[: data.draw(st.integers(0, len(damaged)))]
+    try:
+        picture = images.read(bytes(damaged), max_pixels=1_000_000)
+    except EdgeError as error:
+        assert "\n" not in str(error)
+    else:
+        assert picture.mode in ("L", "RGB")
+        Image.open(io.BytesIO(WHOLE["PNG"])).load()  # and Pillow still works
