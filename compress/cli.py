@@ -41,18 +41,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except OSError as error:
         hint = "free some space" if error.errno == errno.ENOSPC else "check the path and its permissions"
-        print(f"edge-compress: {error.filename or 'output'} can't be written or read ({error.strerror}): {hint}", file=sys.stderr)
+        print(
+            f"edge-compress: {error.filename or 'output'} can't be written or read ({error.strerror}): {hint}",
+            file=sys.stderr,
+        )
     return 2
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="edge-compress", description=f"Make a network small and board-ready. {DISCLAIMER}")
+    parser = argparse.ArgumentParser(
+        prog="edge-compress", description=f"Make a network small and board-ready. {DISCLAIMER}"
+    )
     parser.add_argument("--version", action="version", version=f"edge-compress {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="run a recipe: train, prune, convert, verify")
     run.add_argument("recipe", help="a recipe file (.toml), or the name of a shipped one")
-    run.add_argument("--data", required=True, type=Path, metavar="DIR", help="images as DIR/{train,val,test}/CLASS/*.png")
+    run.add_argument(
+        "--data", required=True, type=Path, metavar="DIR", help="images as DIR/{train,val,test}/CLASS/*.png"
+    )
     run.add_argument("--output", required=True, type=Path, metavar="DIR", help="where the model and checkpoints go")
     run.add_argument("--threads", type=int, metavar="N", help="processor threads (default: all cores)")
     run.set_defaults(action=_run)
@@ -125,7 +132,9 @@ def _run(options: argparse.Namespace) -> None:
     progress.say("")
     for line in table(result, recipe):
         progress.say(line)
-    progress.say(f"\nmodel  {path}\nchart  {path.with_suffix('.ledger.png')}\nreport {path.with_suffix('.report.json')}")
+    progress.say(
+        f"\nmodel  {path}\nchart  {path.with_suffix('.ledger.png')}\nreport {path.with_suffix('.report.json')}"
+    )
 
 
 def _show(options: argparse.Namespace) -> None:
@@ -140,7 +149,9 @@ def _show(options: argparse.Namespace) -> None:
     if raw["decision"]:
         print(f"decision   {raw['decision']['label']} where its score is at least {raw['decision']['threshold']:.4f}")
     how = raw["input"]
-    print(f"input      {how['height']}x{how['width']}, {how['color']} in {how['channels']} planes, {how['fit']}; {raw['runtime']['type']}")
+    print(
+        f"input      {how['height']}x{how['width']}, {how['color']} in {how['channels']} planes, {how['fit']}; {raw['runtime']['type']}"
+    )
     print("operators  " + ", ".join(f"{name} {count}" for name, count in raw["runtime"]["operators"].items()))
     print("measured")
     for name, value in raw["measured"].items():
@@ -167,7 +178,9 @@ def _pack(options: argparse.Namespace) -> None:
     try:
         manifest = json.loads(read_bytes(options.manifest))
     except ValueError as error:
-        raise EdgeError(f"{options.manifest} is no JSON ({error}): expected a manifest as in docs/model-file.md") from None
+        raise EdgeError(
+            f"{options.manifest} is no JSON ({error}): expected a manifest as in docs/model-file.md"
+        ) from None
     if not isinstance(manifest, dict):
         raise EdgeError(f"{options.manifest} holds a {type(manifest).__name__}: expected a JSON object")
     write(options.output, read_bytes(options.model), manifest, {})

@@ -149,4 +149,6 @@ def _read(root: Path, entries: list[Entry], how: Preprocessing) -> Split:
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:  # decoders release the interpreter's lock
         rows = list(pool.map(one, entries))
-    return Split(np.stack(rows), np.array([label for _, label in entries], np.int64), tuple(name for name, _ in entries))
+    return Split(
+        np.stack(rows), np.array([label for _, label in entries], np.int64), tuple(name for name, _ in entries)
+    )

@@ -54,7 +54,9 @@ def threshold(scores: np.ndarray, positive: np.ndarray) -> float:
     return float(candidates[best[len(best) // 2]])
 
 
-def summary(decisions: np.ndarray, logits: np.ndarray, labels: np.ndarray, positive: int | None) -> dict[str, dict[str, float]]:
+def summary(
+    decisions: np.ndarray, logits: np.ndarray, labels: np.ndarray, positive: int | None
+) -> dict[str, dict[str, float]]:
     """Return {name: {"value", "low", "high"}} of accuracy and AUC, and with a positive label of sensitivity and specificity too.
 
     Args:
@@ -65,9 +67,11 @@ def summary(decisions: np.ndarray, logits: np.ndarray, labels: np.ndarray, posit
     scores = softmax(logits)
     statistics: dict[str, Callable[[np.ndarray], float]] = {
         "accuracy": lambda i: float(right[i].mean()),
-        "auc": lambda i: binary_auc(scores[i, positive], labels[i] == positive)
-        if positive is not None
-        else auc(logits[i], labels[i]),
+        "auc": lambda i: (
+            binary_auc(scores[i, positive], labels[i] == positive)
+            if positive is not None
+            else auc(logits[i], labels[i])
+        ),
     }
     if positive is not None:
         ill = labels == positive

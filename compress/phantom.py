@@ -50,11 +50,11 @@ def phantom(seed: int, opacity: bool, size: int = 224) -> np.ndarray:
         patches = np.random.default_rng((seed, 2))
         center, half, upper, lower = lungs[int(patches.integers(2))]
         for _ in range(int(patches.integers(2, 5))):
-            cx = center + patches.uniform(-0.5, 0.5) * half
-            cy = upper + patches.uniform(0.35, 0.85) * (lower - upper)
-            reach = patches.uniform(9, 20)
+            cx = center + patches.uniform(-0.4, 0.4) * half
+            cy = upper + patches.uniform(0.2, 0.7) * (lower - upper)
+            reach = patches.uniform(12, 22)
             blob = np.exp(-(((x - cx) / reach) ** 2 + ((y - cy) / (reach * patches.uniform(0.7, 1.3))) ** 2))
-            picture += patches.uniform(45, 80) * blob
+            picture += patches.uniform(55, 90) * blob
     grain = anatomy.normal(0, 5, (n, n))
     picture = (picture + grain) * (1 + vary(0.1)) + vary(8)
     image = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))

@@ -98,10 +98,14 @@ class Run:
         torch.manual_seed(self.recipe.seed)
         network = build_network(self.recipe, len(self.data.labels))
         shapes = {name: list(tensor.shape) for name, tensor in network.state_dict().items()}
-        key = _key("", [self.recipe.network, self.recipe.seed, shapes, asdict(self.recipe.input), self.data.summary["digest"]])
+        key = _key(
+            "", [self.recipe.network, self.recipe.seed, shapes, asdict(self.recipe.input), self.data.summary["digest"]]
+        )
         return State(network, self.recipe.input, key)
 
-    def _row(self, state: State, kind: str, detail: str, action: Callable[[State], State], step: Step | None = None) -> State:
+    def _row(
+        self, state: State, kind: str, detail: str, action: Callable[[State], State], step: Step | None = None
+    ) -> State:
         """Do `action`, or load what it left behind; add its row to the ledger."""
         key = _key(state.key, [kind, asdict(step)]) if step else state.key
         weights, row = self.checkpoints / f"{key}.pt", self.checkpoints / f"{key}.json"
@@ -123,7 +127,9 @@ class Run:
 
     def _apply(self, state: State, step: Step) -> State:
         if isinstance(step, Training):
-            network = train(state.network, self.data, state.how, step, self._epochs_file(state.key), self._progress("train"))
+            network = train(
+                state.network, self.data, state.how, step, self._epochs_file(state.key), self._progress("train")
+            )
         elif isinstance(step, Pruning):
             network = prune(state.network, step, state.shape)
         elif isinstance(step, Ghosting):

@@ -7,7 +7,6 @@ import difflib
 import importlib
 import re
 import sys
-import tomllib
 import types
 import typing
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import tomllib
 from torch import nn
 
 from compress.folding import Folding
@@ -101,7 +101,9 @@ def load(recipe: str) -> Recipe:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise EdgeError(f"recipe {path} does not exist: expected a TOML file, or one of {', '.join(shipped())}") from None
+        raise EdgeError(
+            f"recipe {path} does not exist: expected a TOML file, or one of {', '.join(shipped())}"
+        ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise EdgeError(f"recipe {path} can't be read ({error}): expected a TOML file; mend it") from None
     return parse(raw, str(path))
@@ -251,7 +253,9 @@ def build_network(recipe: Recipe, classes: int) -> nn.Module:
             "from the working directory; check the name, or run from the folder it lies in"
         ) from None
     except AttributeError:
-        raise EdgeError(f"{recipe.origin}: module {module_name} has no function {function_name!r}: check network") from None
+        raise EdgeError(
+            f"{recipe.origin}: module {module_name} has no function {function_name!r}: check network"
+        ) from None
     network = function(classes=classes, channels=recipe.input.channels)
     if not isinstance(network, nn.Module):
         raise EdgeError(f"{recipe.origin}: {recipe.network} returned {type(network).__name__}: expected an nn.Module")

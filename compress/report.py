@@ -200,5 +200,7 @@ def table(result: dict[str, Any], recipe: Recipe) -> list[str]:
             continue
         met = value <= target.target if target.better == "lower" else value >= target.target
         sign = "<=" if target.better == "lower" else ">="
-        lines.append(f"target {target.name} {sign} {target.target:,.10g}: measured {value:,.10g}, {'met' if met else 'MISSED'}")
+        lines.append(
+            f"target {target.name} {sign} {target.target:,.10g}: measured {value:,.10g}, {'met' if met else 'MISSED'}"
+        )
     return lines

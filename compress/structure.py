@@ -31,7 +31,9 @@ def fit(network: nn.Module, state: dict[str, Tensor]) -> nn.Module:
         network.load_state_dict(state)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
-        raise EdgeError(f"the checkpoint does not fit the network ({reason}): remove it, and the step runs again") from None
+        raise EdgeError(
+            f"the checkpoint does not fit the network ({reason}): remove it, and the step runs again"
+        ) from None
     return network
 
 
@@ -45,7 +47,9 @@ def _module(network: nn.Module, name: str) -> nn.Module:
     try:
         return network.get_submodule(name)
     except AttributeError:
-        raise EdgeError(f"the checkpoint has a layer {name!r} that the network has not: remove it and run again") from None
+        raise EdgeError(
+            f"the checkpoint has a layer {name!r} that the network has not: remove it and run again"
+        ) from None
 
 
 def _resize(module: nn.Module, tensors: dict[str, Tensor]) -> None:

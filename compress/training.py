@@ -166,7 +166,9 @@ def train(
             optimizer.step()
             total += float(loss.detach())
             if number % 20 == 19:
-                progress(f"epoch {epoch + 1}/{settings.epochs}  batch {number + 1}/{batches}  loss {total / (number + 1):.4f}")
+                progress(
+                    f"epoch {epoch + 1}/{settings.epochs}  batch {number + 1}/{batches}  loss {total / (number + 1):.4f}"
+                )
         quality = auc(logits(network, data.val, how), data.val.labels)
         progress(
             f"epoch {epoch + 1}/{settings.epochs}  loss {total / batches:.4f}  validation AUC {quality:.4f}  "
@@ -210,7 +212,9 @@ def _shrink_gamma(network: nn.Module, strength: float) -> None:
 def _save(network: nn.Module, optimizer: torch.optim.SGD, epoch: int, path: Path) -> None:
     names = [name for name, _ in network.named_parameters()]
     parameters = dict(zip(names, network.parameters(), strict=True))
-    momentum = {name: optimizer.state[p].get("momentum_buffer") for name, p in parameters.items() if p in optimizer.state}
+    momentum = {
+        name: optimizer.state[p].get("momentum_buffer") for name, p in parameters.items() if p in optimizer.state
+    }
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     tensors |= {f"momentum.{name}": value for name, value in momentum.items() if value is not None}
     save_tensors(path, tensors | {"epoch": torch.tensor(epoch)})

@@ -10,10 +10,9 @@ Needs numpy, Pillow and a TFLite runtime (ai-edge-litert or tflite-runtime). For
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from edge.errors import EdgeError
 
+TYPE_CHECKING = False  # type checkers take it for True; a Ctrl-C during an import of typing would show a traceback
 if TYPE_CHECKING:
     from edge.engine import Answer, Engine, load
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 # Bits of the Raspberry Pi firmware's get_throttled; the same ones 16 higher say that it happened since the start.
 _THROTTLED = ("under-voltage", "frequency capped", "throttled", "soft temperature limit")
 _PER_DEGREE = 1000  # the kernel gives thousandths of a degree
 
 
-@dataclass(frozen=True)
-class Board:
+class Board(NamedTuple):
     """What was found; None where the system does not say.
 
     Attributes:
@@ -35,7 +33,7 @@ class Board:
 
     def record(self) -> dict[str, Any]:
         """Return it as an object for JSON."""
-        return asdict(self)
+        return self._asdict()
 
     def line(self) -> str:
         """Return it as one line for people."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from edge import image as images
+from edge.digest import sha256
 from edge.engine import Engine
 from edge.errors import EdgeError
 from edge.manifest import Golden
@@ -16,8 +16,7 @@ from edge.preprocess import pixels
 BIT_EXACT, WITHIN, FAILED = "bit-exact", "within tolerance", "failed"
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What came of one vector.
 
     Attributes:
@@ -33,6 +32,10 @@ class Verdict:
     kernel_path: str
     max_difference: float | None
     reason: str
+
+    @property
+    def failed(self) -> bool:
+        return self.verdict == FAILED
 
 
 def check(engine: Engine) -> list[Verdict]:
@@ -57,7 +60,7 @@ def _check(engine: Engine, golden: Golden) -> Verdict:
     except EdgeError as error:
         return verdict(FAILED, None, str(error))
     tensor = engine.tensor(pixels(picture, engine.file.manifest.input))
-    if hashlib.sha256(tensor.tobytes()).hexdigest() != golden.input_sha256:
+    if sha256(tensor.tobytes()).hexdigest() != golden.input_sha256:
         return verdict(FAILED, None, "preprocessing gives another input than on the host: compare Pillow's versions")
     output = engine.invoke(tensor)
     stored = engine.file.member(golden.outputs[path])

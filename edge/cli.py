@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
 
-from edge.errors import EdgeError
+from edge.errors import EdgeError, one_line, was_interrupted
 
-# numpy, Pillow and what needs them are imported inside functions, where a Ctrl-C during the import is caught.
+# What takes long to import is imported inside functions, where a Ctrl-C meanwhile is caught.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from typing import Any
 
     from edge.engine import Engine
 
@@ -41,6 +42,11 @@ def main(argv: list[str] | None = None) -> int:
         return CLOSED
     except KeyboardInterrupt:
         return INTERRUPTED
+    except ImportError as error:
+        if was_interrupted(error):
+            return INTERRUPTED
+        _complain(f"{error.name or 'a package'} can't be imported ({error}): `pip install numpy pillow`")
+        return MENDABLE
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -162,14 +168,14 @@ def _how(first: bool, repeat: int) -> str:
 
 def _check(engine: Engine, as_json: bool) -> int:
     from edge import report
-    from edge.check import FAILED, check
+    from edge.check import check
 
     verdicts = check(engine)
     text = report.Text(_colour())
     for verdict in verdicts:
-        _write(_json(vars(verdict)) if as_json else text.verdict(verdict))
+        _write(_json(verdict._asdict()) if as_json else text.verdict(verdict))
     runtime = engine.runtime
-    failed = sum(verdict.verdict == FAILED for verdict in verdicts)
+    failed = sum(verdict.failed for verdict in verdicts)
     (_say if as_json else _write)(
         f"{len(verdicts) - failed} of {len(verdicts)} golden vectors passed on {runtime.name} {runtime.version}, "
         f"{runtime.threads} thread{'s' if runtime.threads > 1 else ''}, delegate {runtime.delegate}\n"
@@ -261,7 +267,7 @@ def _say(text: str) -> None:
 
 
 def _complain(error: object) -> None:
-    _say(f"edge-infer: {error}")
+    _say(f"edge-infer: {one_line(str(error))}")
 
 
 def _colour() -> bool:

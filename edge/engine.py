@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -26,8 +26,7 @@ DEFAULT_MODEL = "pneumonia"
 USUAL_THREADS = 4  # more seldom pay on a board and heat it
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What the network says of one picture.
 
     Attributes:

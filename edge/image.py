@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-import threading
 import warnings
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,15 @@ FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")
 
 _ORIENTATION = 0x0112  # EXIF tag
-_opening = threading.Lock()
+_DECODERS = (
+    (b"\x89PNG\r\n\x1a\n", "PNG", "PngImagePlugin"),
+    (b"\xff\xd8\xff", "JPEG", "JpegImagePlugin"),
+    (b"GIF8", "GIF", "GifImagePlugin"),
+    (b"BM", "BMP", "BmpImagePlugin"),
+    (b"II*\0", "TIFF", "TiffImagePlugin"),
+    (b"MM\0*", "TIFF", "TiffImagePlugin"),
+    (b"RIFF", "WEBP", "WebPImagePlugin"),
+)
 
 
 def read(source: str | os.PathLike[str] | bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
@@ -103,11 +111,11 @@ def plain(image: Image.Image) -> Image.Image:
 def _open(data: bytes) -> Image.Image:
     """Return the picture with its header read and no pixel decoded.
 
-    Pillow's own limit is set aside meanwhile: it can't be adjusted for one picture, and `decode` has its own.
+    `Image.open` would import five decoders for one picture and more for others, and has a limit of pixels of its own
+    that can't be set for one picture.
     """
-    with _opening:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            return Image.open(io.BytesIO(data), formats=FORMATS)
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
+    for magic, form, plugin in _DECODERS:
+        if data.startswith(magic) and (form != "WEBP" or data[8:12] == b"WEBP"):
+            import_module(f"PIL.{plugin}")
+            return Image.OPEN[form][0](io.BytesIO(data), "")
+    raise Image.UnidentifiedImageError

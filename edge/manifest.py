@@ -8,8 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from edge.errors import EdgeError
 from edge.preprocess import Preprocessing
@@ -22,16 +21,14 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _REBUILD = "build the model file again with edge-compress"
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """`label` is the decision where its score is at least `threshold` (0..1)."""
 
     label: str
     threshold: float
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """What the network was built to achieve: `better` is "lower" or "higher", `source` says who set it."""
 
     name: str
@@ -40,8 +37,7 @@ class Target:
     source: str
 
 
-@dataclass(frozen=True)
-class Golden:
+class Golden(NamedTuple):
     """A picture in the file and the outputs that it must give.
 
     Attributes:
@@ -57,8 +53,7 @@ class Golden:
     tolerance: float
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(NamedTuple):
     """A checked manifest. `raw` is the object that it was read from; the fields are docs/model-file.md's."""
 
     name: str

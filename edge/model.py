@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 import os
 import re
-import zipfile
-import zlib
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 
+from edge.archive import Archive, Member
+from edge.digest import sha256
 from edge.errors import EdgeError
 from edge.manifest import Manifest, parse
 
@@ -37,8 +36,10 @@ class ModelFile:
         manifest: the checked manifest.
     """
 
-    def __init__(self, path: Path, data: bytes, manifest: Manifest, archive: zipfile.ZipFile) -> None:
-        self.path, self.data, self.manifest, self._archive = path, data, manifest, archive
+    manifest: Manifest
+
+    def __init__(self, path: Path, data: bytes, archive: Archive, members: dict[str, Member]) -> None:
+        self.path, self.data, self._archive, self._members = path, data, archive, members
 
     @property
     def size(self) -> int:
@@ -52,7 +53,12 @@ class ModelFile:
 
     def member(self, name: str) -> bytes:
         """Return a member's bytes; EdgeError where there is no such member or it can't be unpacked."""
-        return _member(self._archive, name, self.path)
+        if name not in self._members:
+            raise EdgeError(f"{self.path} lacks the member {name!r} in its zip: {_REBUILD}")
+        try:
+            return self._archive.read(self._members[name])
+        except ValueError as error:
+            raise EdgeError(f"{self.path} has a member {name!r} that can't be unpacked ({error}): {_REBUILD}") from None
 
 
 def shipped() -> list[Path]:
@@ -68,9 +74,9 @@ def find(name: str | os.PathLike[str]) -> Path:
     text = os.fspath(name)
     by_name = MODELS / f"{text}.tflite"
     is_path = os.sep in text or text.endswith(".tflite")
-    if not is_path and by_name.is_file():
+    if not is_path and os.path.isfile(by_name):
         return by_name
-    if is_path or Path(text).exists():
+    if is_path or os.path.exists(text):
         return Path(text)
     known = ", ".join(path.stem for path in shipped()) or "none came with this installation"
     raise EdgeError(f"there is no model {text!r}: expected a shipped one ({known}) or the path of a .tflite file")
@@ -92,36 +98,41 @@ def read(path: str | os.PathLike[str]) -> ModelFile:
             f"{path} is a TFLite file without a manifest, or was cut short before it: "
             f"add one with `edge-compress pack {path.name} --manifest manifest.json`, or {_AGAIN}"
         )
+    try:
+        archive, damage = Archive(data, _TRAILER_BYTES), ""
+        begin = archive.start
+    except ValueError as error:  # told only where the digest is right: a changed byte explains it better
+        archive, damage, begin = None, str(error), 0
     view = memoryview(data)
-    if hashlib.sha256(view[:-_TRAILER_BYTES]).hexdigest() != trailer[1].decode():
+    digest = sha256(view[:begin])
+    flatbuffer_digest = digest.hexdigest()
+    digest.update(view[begin:-_TRAILER_BYTES])
+    if digest.hexdigest() != trailer[1].decode():
         raise EdgeError(f"{path} was cut short or changed (its bytes do not match its digest): {_AGAIN}")
-    archive = _archive(path, data)
-    manifest = _manifest(archive, path)
-    if hashlib.sha256(view[: manifest.model_bytes]).hexdigest() != manifest.model_sha256:
+    if archive is None:
+        raise EdgeError(f"{path} has a damaged zip behind the flatbuffer ({damage}): {_REBUILD}")
+    file = ModelFile(path, data, archive, _checked(path, archive))
+    manifest = file.manifest = _manifest(file)
+    if (manifest.model_bytes, manifest.model_sha256) != (begin, flatbuffer_digest):
         raise EdgeError(f"{path} holds another flatbuffer than its manifest says (digests differ): {_REBUILD}")
-    if _member(archive, "labels.txt", path) != "".join(f"{label}\n" for label in manifest.labels).encode():
+    if file.member("labels.txt") != "".join(f"{label}\n" for label in manifest.labels).encode():
         raise EdgeError(f"{path} has other labels in labels.txt than in its manifest: {_REBUILD}")
-    present = set(archive.namelist())
     for golden in manifest.golden:
         for member in (golden.image, *golden.outputs.values()):
-            if member not in present:
-                raise EdgeError(f"{path} lacks the member {member!r}, which its manifest names: {_REBUILD}")
-    return ModelFile(path, data, manifest, archive)
+            file.member(member)
+    return file
 
 
 def _bytes(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > MAX_FILE_BYTES or not path.is_file():
-                raise EdgeError(
-                    f"{path} is not a file of at most {MAX_FILE_BYTES} bytes: expected a .tflite model file"
-                )
-            data = file.read()
+        status = path.stat()
+        if S_ISDIR(status.st_mode):
+            raise EdgeError(f"{path} is a folder: expected a .tflite model file")
+        if not S_ISREG(status.st_mode) or status.st_size > MAX_FILE_BYTES:
+            raise EdgeError(f"{path} is not a file of at most {MAX_FILE_BYTES} bytes: expected a .tflite model file")
+        data = path.read_bytes()
     except FileNotFoundError:
         raise EdgeError(f"{path} does not exist: expected a .tflite model file; check the path or --list") from None
-    except IsADirectoryError:
-        raise EdgeError(f"{path} is a folder: expected a .tflite model file") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise EdgeError(f"{path} can't be read ({reason}): check the file and its permissions") from None
@@ -135,45 +146,32 @@ def _bytes(path: Path) -> bytes:
     return data
 
 
-def _archive(path: Path, data: bytes) -> zipfile.ZipFile:
-    """Return the opened zip, its members' number and declared sizes checked; nothing is unpacked yet."""
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(data))
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
-        raise EdgeError(f"{path} has a damaged zip behind the flatbuffer ({error}): {_REBUILD}") from None
-    members = archive.infolist()
+def _checked(path: Path, archive: Archive) -> dict[str, Member]:
+    """Return the members by name, their number and declared sizes checked; nothing is unpacked yet."""
+    members = archive.members
     if len(members) > MAX_MEMBERS:
         raise EdgeError(f"{path} has {len(members)} members in its zip: expected at most {MAX_MEMBERS}; {_REBUILD}")
-    if len({member.filename for member in members}) < len(members):
+    by_name = {member.name: member for member in members}
+    if len(by_name) < len(members):
         raise EdgeError(f"{path} has two members of one name in its zip: {_REBUILD}")
     for member in members:
-        limit = MAX_BYTES.get(member.filename, MAX_GOLDEN_BYTES)
-        if member.file_size > limit:
+        limit = MAX_BYTES.get(member.name, MAX_GOLDEN_BYTES)
+        if member.size > limit:
             raise EdgeError(
-                f"{path} has a member {member.filename!r} that unpacks to {member.file_size} bytes: "
+                f"{path} has a member {member.name!r} that unpacks to {member.size} bytes: "
                 f"expected at most {limit}; do not use the file unless you trust it, and {_REBUILD}"
             )
-        if member.file_size > MAX_RATIO * max(member.compress_size, 1):
+        if member.size > MAX_RATIO * max(member.packed, 1):
             raise EdgeError(
-                f"{path} has a member {member.filename!r} that is compressed more than {MAX_RATIO} to 1: "
+                f"{path} has a member {member.name!r} that is compressed more than {MAX_RATIO} to 1: "
                 f"expected no more; do not use the file unless you trust it, and {_REBUILD}"
             )
-    return archive
+    return by_name
 
 
-def _member(archive: zipfile.ZipFile, name: str, path: Path) -> bytes:
+def _manifest(file: ModelFile) -> Manifest:
     try:
-        return archive.read(name)
-    except KeyError:
-        raise EdgeError(f"{path} lacks the member {name!r} in its zip: {_REBUILD}") from None
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, zlib.error) as error:
-        raise EdgeError(f"{path} has a member {name!r} that can't be unpacked ({error}): {_REBUILD}") from None
-
-
-def _manifest(archive: zipfile.ZipFile, path: Path) -> Manifest:
-    text = _member(archive, "manifest.json", path)
-    try:
-        raw = json.loads(text)
+        raw = json.loads(file.member("manifest.json"))
     except (ValueError, RecursionError) as error:
-        raise EdgeError(f"{path} has a manifest that is not JSON ({str(error)[:80]}): {_REBUILD}") from None
-    return parse(raw, f"the manifest of {path}")
+        raise EdgeError(f"{file.path} has a manifest that is not JSON ({str(error)[:80]}): {_REBUILD}") from None
+    return parse(raw, f"the manifest of {file.path}")

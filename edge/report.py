@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge.board import Board
-from edge.check import FAILED, Verdict
 from edge.engine import Answer, Engine
+from edge.errors import one_line
 from edge.model import ModelFile
 from edge.targets import Comparison
+
+if TYPE_CHECKING:
+    from edge.check import Verdict  # only --check needs it
 
 NOTICE = "Software for engineers, not a medical device: no diagnosis may rest on it."
 _PHASES = ("read", "decode", "preprocess", "invoke", "postprocess", "total")
@@ -53,7 +56,7 @@ class Text:
 
     def answer(self, image: str, engine: Engine, answer: Answer, how: str) -> str:
         """Return the lines of one picture; `how` says of what the invoke time is one or the median."""
-        lines = [self._paint(image, _BOLD)]
+        lines = [self._paint(one_line(image), _BOLD)]
         width = max(len(label) for label in engine.file.manifest.labels)
         for result in answer.results:
             lines.append(f"  {result['label']:{width}}  {result['score']:.4f}")
@@ -93,7 +96,7 @@ class Text:
 
     def verdict(self, verdict: Verdict) -> str:
         """Return the line of one golden vector."""
-        word = self._paint(verdict.verdict, _RED if verdict.verdict == FAILED else _GREEN)
+        word = self._paint(verdict.verdict, _RED if verdict.failed else _GREEN)
         return f"{verdict.image}: {word}: {verdict.reason}\n"
 
     def _met(self, met: bool | None) -> str:

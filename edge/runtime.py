@@ -6,12 +6,11 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from edge.errors import EdgeError
+from edge.errors import EdgeError, was_interrupted
 
 NAMES = ("auto", "litert", "tflite")
 MAX_THREADS = 64
@@ -20,8 +19,7 @@ _PACKAGES = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}
 _MODULES = {"litert": "ai_edge_litert", "tflite": "tflite_runtime"}
 
 
-@dataclass(frozen=True)
-class Tensor:
+class Tensor(NamedTuple):
     """A network's input or output: `dtype` is "int8" or "float32"; for int8, real = (q - zero_point) * scale."""
 
     shape: tuple[int, ...]
@@ -101,6 +99,8 @@ def import_runtime(name: str = "auto") -> tuple[str, Any, str]:
             if error.name != module:
                 raise _broken(candidate, error) from None
         except (ImportError, AttributeError, OSError) as error:
+            if was_interrupted(error):
+                raise KeyboardInterrupt from None
             raise _broken(candidate, error) from None
         else:
             return candidate, interpreter, _version(candidate)

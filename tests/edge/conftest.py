@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,14 +11,11 @@ import pytest
 from hypothesis import settings
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-
-import packing  # noqa: E402
-from pictures import grey_ramp, png  # noqa: E402
-from processes import Ended, run  # noqa: E402
-
-from edge import runtime  # noqa: E402
-from edge.errors import EdgeError  # noqa: E402
+from edge import runtime
+from edge.errors import EdgeError
+from tests.edge import packing
+from tests.edge.pictures import grey_ramp, png
+from tests.edge.processes import Ended, run
 
 settings.register_profile("same-every-time", derandomize=True, deadline=None)
 settings.load_profile("same-every-time")
@@ -34,6 +30,12 @@ def _installed(name: str) -> bool:
 
 
 RUNTIMES = [name for name in ("litert", "tflite") if _installed(name)]
+
+
+@pytest.fixture(scope="session")
+def runtimes() -> list[str]:
+    """The runtimes that are installed, LiteRT first."""
+    return RUNTIMES
 
 
 @pytest.fixture(params=["litert", "tflite"])

@@ -1,4 +1,4 @@
-"""A little packer of model files, written from docs/model-file.md and not from the program, with doors for malformed ones."""
+"""A little packer of model files, written from docs/model-file.md and not from the program; of malformed ones, too."""
 
 from __future__ import annotations
 

@@ -26,7 +26,9 @@ class Ended:
 
 
 def environment(**more: str) -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "PYTHONSTARTUP")}
+    kept = {
+        key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "PYTHONSTARTUP", "PYTHONUNBUFFERED")
+    }
     return {**kept, "PYTHONPATH": str(ROOT), **more}
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 
-import packing
 import pytest
-from processes import run
 
 import edge
 from edge.check import check
 from edge.errors import EdgeError
+from tests.edge import packing
+from tests.edge.processes import run
 
 
 @pytest.fixture

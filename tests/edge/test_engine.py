@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import packing
 import pytest
 from PIL import Image
-from pictures import grey_ramp, png
 
 import edge
 from edge.errors import EdgeError
 from edge.image import decode
 from edge.preprocess import pixels
+from tests.edge import packing
+from tests.edge.pictures import grey_ramp, png
 
 GREY = grey_ramp()
 
@@ -31,7 +31,14 @@ def pack(path, flatbuffer, **changes):
 def test_every_kind_of_picture_gives_the_same_answer(engine, picture):
     answers = [
         engine(source)
-        for source in (picture, str(picture), picture.read_bytes(), Image.fromarray(GREY), GREY, np.stack([GREY] * 3, 2))
+        for source in (
+            picture,
+            str(picture),
+            picture.read_bytes(),
+            Image.fromarray(GREY),
+            GREY,
+            np.stack([GREY] * 3, 2),
+        )
     ]
     assert all(answer.results == answers[0].results for answer in answers)
     assert {result["label"] for result in answers[0].results} == {"normal", "opacity"}

@@ -1,4 +1,4 @@
-"""Pictures of every usual form, and files that are none. Bad ones go through the real process in test_cli.py as well."""
+"""Pictures of every usual form, and files that are none. Bad ones go through the real process in test_cli.py, too."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from pictures import encoded, grey_ramp, huge_png, png
 
 from edge import image as images
 from edge.errors import EdgeError
+from tests.edge.pictures import encoded, grey_ramp, huge_png, png
 
 GREY = grey_ramp()
 COLOUR = np.stack([GREY, GREY[::-1], GREY[:, ::-1]], axis=2)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 import json
 
-import packing
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.errors import EdgeError
 from edge.manifest import Manifest, parse
+from tests.edge import packing
 
 GOLDEN = {"image": "golden/0.png", "input_sha256": "0" * 64, "outputs": {"xnnpack": "golden/0.xnnpack"}, "tolerance": 3}
 VALID = packing.manifest(b"flatbuffer", golden=[GOLDEN])

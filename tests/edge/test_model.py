@@ -7,13 +7,13 @@ import io
 import json
 import zipfile
 
-import packing
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge import model as models
 from edge.errors import EdgeError
+from tests.edge import packing
 
 
 @pytest.fixture
@@ -221,3 +221,9 @@ def test_find_knows_names_and_paths(monkeypatch, tmp_path, model_bytes):
     assert str(models.find("other.tflite")) == "other.tflite"
     with pytest.raises(EdgeError, match="pneumonia"):
         models.find("pnemonia")
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "nul\0l", "x" * 5000 + ".tflite", ""])
+def test_names_that_no_file_can_have(name):
+    with pytest.raises(EdgeError):
+        models.read(models.find(name))

@@ -41,10 +41,8 @@ def test_what_follows_the_flatbuffer_does_not_matter(each_runtime, flatbuffer, m
     assert np.array_equal(alone, packed)
 
 
-def test_auto_takes_litert_first(flatbuffer):
-    from conftest import RUNTIMES
-
-    assert runtime.open_runtime(flatbuffer).name == RUNTIMES[0]
+def test_auto_takes_litert_first(flatbuffer, runtimes):
+    assert runtime.open_runtime(flatbuffer).name == runtimes[0]
 
 
 def test_nonsense_is_refused(each_runtime, flatbuffer):
@@ -92,10 +90,8 @@ def test_a_runtime_that_is_not_installed_names_the_command(monkeypatch, flatbuff
         runtime.open_runtime(flatbuffer)
 
 
-def test_auto_takes_tflite_where_litert_is_not_installed(monkeypatch, flatbuffer):
-    from conftest import RUNTIMES
-
-    if "tflite" not in RUNTIMES:
+def test_auto_takes_tflite_where_litert_is_not_installed(monkeypatch, flatbuffer, runtimes):
+    if "tflite" not in runtimes:
         pytest.skip("the runtime tflite is not installed")
     hide(monkeypatch, "ai_edge_litert")
     assert runtime.open_runtime(flatbuffer).name == "tflite"
@@ -115,6 +111,12 @@ def broken(monkeypatch, tmp_path, package, line):
 def test_a_runtime_that_does_not_start_is_no_reason_to_take_another(monkeypatch, tmp_path, flatbuffer):
     broken(monkeypatch, tmp_path, "ai_edge_litert", "raise ImportError('GLIBC_2.99 not found')")
     with pytest.raises(EdgeError, match=r"does not start \(GLIBC_2.99 not found\).*--runtime tflite"):
+        runtime.open_runtime(flatbuffer)
+
+
+def test_a_ctrl_c_that_a_native_module_disguises_stays_one(monkeypatch, tmp_path, flatbuffer):
+    broken(monkeypatch, tmp_path, "ai_edge_litert", "raise ImportError('KeyboardInterrupt: <EMPTY MESSAGE>')")
+    with pytest.raises(KeyboardInterrupt):
         runtime.open_runtime(flatbuffer)
 
 

@@ -1,0 +1,42 @@
+# Everything sets itself up: the first target that needs the host's tools makes .venv (about 4 GB, a few minutes).
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := build/demo
+
+.PHONY: demo test lint format benchmark clean
+
+demo: .venv/ready
+	@$(BIN)/edge-compress phantoms build/phantoms
+	@$(BIN)/edge-compress run phantom --data build/phantoms --output $(DEMO)
+	@echo
+	@$(BIN)/edge-infer --model $(DEMO)/phantom.tflite build/phantoms/test/opacity/phantom00361.png
+	@$(BIN)/edge-infer --model $(DEMO)/phantom.tflite --check
+	@echo "ledger as a chart: $(DEMO)/phantom.ledger.png"
+
+test: .venv/ready
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# DATA=DIR with the chest X-rays trains and measures on them; without, only what needs no data is measured.
+benchmark: .venv/ready
+	$(BIN)/python -m benchmarks $(if $(DATA),--data $(DATA))
+
+.venv/ready: setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+	  { echo "the host's tools need Python 3.11, and $(PYTHON) is another: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { apt-get update -qq && apt-get install -y -qq python3-venv; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf build .venv

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from compress.checkpoint import load_tensors, save_tensors
+from compress.folding import fold_grey
+from compress.ghosting import Ghosting, ghost
+from compress.networks.resnet import resnet_mini
+from compress.pruning.channels import Pruning, prune
+from compress.structure import fit
+from edge.errors import EdgeError
+
+
+def test_a_pruned_ghosted_folded_network_comes_back_from_its_tensors(tmp_path: Path) -> None:
+    network = prune(resnet_mini(2), Pruning({"stage*": 0.5}), (3, 32, 32))
+    network = ghost(network, Ghosting(("stage2*.conv3",), init="random"), torch.randn(4, 3, 32, 32))
+    network = fold_grey(network, (3, 32, 32)).eval()
+    save_tensors(tmp_path / "x.pt", network.state_dict())
+    again = fit(resnet_mini(2), load_tensors(tmp_path / "x.pt")).eval()
+    x = torch.randn(2, 1, 32, 32)
+    assert torch.equal(again(x), network(x))
+
+
+def test_folding_keeps_the_logits() -> None:
+    network = resnet_mini(2).eval()
+    plane = torch.randn(3, 1, 32, 32)
+    before = network(plane.expand(-1, 3, -1, -1))
+    torch.testing.assert_close(fold_grey(network, (3, 32, 32))(plane), before, rtol=1e-4, atol=1e-5)
+
+
+def test_another_networks_checkpoint_is_refused() -> None:
+    with pytest.raises(EdgeError, match="does not fit the network"):
+        fit(resnet_mini(2), torch.nn.Conv2d(1, 1, 1).state_dict())
+
+
+def test_a_checkpoint_with_code_in_it_is_refused(tmp_path: Path) -> None:
+    torch.save({"a": Path("x")}, tmp_path / "bad.pt")
+    with pytest.raises(EdgeError, match=r"no readable checkpoint.*remove it"):
+        load_tensors(tmp_path / "bad.pt")
