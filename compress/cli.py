@@ -30,8 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"edge-compress: {error}", file=sys.stderr)
     except ModuleNotFoundError as error:
         print(
-            f"edge-compress: Python module {error.name!r} is not installed: expected the host's tools; install them with "
-            "pip install '.[host]' in the project's folder",
+            f"edge-compress: Python module {error.name!r} is not installed: expected the host's tools; "
+            "install them with pip install '.[host]' in the project's folder",
             file=sys.stderr,
         )
     except BrokenPipeError:
@@ -144,13 +144,14 @@ def _show(options: argparse.Namespace) -> None:
         print(json.dumps(raw, indent=1, ensure_ascii=False))
         return
     print(f"{raw['name']}: {raw['title']}")
-    print(f"file       {file.path}, {file.bytes:,} bytes, manifest version {raw['version']}")
+    print(f"file       {file.path}, {file.size:,} bytes, manifest version {raw['version']}")
     print(f"task       {raw['task']}: {', '.join(raw['labels'])}")
     if raw["decision"]:
         print(f"decision   {raw['decision']['label']} where its score is at least {raw['decision']['threshold']:.4f}")
     how = raw["input"]
     print(
-        f"input      {how['height']}x{how['width']}, {how['color']} in {how['channels']} planes, {how['fit']}; {raw['runtime']['type']}"
+        f"input      {how['height']}x{how['width']}, {how['color']} in {how['channels']} planes, {how['fit']}; "
+        f"{raw['runtime']['type']}"
     )
     print("operators  " + ", ".join(f"{name} {count}" for name, count in raw["runtime"]["operators"].items()))
     print("measured")

@@ -1,7 +1,7 @@
 """From a network to a TFLite flatbuffer: ONNX, then a TensorFlow SavedModel, then one TFLite converter.
 
-The TensorFlow half runs in a process of its own: it takes gigabytes that come back only when a process ends, and it talks
-a lot; what it says goes to a log that an error quotes.
+The TensorFlow half runs in a process of its own: it takes gigabytes that come back only when a process ends, and it
+talks a lot; what it says goes to a log that an error quotes.
 """
 
 from __future__ import annotations

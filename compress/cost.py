@@ -26,8 +26,8 @@ def cost(network: nn.Module, shape: tuple[int, int, int]) -> Cost:
 
     def count(module: nn.Module, _: object, output: torch.Tensor) -> None:
         nonlocal macs
-        weights = module.weight[0].numel()  # type: ignore[operator,union-attr]
-        macs += output.numel() * weights
+        assert isinstance(module, (nn.Conv2d, nn.Linear))
+        macs += output.numel() * module.weight[0].numel()
 
     layers = [m for m in network.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
     hooks = [layer.register_forward_hook(count) for layer in layers]

@@ -1,4 +1,4 @@
-"""The pipeline step that puts ghost convolutions in the place of trained ones, and carries over what they had learned."""
+"""The pipeline step that puts ghost convolutions in the place of trained ones, and carries over what those learned."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def ghost(
 ) -> nn.Module:
     """Replace the matching convolutions in place and return the network.
 
-    Layers are replaced in the network's order: each sees its inputs as the ghosts before it make them, and is fitted to what the trained network
-    had at that place, so errors are corrected where they arise and do not add up. Last, the normalizations' running statistics are
-    measured anew.
+    Layers are replaced in the network's order: each sees its inputs as the ghosts before it make them, and is fitted to
+    what the trained network had at that place, so errors are corrected where they arise and do not add up. Last, the
+    normalizations' running statistics are measured anew.
 
     Args:
         images: float32 (N, channels, H, W), training images as the network reads them.
@@ -52,8 +52,8 @@ def ghost(
     for pattern in settings.layers:
         if not any(fnmatch.fnmatchcase(name, pattern) for name in names):
             raise EdgeError(
-                f"ghost pattern {pattern!r} matches no convolution of the network: its convolutions are {', '.join(names[:8])}"
-                f"{', ...' if len(names) > 8 else ''}; mend the pattern"
+                f"ghost pattern {pattern!r} matches no convolution of the network: its convolutions are "
+                f"{', '.join(names[:8])}{', ...' if len(names) > 8 else ''}; mend the pattern"
             )
     chosen = [name for name in names if any(fnmatch.fnmatchcase(name, p) for p in settings.layers)]
     trained = copy.deepcopy(network).eval()
@@ -63,8 +63,9 @@ def ghost(
         assert isinstance(conv, nn.Conv2d)
         if conv.groups != 1 or conv.out_channels < 2 or conv.dilation != (1, 1):
             raise EdgeError(
-                f"layer {name} has {conv.groups} groups, {conv.out_channels} outputs and dilation {conv.dilation}: a ghost "
-                "convolution replaces only an ordinary one with 2 or more outputs; take it out of the step's layers"
+                f"layer {name} has {conv.groups} groups, {conv.out_channels} outputs and dilation {conv.dilation}: "
+                "a ghost convolution replaces only an ordinary one with 2 or more outputs; take it out of the step's "
+                "layers"
             )
         module = GhostConv2d(conv, settings.cheap_kernel)
         if settings.init == "trained":

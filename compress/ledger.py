@@ -79,7 +79,7 @@ def draw(rows: list[Row], title: str, path: Path) -> None:
     )
     for axis, (label, values, color) in zip(axes, panels, strict=False):
         bars = axis.bar(places, values, color=color, width=0.62)
-        axis.bar_label(bars, [f"{value:,.2f}" if value < 100 else f"{value:,.0f}" for value in values], fontsize=8)
+        axis.bar_label(bars, [f"{value:,.0f}" if value >= 100 else f"{value:.3g}" for value in values], fontsize=8)
         axis.set_ylabel(label)
         axis.margins(y=0.18)
     metric = [row.metric for row in rows]

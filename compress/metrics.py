@@ -10,8 +10,8 @@ from edge.classification import softmax
 
 
 def binary_auc(scores: np.ndarray, positive: np.ndarray) -> float:
-    """Area under the ROC curve, ties counted half (the Mann-Whitney U statistic over n1 * n0); nan with one class only."""
-    values, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    """Area under the ROC curve, ties counted half (Mann-Whitney's U over n1 * n0); nan with one class only."""
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
     middle = np.cumsum(counts) - (counts - 1) / 2  # mean rank of each value
     ones, zeros = int(positive.sum()), int((~positive).sum())
     if not ones or not zeros:
@@ -37,10 +37,10 @@ def bootstrap(
 
 
 def threshold(scores: np.ndarray, positive: np.ndarray) -> float:
-    """Return the threshold on `scores` (0..1) with the highest balanced accuracy (Youden's J); `score >= threshold` is positive.
+    """Return the threshold on `scores` (0..1) with the highest balanced accuracy (Youden's J).
 
-    Candidates lie halfway between neighbouring scores, in logits, so that the choice does not hug one image; of equally
-    good ones the middle is taken.
+    `score >= threshold` is positive. Candidates lie halfway between neighbouring scores, in logits, so that the choice
+    does not hug one image; of equally good ones the middle is taken.
     """
     values = np.unique(np.clip(scores, 1e-7, 1 - 1e-7))
     if len(values) < 2:
@@ -57,7 +57,7 @@ def threshold(scores: np.ndarray, positive: np.ndarray) -> float:
 def summary(
     decisions: np.ndarray, logits: np.ndarray, labels: np.ndarray, positive: int | None
 ) -> dict[str, dict[str, float]]:
-    """Return {name: {"value", "low", "high"}} of accuracy and AUC, and with a positive label of sensitivity and specificity too.
+    """Return {name: {"value", "low", "high"}} of accuracy and AUC; with a positive label of sensitivity, specificity too.
 
     Args:
         decisions: int (N,), the label decided for. logits: (N, classes). labels: int (N,).

@@ -1,7 +1,7 @@
 """Phantom chest X-rays: drawn by formula, nobody's body.
 
-They stand in where no patient's picture may be: in the demonstration, in tests, and as golden pictures inside model files. They
-are honest about it - a network that tells phantoms apart has learned nothing about lungs.
+They stand in where no patient's picture may be: in the demonstration, in tests, and as golden pictures inside model
+files. They are honest about it - a network that tells phantoms apart has learned nothing about lungs.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ CLASSES = ("clear", "opacity")
 
 
 def phantom(seed: int, opacity: bool, size: int = 224) -> np.ndarray:
-    """Return uint8 (size, size): a thorax with two lungs, ribs, spine, heart and noise; with `opacity`, soft bright patches in a lung.
+    """Return uint8 (size, size): a thorax with two lungs, ribs, spine, heart and noise.
 
-    Deterministic in (seed, opacity, size). Anatomy varies with the seed alone, so the two classes differ by nothing else.
+    With `opacity`, soft bright patches lie in a lung. Deterministic in (seed, opacity, size). Anatomy varies with the
+    seed alone, so the two classes differ by nothing else.
     """
     anatomy = np.random.default_rng((seed, 1))
     n = 256

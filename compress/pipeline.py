@@ -1,8 +1,8 @@
 """The pipeline: recipe and data in; model file, ledger, chart and report out.
 
-Every step leaves a checkpoint named after everything that led to it: network, data, preprocessing and all steps so far. So a
-run that was killed goes on where it was, a finished one is repeated in seconds, a changed recipe repeats only what the change
-concerns, and two recipes that begin alike share their beginning.
+Every step leaves a checkpoint named after everything that led to it: network, data, preprocessing and all steps so far.
+So a run that was killed goes on where it was, a finished one is repeated in seconds, a changed recipe repeats only what
+the change concerns, and two recipes that begin alike share their beginning.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ class Run:
     """
 
     def __init__(self, recipe: Recipe, data_folder: Path, output: Path, say: Say, progress: Say):
-        """`say` gets what is worth keeping, a line at a time; `progress` what is being done, replaced by what follows."""
+        """`say` gets what is worth keeping, a line at a time; `progress` what is being done, until the next call."""
         self.recipe, self.output, self.say, self.progress = recipe, output, say, progress
         self.data: DataSet = load_folder(
             data_folder, recipe.input, recipe.data.validation, recipe.data.group or None, progress
@@ -70,14 +71,8 @@ class Run:
         self.ledger = Ledger(say)
 
     def __call__(self) -> Path:
-        """Run every step that has no checkpoint yet; return the model file's path."""
-        state, baseline = self._begin(), None
-        self._row(state, "network", self.recipe.network.split(":")[1], lambda s: s)
-        for step in self.recipe.steps:
-            if baseline is None and not isinstance(step, Training):
-                baseline = State(copy.deepcopy(state.network), state.how, state.key)
-            state = self._row(state, kind_of(step), _detail(step), lambda s, step=step: self._apply(s, step), step)
-        baseline = baseline or state
+        """Do all that is not done yet, write the files, and return the model file's path."""
+        baseline, state = self.compress()
         flatbuffers = {
             "baseline.float32": self._convert(baseline, quantize=False),
             "float32": self._convert(state, quantize=False),
@@ -93,6 +88,19 @@ class Run:
         for name in ("baseline.float32", "float32"):
             model_file.write_beside(stem.with_name(f"{stem.name}.{name}.tflite"), flatbuffers[name])
         return stem.with_name(f"{stem.name}.tflite")
+
+    def compress(self) -> tuple[State, State]:
+        """Run the recipe's steps, or load what they left behind.
+
+        Returns the network before the first step that makes it smaller, and the network after the last.
+        """
+        state, baseline = self._begin(), None
+        self._row(state, "network", self.recipe.network.split(":")[1], lambda s: s)
+        for step in self.recipe.steps:
+            if baseline is None and not isinstance(step, Training):
+                baseline = State(copy.deepcopy(state.network), state.how, state.key)
+            state = self._row(state, kind_of(step), _detail(step), partial(self._apply, step=step), step)
+        return baseline or state, state
 
     def _begin(self) -> State:
         torch.manual_seed(self.recipe.seed)

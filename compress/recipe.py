@@ -35,7 +35,8 @@ class Data:
     """Where labels come from, and what must be said of the images.
 
     Attributes:
-        positive: the label whose score is compared with the threshold (two-class tasks); none: the highest score decides.
+        positive: the label whose score is compared with the threshold (two-class tasks); none: the highest score
+            decides.
         validation: share of `train` that is set aside where the data has no folder `val`.
         group: regular expression that finds the patient in a file's name; a patient's images are never divided.
         source, licence: for the manifest.
@@ -92,7 +93,7 @@ def shipped() -> list[str]:
 
 
 def load(recipe: str) -> Recipe:
-    """Read a recipe by its file or by the name of a shipped one; EdgeError names what is wrong with it and the way out."""
+    """Read a recipe by its file or a shipped one's name; EdgeError names what is wrong with it and the way out."""
     path = Path(recipe)
     if not path.suffix and not path.exists():
         path = RECIPES / f"{recipe}.toml"
@@ -240,7 +241,7 @@ def kind_of(step: Step) -> str:
 
 
 def build_network(recipe: Recipe, classes: int) -> nn.Module:
-    """Import and call the recipe's network function; modules beside the recipe's user (the working directory) are found."""
+    """Import and call the recipe's network function; modules in its user's working directory are found."""
     module_name, function_name = recipe.network.split(":")
     here = str(Path.cwd())
     if here not in sys.path:
@@ -249,8 +250,8 @@ def build_network(recipe: Recipe, classes: int) -> nn.Module:
         function = getattr(importlib.import_module(module_name), function_name)
     except ImportError as error:
         raise EdgeError(
-            f"{recipe.origin}: network {recipe.network!r} can't be imported ({error}): expected a module that Python finds "
-            "from the working directory; check the name, or run from the folder it lies in"
+            f"{recipe.origin}: network {recipe.network!r} can't be imported ({error}): expected a module that Python "
+            "finds from the working directory; check the name, or run from the folder it lies in"
         ) from None
     except AttributeError:
         raise EdgeError(

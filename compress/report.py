@@ -1,4 +1,4 @@
-"""The end of a run: thresholds, test figures with intervals, flips between float and int8, golden vectors, the manifest."""
+"""The end of a run: thresholds, test figures with intervals, flips from float to int8, golden vectors, the manifest."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def check_positive(recipe: Recipe, data: DataSet) -> None:
     """Raise EdgeError where the recipe's positive label is none of the data's."""
     if recipe.data.positive and recipe.data.positive not in data.labels:
         raise EdgeError(
-            f"{recipe.origin}: data.positive is {recipe.data.positive!r}, and the data has the classes {', '.join(data.labels)}: "
-            "name one of those"
+            f"{recipe.origin}: data.positive is {recipe.data.positive!r}, and the data has the classes "
+            f"{', '.join(data.labels)}: name one of those"
         )
 
 
 def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, bytes]) -> dict[str, Any]:
     """Write `NAME.tflite` and `NAME.report.json`; return the report.
 
-    The decision threshold is chosen on the validation images, by the int8 model as the device runs it; the float network
-    and the baseline get theirs the same way. Test images decide nothing.
+    The decision threshold is chosen on the validation images, by the int8 model as the device runs it; the float
+    network and the baseline get theirs the same way. Test images decide nothing.
 
     Raises EdgeError where int8 and float logits point apart (cosine below 0.95): a conversion that lost the network.
     """
@@ -73,8 +73,8 @@ def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, byte
     if result["cosine"] < MINIMUM_COSINE:
         raise EdgeError(
             f"the int8 model's logits have cosine {result['cosine']:.3f} with the float network's: expected at least "
-            f"{MINIMUM_COSINE}; look for layers that quantize badly (padded max pooling, softmax over many pixels), or calibrate "
-            "with more images"
+            f"{MINIMUM_COSINE}; look for layers that quantize badly (padded max pooling, softmax over many pixels), or "
+            "calibrate with more images"
         )
     table = int8_table(state.how, engine.runtime.input.scale, engine.runtime.input.zero_point)
     manifest["golden"], members = golden(flatbuffers["int8"], state.how, table)
@@ -169,6 +169,7 @@ def _manifest(run: Run, state: State, flatbuffer: bytes) -> dict[str, Any]:
             "calibration": recipe.calibration,
             "notes": recipe.notes,
             "data": {"source": recipe.data.source, "licence": recipe.data.licence} | run.data.summary,
+            "ledger": [asdict(row) for row in run.ledger.rows],
             "tools": {"python": platform.python_version()} | {name: metadata.version(name) for name in TOOLS},
         },
         "runtime": {"type": "int8", "operators": model_file.operators(flatbuffer)},

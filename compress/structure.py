@@ -1,7 +1,7 @@
-"""A network's shape, apart from its weights: kept beside a checkpoint, and put onto a fresh network before they are loaded.
+"""A network's shape, apart from its weights: read off a checkpoint, put onto a fresh network before they are loaded.
 
-Pruning changes tensors' shapes and ghost convolutions replace modules. Both are read off the checkpoint: names and shapes of its
-tensors say everything, so no code or object is ever stored.
+Pruning changes tensors' shapes and ghost convolutions replace modules. Both are read off the checkpoint: names and
+shapes of its tensors say everything, so no code or object is ever stored.
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ def augmented(pixels: Tensor, how: Preprocessing, settings: Training) -> Tensor:
 
 
 def logits(network: nn.Module, split: Split, how: Preprocessing, batch: int = 64) -> np.ndarray:
-    """Return float32 (N, classes): the network's logits in float32, in evaluation mode, on what the device would feed it."""
+    """Return float32 (N, classes): the network's float32 logits, in evaluation mode, on what the device would feed it."""
     where = next(network.parameters()).device
     network.eval()
     rows = []
@@ -135,9 +135,12 @@ def train(
     checkpoint: Path,
     progress: Callable[[str], None] = lambda text: None,
 ) -> nn.Module:
-    """Train `network` in place and return it. After each epoch `checkpoint` is replaced; if it exists, training goes on from it."""
+    """Train `network` in place and return it.
+
+    After each epoch `checkpoint` is replaced; if it exists, training goes on from it.
+    """
     where = device()
-    network.to(where, memory_format=torch.channels_last)
+    network.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = _optimizer(network, settings)
     batches = math.ceil(len(data.train) / settings.batch)
     rate = _cosine(settings.epochs * batches)
@@ -167,7 +170,8 @@ def train(
             total += float(loss.detach())
             if number % 20 == 19:
                 progress(
-                    f"epoch {epoch + 1}/{settings.epochs}  batch {number + 1}/{batches}  loss {total / (number + 1):.4f}"
+                    f"epoch {epoch + 1}/{settings.epochs}  batch {number + 1}/{batches}  "
+                    f"loss {total / (number + 1):.4f}"
                 )
         quality = auc(logits(network, data.val, how), data.val.labels)
         progress(

@@ -83,7 +83,7 @@ def latency(flatbuffers: Mapping[str, bytes], rounds: int = 15, threads: int = 1
     """Return name -> median milliseconds of an invoke through LiteRT, the models taking turns in every round."""
     runners = {name: open_runtime(flatbuffer, "litert", threads) for name, flatbuffer in flatbuffers.items()}
     random = np.random.default_rng(0)
-    inputs = {}
+    inputs: dict[str, np.ndarray] = {}
     for name, runner in runners.items():
         shape = runner.input.shape
         if runner.input.dtype == "int8":

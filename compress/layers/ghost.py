@@ -13,13 +13,14 @@ from torch.nn import functional as F
 class GhostConv2d(nn.Module):
     """y = concat(p, cheap(p)) with p = primary(x), for the same input and output as the convolution it replaces.
 
-    With s = 2 (each primary map has one ghost) the primary convolution makes ceil(outputs / 2) channels; the cheap one is
-    depthwise, `cheap_kernel` x `cheap_kernel`, and makes the other floor(outputs / 2) from the first of them. There is no
-    normalization or activation inside: the block's own follows, so that the two together stay linear like the
+    With s = 2 (each primary map has one ghost) the primary convolution makes ceil(outputs / 2) channels; the cheap one
+    is depthwise, `cheap_kernel` x `cheap_kernel`, and makes the other floor(outputs / 2) from the first of them. There
+    is no normalization or activation inside: the block's own follows, so that the two together stay linear like the
     convolution they stand for.
 
     Args:
-        conv: the convolution to replace (groups 1, dilation 1, 2 or more outputs); kernel, stride and padding become the primary's.
+        conv: the convolution to replace (groups 1, dilation 1, 2 or more outputs); kernel, stride and padding become
+            the primary's.
         cheap_kernel: d in the paper, odd.
     """
 

@@ -3,8 +3,8 @@
 The layers and their counts are those of He et al., "Deep Residual Learning for Image Recognition" (CVPR 2016), with the
 stride on the 3x3 convolution. Two things differ from the usual code, for the converter's sake:
 
-* A strided convolution pads like TensorFlow's SAME (more at the bottom and right for an even input), so that the padding
-  folds into the convolution; symmetric padding would stay as a PAD operator in front of every one.
+* A strided convolution pads like TensorFlow's SAME (more at the bottom and right for an even input), so that the
+  padding folds into the convolution; symmetric padding would stay as a PAD operator in front of every one.
 * The stem pools 2x2 without padding; the usual padded 3x3 pooling becomes a padding with -infinity, whose quantization
   step leaves nothing of the picture.
 """

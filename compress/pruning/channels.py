@@ -19,9 +19,9 @@ class Pruning:
     """One pruning step of a recipe.
 
     Attributes:
-        ratios: pattern of layer names -> share of the layer's output channels to remove; of the patterns that match a layer
-            (shell style: `*`, `?`, `[12]`) the first counts, a layer that none matches is left alone. Coupled layers
-            (those joined by an addition) are pruned together, at the rate of the first of them.
+        ratios: pattern of layer names -> share of the layer's output channels to remove; of the patterns that match a
+            layer (shell style: `*`, `?`, `[12]`) the first counts, a layer that none matches is left alone. Coupled
+            layers (those joined by an addition) are pruned together, at the rate of the first of them.
         criterion: see `compress.pruning.criteria`.
         round_to: what remains is the multiple of this nearest to (1 - ratio) * channels, and at least one; kernels
             compute channels in blocks of 8, so a 9th channel costs as much as a 16th.
@@ -35,8 +35,8 @@ class Pruning:
 def prune(network: nn.Module, settings: Pruning, shape: tuple[int, int, int]) -> nn.Module:
     """Prune `network` in place and return it. `shape`: (channels, height, width) of its input.
 
-    Hierarchical pruning of Yang et al. (2022): within each layer (or group of coupled layers) channels are ranked by that
-    layer's own normalization and the lowest go, at the layer's own rate; the next layer reads what is left.
+    Hierarchical pruning of Yang et al. (2022): within each layer (or group of coupled layers) channels are ranked by
+    that layer's own normalization and the lowest go, at the layer's own rate; the next layer reads what is left.
 
     Raises EdgeError for a pattern that matches no layer.
     """
@@ -74,8 +74,8 @@ def layer_ratios(names: list[str], ratios: Mapping[str, float]) -> dict[str, flo
     for pattern in ratios:
         if not any(fnmatch.fnmatchcase(name, pattern) for name in names):
             raise EdgeError(
-                f"pruning pattern {pattern!r} matches no convolution of the network: its convolutions are {', '.join(names[:8])}"
-                f"{', ...' if len(names) > 8 else ''}; mend the pattern"
+                f"pruning pattern {pattern!r} matches no convolution of the network: its convolutions are "
+                f"{', '.join(names[:8])}{', ...' if len(names) > 8 else ''}; mend the pattern"
             )
     chosen = {}
     for name in names:

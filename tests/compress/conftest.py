@@ -88,7 +88,7 @@ def command(*arguments: object) -> list[str]:
 
 def environment() -> dict[str, str]:
     """The environment of a process that finds the project from any working folder."""
-    return os.environ | {"PYTHONPATH": str(HERE.parents[1]), "OMP_NUM_THREADS": "2"}
+    return {"OMP_NUM_THREADS": "2"} | os.environ | {"PYTHONPATH": str(HERE.parents[1])}
 
 
 def edge_compress(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -99,7 +99,7 @@ def edge_compress(*arguments: object, cwd: Path | None = None) -> subprocess.Com
 
 
 def refused(done: subprocess.CompletedProcess[str], *words: str) -> str:
-    """Check that a run ended as errors of the user's must: one sentence, status 2, no traceback; return the sentence."""
+    """Check that a run ended as a user's errors must: one sentence, status 2, no traceback; return the sentence."""
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     sentences = [line for line in done.stderr.splitlines() if line.startswith("edge-compress: ")]

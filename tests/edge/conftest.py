@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-HERE = Path(__file__).parent
 from edge import runtime
 from edge.errors import EdgeError
 from tests.edge import packing
 from tests.edge.pictures import grey_ramp, png
 from tests.edge.processes import Ended, run
+
+HERE = Path(__file__).parent
 
 settings.register_profile("same-every-time", derandomize=True, deadline=None)
 settings.load_profile("same-every-time")

@@ -1,0 +1,79 @@
+"""How fast the networks are: all of them in one process, taking turns, against ResNet-50 in float32.
+
+    python -m benchmarks.speed build/benchmark [--threads 1] [--rounds 40]
+
+Needs numpy and LiteRT only, so that the folder can be copied to a board and measured there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import table
+from edge.runtime import Runtime, open_runtime
+
+BASELINE = "resnet50.float32"
+TARGETS = {"cpgresnet50.int8": 8.0, "pneumonia.float32": 12.0, "pneumonia.int8": 19.0}  # times faster than BASELINE
+
+
+def measure(runners: dict[str, Runtime], rounds: int) -> dict[str, list[float]]:
+    """Return name -> milliseconds of each invoke; in every round each network has its turn, after one warm-up round."""
+    random = np.random.default_rng(0)
+    times: dict[str, list[float]] = {name: [] for name in runners}
+    inputs = {}
+    for name, runner in runners.items():
+        whole = runner.input.dtype == "int8"
+        shape = runner.input.shape
+        inputs[name] = random.integers(-128, 128, shape, np.int8) if whole else random.random(shape, np.float32)
+    for turn in range(rounds + 1):
+        for name, runner in runners.items():
+            for repeat in range(2):  # the first invoke brings the network back into the caches, the second is timed
+                begun = time.perf_counter()
+                runner.run(inputs[name])
+                if turn and repeat:
+                    times[name].append((time.perf_counter() - begun) * 1e3)
+    return times
+
+
+def main() -> None:
+    """Measure and write `results/speed-N-threads.md`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=40)
+    options = parser.parse_args()
+    files = sorted(path for path in options.folder.glob("*.tflite"))
+    runners = {path.stem: open_runtime(path.read_bytes(), "litert", options.threads) for path in files}
+    times = measure(runners, options.rounds)
+    base = np.array(times[BASELINE])
+    rows = []
+    for name in sorted(times, key=lambda name: -statistics.median(times[name])):
+        ratio = statistics.median(base / np.array(times[name]))  # turn by turn: the machine's own drift cancels
+        target = TARGETS.get(name)
+        said = f">= {target:g}: {'met' if ratio >= target else 'MISSED'}" if target and options.threads == 1 else ""
+        network, _, kind = name.rpartition(".")
+        milliseconds = f"{statistics.median(times[name]):.2f}"
+        rows.append([network, kind, milliseconds, f"{min(times[name]):.2f}", f"{ratio:.1f}", said])
+    delegates = sorted({runner.delegate for runner in runners.values()})
+    notes = (
+        f"Batch 1, 224x224, {options.threads} thread(s), {options.rounds} rounds, delegate {', '.join(delegates)}. Times faster: median of "
+        "the ratios within each round. Weights are untrained: they do not change the time."
+    )
+    plural = "s" if options.threads > 1 else ""
+    table.write(
+        f"speed-{options.threads}-thread{plural}",
+        f"Speed against ResNet-50 float32, LiteRT, {options.threads} thread{plural}",
+        f"python -m benchmarks.speed {options.folder} --threads {options.threads} --rounds {options.rounds}",
+        ["network", "kind", "median ms", "fastest ms", "times faster", "target"],
+        rows,
+        notes,
+    )
+
+
+if __name__ == "__main__":
+    main()
