@@ -1,6 +1,6 @@
 """What the compressed networks are worth on the test images, from the reports of finished runs.
 
-    python -m benchmarks.accuracy build/chest_xray
+python -m benchmarks.accuracy build/chest_xray
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import table
+from compress.metrics import cell
 
 DROP, INT8_DROP, COSINE = 1.0, 0.5, 0.99  # points, points, cosine of logits
 
@@ -23,15 +24,20 @@ def main(folder: Path) -> None:
         test, counts = result["test"], result["data"]["counts"]["test"]
         names = {"baseline": "ResNet-50 float", "float": f"{name} float", "int8": f"{name} int8"}
         for kind in ("baseline", "float", "int8") if not rows else ("float", "int8"):
-            rows.append([names[kind], *(_cell(figure) for figure in test[kind].values()), f"{result['thresholds'][kind]:.3f}"])
+            rows.append(
+                [names[kind], *(cell(figure) for figure in test[kind].values()), f"{result['thresholds'][kind]:.3f}"]
+            )
         drops = {kind: 100 * (test["baseline"]["accuracy"]["value"] - test[kind]["accuracy"]["value"]) for kind in test}
         quantized = drops["int8"] - drops["float"]
         flips = "".join(
-            f"\n- {flip['image']} ({flip['label']}): {flip['float']} in float, {flip['int8']} in int8" for flip in result["flips"]
+            f"\n- {flip['image']} ({flip['label']}): {flip['float']} in float, {flip['int8']} in int8"
+            for flip in result["flips"]
         )
         notes.append(
-            f"**{name}**: accuracy {drops['float']:+.2f} points under ResNet-50 in float, {drops['int8']:+.2f} in int8 (target <= {DROP:g}: "
-            f"{_met(max(drops['float'], drops['int8']) <= DROP)}); int8 {quantized:+.2f} points under float (target within {INT8_DROP:g}: "
+            f"**{name}**: accuracy {drops['float']:+.2f} points under ResNet-50 in float, {drops['int8']:+.2f} in int8 "
+            f"(target <= {DROP:g}: "
+            f"{_met(max(drops['float'], drops['int8']) <= DROP)}); int8 {quantized:+.2f} points under float "
+            f"(target within {INT8_DROP:g}: "
             f"{_met(abs(quantized) <= INT8_DROP)}); cosine of the logits {result['cosine']:.5f} (target >= {COSINE:g}: "
             f"{_met(result['cosine'] >= COSINE)}); {len(result['flips'])} of {sum(counts)} decisions flipped.{flips}"
         )
@@ -41,13 +47,9 @@ def main(folder: Path) -> None:
         f"python -m benchmarks.accuracy {folder}",
         ["network", "accuracy", "AUC", "sensitivity", "specificity", "threshold"],
         rows,
-        "In brackets 95 % bootstrap intervals (2000 resamples of the test images). int8 runs through `edge` on LiteRT. Thresholds were "
-        "chosen on validation images (highest balanced accuracy).\n\n" + "\n\n".join(notes),
+        "In brackets 95 % bootstrap intervals (2000 resamples of the test images). int8 runs through `edge` on LiteRT. "
+        "Thresholds were chosen on validation images (highest balanced accuracy).\n\n" + "\n\n".join(notes),
     )
-
-
-def _cell(figure: dict[str, float]) -> str:
-    return f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
 
 
 def _met(value: bool) -> str:

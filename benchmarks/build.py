@@ -2,8 +2,8 @@
 
     python -m benchmarks.build build/benchmark
 
-Speed does not depend on what a network has learned, so these are built from the recipes' pruning and ghost steps without
-training. Each conversion is a process of its own, measured from outside.
+Speed does not depend on what a network has learned, so these are built from the recipes' pruning and ghost steps
+without training. Each conversion is a process of its own, measured from outside.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def build(name: str, kind: str, path: Path) -> None:
 
     recipe_name, ghosts, _ = NETWORKS[name]
     torch.manual_seed(0)
-    network, shape = resnet50(classes=2), (3, 224, 224)
+    network: nn.Module = resnet50(classes=2)
+    shape = (3, 224, 224)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.ones_(module.weight)
@@ -52,7 +53,7 @@ def build(name: str, kind: str, path: Path) -> None:
         if isinstance(step, Pruning):
             prune(network, step, shape)
         if isinstance(step, Folding):
-            network, shape = fold_grey(network, shape), (1, *shape[1:])
+            network, shape = fold_grey(network, shape), (1, 224, 224)
     if ghosts:
         ghost(network, Ghosting(GHOSTED, init="random"), torch.randn(4, *shape))
     images = torch.rand(16, *shape[1:], shape[0]) * 4 - 2
@@ -75,7 +76,9 @@ def build_all(folder: Path) -> None:
             if name in LIMITS:
                 met = "met" if seconds <= LIMITS[name][0] and megabytes <= LIMITS[name][1] else "MISSED"
                 met = f"<= {LIMITS[name][0]} s, <= {LIMITS[name][1] / 1000:g} GB: {met}"
-            rows.append([name, kind, f"{path.stat().st_size / 1e6:.2f} MB", f"{seconds:.0f} s", f"{megabytes:.0f} MB", met])
+            rows.append(
+                [name, kind, f"{path.stat().st_size / 1e6:.2f} MB", f"{seconds:.0f} s", f"{megabytes:.0f} MB", met]
+            )
             print(*rows[-1], flush=True)
     notes = (
         "Whole process: start, pruning, ONNX, SavedModel, TFLite. Memory is the largest resident set of one process "

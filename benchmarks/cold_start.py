@@ -77,8 +77,8 @@ def main() -> None:
         f"python -m benchmarks.cold_start --model {options.model} --runs {options.runs}",
         ["command", "time", "ratio", "peak memory", "ratio", "target"],
         rows,
-        f"Median of {options.runs} runs in turns after one warm-up, bytecode compiled, one thread; ratios pair by pair. The script is "
-        "`benchmarks/minimal.py`.",
+        f"Median of {options.runs} runs in turns after one warm-up, bytecode compiled, one thread; ratios pair by "
+        "pair. The script is `benchmarks/minimal.py`.",
     )
 
 

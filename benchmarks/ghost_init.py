@@ -2,8 +2,8 @@
 
     python -m benchmarks.ghost_init --data DIR --output build/chest_xray
 
-Takes the recipe `cpgresnet50` up to its ghost step (its checkpoints, where they exist), then both ways: validation AUC at
-once, and after one epoch of fine-tuning at 128x128.
+Takes the recipe `cpgresnet50` up to its ghost step (its checkpoints, where they exist), then both ways: validation AUC
+at once, and after one epoch of fine-tuning at 128x128.
 """
 
 from __future__ import annotations
@@ -37,15 +37,17 @@ def main() -> None:
         run = Run(changed, options.data, options.output, progress.say, progress)
         run.compress()
         before, at_once, tuned = run.ledger.rows[-3:]
-        rows.append([init, f"{before.metric:.4f}", f"{at_once.metric:.4f}", f"{tuned.metric:.4f}", f"{at_once.seconds:.0f} s"])
+        rows.append(
+            [init, f"{before.metric:.4f}", f"{at_once.metric:.4f}", f"{tuned.metric:.4f}", f"{at_once.seconds:.0f} s"]
+        )
     table.write(
         "ghost_init",
         "Ghost convolutions: initialized from the trained ones, or at random",
         f"python -m benchmarks.ghost_init --data {options.data.name} --output {options.output}",
         ["initialization", "AUC before", "AUC with ghosts", "AUC after 1 epoch", "time of the step"],
         rows,
-        "CPGResNet50, 32 convolutions replaced at once; AUC on the validation images. Both have their normalizations' statistics "
-        "measured anew.",
+        "CPGResNet50, 32 convolutions replaced at once; AUC on the validation images. Both have their normalizations' "
+        "statistics measured anew.",
     )
 
 

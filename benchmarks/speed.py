@@ -61,8 +61,8 @@ def main() -> None:
         rows.append([network, kind, milliseconds, f"{min(times[name]):.2f}", f"{ratio:.1f}", said])
     delegates = sorted({runner.delegate for runner in runners.values()})
     notes = (
-        f"Batch 1, 224x224, {options.threads} thread(s), {options.rounds} rounds, delegate {', '.join(delegates)}. Times faster: median of "
-        "the ratios within each round. Weights are untrained: they do not change the time."
+        f"Batch 1, 224x224, {options.threads} thread(s), {options.rounds} rounds, delegate {', '.join(delegates)}. "
+        "Times faster: median of the ratios within each round. Weights are untrained: they do not change the time."
     )
     plural = "s" if options.threads > 1 else ""
     table.write(

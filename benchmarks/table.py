@@ -13,7 +13,9 @@ RESULTS = Path(__file__).with_name("results")
 TOOLS = ("ai-edge-litert", "tflite-runtime", "numpy", "pillow", "torch", "tensorflow", "onnx2tf")
 
 
-def write(name: str, title: str, command: str, header: Sequence[str], rows: Sequence[Sequence[object]], notes: str) -> None:
+def write(
+    name: str, title: str, command: str, header: Sequence[str], rows: Sequence[Sequence[object]], notes: str
+) -> None:
     """Print a table and write it to `results/NAME.md`."""
     lines = [f"| {' | '.join(header)} |", "|" + " --- |" * len(header)]
     lines += [f"| {' | '.join(map(str, row))} |" for row in rows]

@@ -74,6 +74,11 @@ def load_folder(
     files = {part: _files(root, part, labels) for part in ("train", "val", "test") if (root / part).is_dir()}
     if "val" not in files:
         files["train"], files["val"] = _divide(files["train"], validation, group)
+    if missing := set(range(len(labels))) - {label for _, label in files["val"]}:
+        raise EdgeError(
+            f"{root / 'val'} has no class folder {labels[min(missing)]!r}: expected every class of train, because the "
+            "decision threshold is chosen there; add images, or remove the folder val"
+        )
     progress(f"reading {sum(map(len, files.values()))} images from {root}")
     splits = {part: _read(root, chosen, how) for part, chosen in files.items()}
     summary: dict[str, object] = {

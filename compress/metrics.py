@@ -56,8 +56,8 @@ def threshold(scores: np.ndarray, positive: np.ndarray) -> float:
 
 def summary(
     decisions: np.ndarray, logits: np.ndarray, labels: np.ndarray, positive: int | None
-) -> dict[str, dict[str, float]]:
-    """Return {name: {"value", "low", "high"}} of accuracy and AUC; with a positive label of sensitivity, specificity too.
+) -> dict[str, dict[str, float | None]]:
+    """Return {name: {"value", "low", "high"}} of accuracy, AUC and, with a positive label, sensitivity and specificity.
 
     Args:
         decisions: int (N,), the label decided for. logits: (N, classes). labels: int (N,).
@@ -78,11 +78,19 @@ def summary(
         statistics["sensitivity"] = lambda i: _share(right[i][ill[i]])
         statistics["specificity"] = lambda i: _share(right[i][~ill[i]])
     everything = np.arange(len(labels))
-    rows = {}
+    rows: dict[str, dict[str, float | None]] = {}
     for name, statistic in statistics.items():
-        low, high = bootstrap(statistic, len(labels))
-        rows[name] = {"value": statistic(everything), "low": low, "high": high}
+        value = statistic(everything)
+        low, high = bootstrap(statistic, len(labels)) if value == value else (value, value)
+        rows[name] = {key: x if x == x else None for key, x in (("value", value), ("low", low), ("high", high))}
     return rows
+
+
+def cell(figure: dict[str, float | None]) -> str:
+    """Return one of `summary`'s figures as text: value and interval."""
+    if figure["value"] is None:
+        return "-"
+    return f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
 
 
 def _share(values: np.ndarray) -> float:

@@ -57,7 +57,7 @@ class Run:
 
     Files in `output`, NAME being the recipe's: `NAME.tflite` (the model file), `NAME.float32.tflite` and
     `NAME.baseline.float32.tflite` (plain TFLite, for benchmarks), `NAME.ledger.json`, `NAME.ledger.png`,
-    `NAME.report.json`, and `checkpoints/`.
+    `NAME.report.json`, `NAME.md` (the model card), and `checkpoints/`.
     """
 
     def __init__(self, recipe: Recipe, data_folder: Path, output: Path, say: Say, progress: Say):

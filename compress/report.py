@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compress import metrics, model_file
+from compress.card import card
 from compress.cost import cost
 from compress.data import DataSet, Split
 from compress.recipe import Recipe, kind_of
@@ -39,7 +40,7 @@ def check_positive(recipe: Recipe, data: DataSet) -> None:
 
 
 def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, bytes]) -> dict[str, Any]:
-    """Write `NAME.tflite` and `NAME.report.json`; return the report.
+    """Write `NAME.tflite`, `NAME.report.json` and `NAME.md`; return the report.
 
     The decision threshold is chosen on the validation images, by the int8 model as the device runs it; the float
     network and the baseline get theirs the same way. Test images decide nothing.
@@ -91,6 +92,7 @@ def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, byte
     draft.unlink()
     result["measured"] = manifest["measured"]
     model_file.write_beside(written, _json(result))
+    model_file.write_beside(stem.with_name(f"{stem.name}.md"), card(manifest, result).encode())
     return result
 
 
@@ -143,7 +145,8 @@ def _measured(result: dict[str, Any], baseline: State, state: State, times: dict
         "accuracy_drop": round(drop, 3),
         "cosine": round(result["cosine"], 5),
         "speedup": round(times["baseline.float32"] / times["int8"], 2),
-        **{name: round(figure["value"], 5) for name, figure in test["int8"].items()},
+        # a test folder without one of the classes has no AUC
+        **{name: round(figure["value"], 5) for name, figure in test["int8"].items() if figure["value"] is not None},
     }
 
 
@@ -190,7 +193,7 @@ def table(result: dict[str, Any], recipe: Recipe) -> list[str]:
     columns = list(next(iter(result["test"].values())))
     lines = [f"{'test images':<12}" + "".join(f"{name:>26}" for name in columns)]
     for name, figures in result["test"].items():
-        cells = [f"{f['value']:.4f} [{f['low']:.3f}, {f['high']:.3f}]" for f in figures.values()]
+        cells = [metrics.cell(figure) for figure in figures.values()]
         lines.append(f"{name:<12}" + "".join(f"{cell:>26}" for cell in cells))
     lines.append(f"float to int8: logits' cosine {result['cosine']:.5f}, {len(result['flips'])} decisions flipped")
     lines += [f"  {flip['image']} ({flip['label']}): {flip['float']} -> {flip['int8']}" for flip in result["flips"]]

@@ -116,7 +116,7 @@ def augmented(pixels: Tensor, how: Preprocessing, settings: Training) -> Tensor:
 
 
 def logits(network: nn.Module, split: Split, how: Preprocessing, batch: int = 64) -> np.ndarray:
-    """Return float32 (N, classes): the network's float32 logits, in evaluation mode, on what the device would feed it."""
+    """Return float32 (N, classes): the network's float32 logits in evaluation mode, on what the device feeds it."""
     where = next(network.parameters()).device
     network.eval()
     rows = []

@@ -25,7 +25,11 @@ def test_make_demo_does_the_whole_job(tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(ours)}  # the copy's code, not the one that .venv points to
     done = subprocess.run(
         ["make", f"PYTHON={sys.executable}", "--old-file=.venv/ready", "demo"],
-        cwd=ours, env=environment, capture_output=True, text=True, timeout=1200,
+        cwd=ours,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=1200,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert "decision: opacity" in done.stdout

@@ -23,7 +23,9 @@ def interpreter(version: str) -> str | None:
         return sys.executable
     found = shutil.which(f"python{version}")
     roots = [os.environ.get("PYENV_ROOT", ""), str(Path.home() / ".pyenv")]
-    candidates = [found] + [path for root in roots for path in sorted(glob.glob(f"{root}/versions/{version}.*/bin/python"))]
+    candidates = [found] + [
+        path for root in roots for path in sorted(glob.glob(f"{root}/versions/{version}.*/bin/python"))
+    ]
     for path in filter(None, candidates):
         if subprocess.run([path, "-c", "import ensurepip"], capture_output=True).returncode == 0:
             return path
@@ -56,7 +58,12 @@ def test_the_package_alone(version: str, runtime: str, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     subprocess.run([home / "bin/edge-infer", "--check"], cwd=tmp_path, check=True)
-    told = subprocess.run([home / "bin/edge-compress", "run", "phantom", "--data", ".", "--output", "."], cwd=tmp_path, capture_output=True, text=True)
+    told = subprocess.run(
+        [home / "bin/edge-compress", "run", "phantom", "--data", ".", "--output", "."],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
     assert told.returncode == 2 and "pip install" in told.stderr and "Traceback" not in told.stderr
     subprocess.run([*pip, "pytest", "hypothesis"], check=True)
     tests = subprocess.run(

@@ -18,7 +18,9 @@ LIMITS = {"cpgresnet50": 4_000_000, "pneumonia": 2_000_000}  # bytes
 
 
 def edge_infer(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "edge", *map(str, arguments)], cwd=ROOT, capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, "-m", "edge", *map(str, arguments)], cwd=ROOT, capture_output=True, text=True
+    )
 
 
 def test_these_are_shipped() -> None:

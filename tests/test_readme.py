@@ -24,7 +24,10 @@ def run(command: str) -> str:
     program, *words = command.split()
     done = subprocess.run(
         [sys.executable, "-m", PROGRAMS[program], *words],
-        cwd=ROOT, capture_output=True, text=True, env={"COLUMNS": "100", "PATH": "/usr/bin:/bin", "HOME": "/tmp"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={"COLUMNS": "100", "PATH": "/usr/bin:/bin", "HOME": "/tmp"},
     )
     return done.stdout.rstrip("\n")
 
@@ -42,7 +45,11 @@ def test_answers_are_quoted_as_they_are(command: str, output: str) -> None:
 
     def lasting(text: str) -> list[str]:
         changing = ("cost:", "first run", "memory", "runtime", "board", "latency", "golden vectors passed")
-        return [line for line in text.splitlines() if line and not line.strip().startswith(changing) and "passed on" not in line]
+        return [
+            line
+            for line in text.splitlines()
+            if line and not line.strip().startswith(changing) and "passed on" not in line
+        ]
 
     assert lasting(run(command)) == lasting(output)
 

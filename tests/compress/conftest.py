@@ -88,7 +88,8 @@ def command(*arguments: object) -> list[str]:
 
 def environment() -> dict[str, str]:
     """The environment of a process that finds the project from any working folder."""
-    return {"OMP_NUM_THREADS": "2"} | os.environ | {"PYTHONPATH": str(HERE.parents[1])}
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    return {"OMP_NUM_THREADS": "2"} | kept | {"PYTHONPATH": str(HERE.parents[1])}
 
 
 def edge_compress(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

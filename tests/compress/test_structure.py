@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from compress.checkpoint import load_tensors, save_tensors
 from compress.folding import fold_grey
@@ -24,6 +25,23 @@ def test_a_pruned_ghosted_folded_network_comes_back_from_its_tensors(tmp_path: P
     assert torch.equal(again(x), network(x))
 
 
+def convolutions(norm: nn.Module, pooled: bool) -> nn.Module:
+    """A network with a normalization before or behind its pooling."""
+    pool = [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    return nn.Sequential(nn.Conv2d(3, 16, 3), *([*pool, norm] if pooled else [norm, *pool]), nn.Linear(16, 2))
+
+
+@pytest.mark.xfail(strict=True, raises=EdgeError, reason="only normalizations in 2d and with a gamma come back")
+@pytest.mark.parametrize("pooled", [True, False])
+def test_every_normalization_comes_back_pruned(pooled: bool) -> None:
+    def build() -> nn.Module:
+        return convolutions(nn.BatchNorm1d(16) if pooled else nn.BatchNorm2d(16, affine=False), pooled)
+
+    network = prune(build(), Pruning({"0": 0.5}, "l2-norm"), (3, 16, 16)).eval()
+    x = torch.randn(2, 3, 16, 16)
+    assert torch.equal(fit(build(), network.state_dict()).eval()(x), network(x))
+
+
 def test_folding_keeps_the_logits() -> None:
     network = resnet_mini(2).eval()
     plane = torch.randn(3, 1, 32, 32)
@@ -33,7 +51,7 @@ def test_folding_keeps_the_logits() -> None:
 
 def test_another_networks_checkpoint_is_refused() -> None:
     with pytest.raises(EdgeError, match="does not fit the network"):
-        fit(resnet_mini(2), torch.nn.Conv2d(1, 1, 1).state_dict())
+        fit(resnet_mini(2), nn.Conv2d(1, 1, 1).state_dict())
 
 
 def test_a_checkpoint_with_code_in_it_is_refused(tmp_path: Path) -> None:

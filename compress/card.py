@@ -1,0 +1,80 @@
+"""The model card: what a model file is for, where it is from and what it is worth, as a page that travels beside it.
+
+After Mitchell et al., "Model Cards for Model Reporting" (FAT* 2019).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from compress.metrics import cell
+
+UNITS = {
+    "parameters": "{:,.0f}",
+    "macs": "{:,.0f}",
+    "file_bytes": "{:,.0f}",
+    "speedup": "{:.1f}",
+    "accuracy_drop": "{:.2f}",
+}
+
+
+def card(manifest: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+    """Return the card as Markdown, from a model's manifest and its run's report."""
+    provenance, data = manifest["provenance"], result["data"]
+    lines = [f"# {manifest['name']}", "", manifest["title"] + ".", ""]
+    lines += [
+        "Software for engineers; **not a medical device**. It has been measured on the images named below and on no "
+        "others: how it does on another hospital's machines, views, ages or diseases is not known. No diagnosis may "
+        "rest on it.",
+        "",
+        f"- answers: {', '.join(manifest['labels'])}{_rule(manifest['decision'])}",
+        f"- reads: {_input(manifest['input'])}",
+        f"- data: {provenance['data']['source'] or 'not named'} "
+        f"({provenance['data']['licence'] or 'licence not named'}); "
+        f"images of each class: {_counts(data)}; validation: {data['validation']}, "
+        f"divided by {_divided(data)}",
+        f"- network: `{provenance['network']}`, {provenance['notes']}",
+        f"- made by: recipe `{manifest['name']}`, steps {', '.join(step['kind'] for step in provenance['steps'])}; "
+        f"seed {provenance['seed']}; "
+        f"int8 steps from {provenance['calibration']} training images",
+        "",
+        "## On the test images",
+        "",
+        "| | " + " | ".join(next(iter(result["test"].values()))) + " |",
+        "| --- |" + " --- |" * len(next(iter(result["test"].values()))),
+    ]
+    names = {
+        "baseline": "before compression, float",
+        "float": "compressed, float",
+        "int8": "compressed, int8 (this file)",
+    }
+    for kind, figures in result["test"].items():
+        lines.append(f"| {names[kind]} | {' | '.join(map(cell, figures.values()))} |")
+    lines += ["", "In brackets 95 % bootstrap intervals.", ""]
+    lines.append(f"Decisions that differ between float and int8: {len(result['flips'])}.")
+    lines += [f"- {flip['image']} ({flip['label']}): {flip['float']} -> {flip['int8']}" for flip in result["flips"]]
+    lines += ["", "## Measured when it was made", "", "| | |", "| --- | --- |"]
+    lines += [f"| {key} | {UNITS.get(key, '{:.4f}').format(value)} |" for key, value in manifest["measured"].items()]
+    lines += [
+        "",
+        "Names and units: docs/model-file.md. All of this is in the file's own manifest: `edge-compress show`.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _rule(decision: Mapping[str, Any] | None) -> str:
+    return f"; {decision['label']} where its score is at least {decision['threshold']:.4f}" if decision else ""
+
+
+def _input(how: Mapping[str, Any]) -> str:
+    return f"{how['color']}, resampled to {how['height']}x{how['width']} ({how['fit']})"
+
+
+def _counts(data: Mapping[str, Any]) -> str:
+    parts = [f"{part} " + " + ".join(map(str, counts)) for part, counts in data["counts"].items()]
+    return ", ".join(parts) + f" ({' + '.join(data['labels'])})"
+
+
+def _divided(data: Mapping[str, Any]) -> str:
+    return "image" if data["divided_by"] == "image" else "patient"

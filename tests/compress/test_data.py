@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from compress.data import DataSet, Split, load_folder
+from edge.errors import EdgeError
+from edge.preprocess import Preprocessing
+
+HOW = Preprocessing(8, 8, "grey", 3, mean=(0.5,), std=(0.25,))
+PATIENT = r"p\d+"
+
+
+def draw(path: Path, value: int = 100) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((8, 8), value, np.uint8)).save(path)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two classes of 12 training pictures, 3 of each of 4 patients, and 2 test pictures each."""
+    for name, first in (("ill", 0), ("well", 50)):
+        for patient in range(4):
+            for picture in range(3):
+                value = first + 10 * patient + picture
+                draw(tmp_path / "train" / name / f"{picture}-p{first + patient}.png", value)
+        for picture in range(2):
+            draw(tmp_path / "test" / name / f"{picture}.png", 200 + first + picture)
+    return tmp_path
+
+
+def patients(split: Split) -> set[str]:
+    return {name.rsplit("-", 1)[1] for name in split.names}
+
+
+def test_pictures_come_with_their_labels(folder: Path) -> None:
+    data = load_folder(folder, HOW)
+    assert data.labels == ("ill", "well")
+    for split in (data.train, data.val, data.test):
+        assert split.pixels.shape == (len(split), 8, 8, 1)
+        assert [data.labels[label] for label in split.labels] == [name.split("/")[1] for name in split.names]
+    for name, pixels in zip(data.train.names, data.train.pixels, strict=True):
+        assert (pixels == np.asarray(Image.open(folder / name))[..., None]).all()
+
+
+def test_every_training_picture_lies_in_one_part(folder: Path) -> None:
+    data = load_folder(folder, HOW, validation=0.25)
+    assert not set(data.train.names) & set(data.val.names)
+    assert len(data.train) + len(data.val) == 24
+    assert data.summary["counts"] == {"train": [9, 9], "val": [3, 3], "test": [2, 2]}
+
+
+@pytest.mark.parametrize("share", [0.05, 0.25, 0.5, 0.9])
+def test_a_patient_is_never_divided(folder: Path, share: float) -> None:
+    data = load_folder(folder, HOW, share, PATIENT)
+    assert not patients(data.train) & patients(data.val)
+    assert len(patients(data.train) | patients(data.val)) == 8
+    assert {0, 1} == set(data.train.labels) == set(data.val.labels)
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="classes are divided one by one")
+def test_a_patient_with_pictures_in_two_classes_is_never_divided(tmp_path: Path) -> None:
+    for patient in range(8):
+        for picture in range(patient + 1):
+            draw(tmp_path / "train/ill" / f"{picture}-p{patient}.png")
+        draw(tmp_path / "train/well" / f"0-p{patient}.png")
+    data = load_folder(tmp_path, HOW, 0.5, PATIENT)
+    assert not patients(data.train) & patients(data.val)
+
+
+def same(a: DataSet, b: DataSet) -> bool:
+    return a.summary == b.summary and all(
+        x.names == y.names and (x.pixels == y.pixels).all()
+        for x, y in ((a.train, b.train), (a.val, b.val), (a.test, b.test))
+    )
+
+
+def test_the_division_is_the_same_whatever_the_folder_lists_first(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = load_folder(folder, HOW, 0.25, PATIENT)
+    assert same(first, load_folder(folder, HOW, 0.25, PATIENT))
+    scandir, listdir = os.scandir, os.listdir
+    monkeypatch.setattr(os, "scandir", lambda *path: sorted(scandir(*path), key=lambda entry: entry.name, reverse=True))
+    monkeypatch.setattr(os, "listdir", lambda *path: sorted(listdir(*path), reverse=True))
+    again = load_folder(folder, HOW, 0.25, PATIENT)
+    monkeypatch.undo()
+    assert same(first, again)
+
+
+def test_the_folder_val_is_used_where_there_is_one(folder: Path) -> None:
+    draw(folder / "val/ill/a.png", 7)
+    draw(folder / "val/well/b.png", 8)
+    data = load_folder(folder, HOW, 0.5)
+    assert data.val.names == ("val/ill/a.png", "val/well/b.png")
+    assert len(data.train) == 24
+    assert data.summary["validation"] == "folder val"
+
+
+def test_without_test_pictures_the_summary_says_so(folder: Path) -> None:
+    (folder / "test").rename(folder / "aside")
+    data = load_folder(folder, HOW)
+    assert data.test is data.val
+    assert data.summary["test"] == "the validation images"
+
+
+def test_the_digest_changes_with_a_pixel_and_with_a_name(folder: Path) -> None:
+    seen = {load_folder(folder, HOW).summary["digest"]}
+    path = folder / "train/ill/0-p0.png"
+    pixels = np.asarray(Image.open(path)).copy()
+    pixels[3, 4] += 1
+    Image.fromarray(pixels).save(path)
+    seen.add(load_folder(folder, HOW).summary["digest"])
+    (folder / "test/ill/1.png").rename(folder / "test/ill/one.png")
+    seen.add(load_folder(folder, HOW).summary["digest"])
+    assert len(seen) == 3
+
+
+def test_other_files_are_left_alone(folder: Path) -> None:
+    first = load_folder(folder, HOW)
+    (folder / "train/notes.txt").write_text("notes")
+    (folder / "train/ill/Thumbs.db").write_bytes(b"\0")
+    (folder / "train/ill/picture.png.part").write_bytes(b"half a pict")
+    assert same(first, load_folder(folder, HOW))
+
+
+def remove(folder: Path, pattern: str) -> None:
+    for path in folder.glob(pattern):
+        path.unlink()
+
+
+def refusal(folder: Path, group: str | None = None) -> str:
+    with pytest.raises(EdgeError) as caught:
+        load_folder(folder, HOW, 0.25, group)
+    return str(caught.value)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    assert f"{tmp_path / 'nowhere'} does not exist" in refusal(tmp_path / "nowhere")
+
+
+def test_a_folder_without_train_is_refused(tmp_path: Path) -> None:
+    assert "has no folder 'train'" in refusal(tmp_path)
+
+
+def test_one_class_is_not_enough(folder: Path) -> None:
+    (folder / "train/well").rename(folder / "well")
+    assert "has 1 class folders: expected two or more" in refusal(folder)
+
+
+def test_a_class_of_one_picture_can_not_be_divided(folder: Path) -> None:
+    remove(folder, "train/ill/[12]*.png")
+    remove(folder, "train/ill/0-p[123].png")
+    assert "train/ill has 1 image: expected at least 2" in refusal(folder)
+
+
+def test_a_class_of_one_patient_can_not_be_divided(folder: Path) -> None:
+    remove(folder, "train/ill/*-p[123].png")
+    assert "train/ill has 1 patient: expected at least 2" in refusal(folder, PATIENT)
+
+
+def test_an_empty_class_folder_is_named(folder: Path) -> None:
+    remove(folder, "train/well/*")
+    assert f"{folder / 'train/well'} has no images" in refusal(folder)
+
+
+def test_a_test_class_that_train_has_not_is_named(folder: Path) -> None:
+    draw(folder / "test/wel/a.png")
+    message = refusal(folder)
+    assert "class folder 'wel'" in message
+    assert "ill, well" in message
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", None])
+def test_an_unreadable_training_picture_is_named(folder: Path, content: bytes | None) -> None:
+    path = folder / "train/ill/0-p2.png"
+    path.write_bytes(path.read_bytes()[:40] if content is None else content)
+    assert str(path) in refusal(folder)
