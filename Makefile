@@ -9,7 +9,7 @@ demo: .venv/ready
 	@$(BIN)/edge-compress phantoms build/phantoms
 	@$(BIN)/edge-compress run phantom --data build/phantoms --output $(DEMO)
 	@echo
-	@$(BIN)/edge-infer --model $(DEMO)/phantom.tflite build/phantoms/test/opacity/phantom00361.png
+	@$(BIN)/edge-infer --model $(DEMO)/phantom.tflite build/phantoms/test/opacity/phantom00004.png
 	@$(BIN)/edge-infer --model $(DEMO)/phantom.tflite --check
 	@echo "ledger as a chart: $(DEMO)/phantom.ledger.png"
 

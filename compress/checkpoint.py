@@ -15,11 +15,15 @@ def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     """Write `tensors` to `path`; a reader sees the old file or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.name + ".part")
-    with open(beside, "wb") as file:
-        torch.save({name: tensor.detach().cpu() for name, tensor in tensors.items()}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
+    try:
+        with open(beside, "wb") as file:
+            torch.save({name: tensor.detach().cpu() for name, tensor in tensors.items()}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:

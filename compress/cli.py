@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge import __version__
-from edge.errors import EdgeError
+from edge.errors import EdgeError, one_line
 from edge.model import find, read
 
 DISCLAIMER = "Software for engineers; not a medical device."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status: 0 done, 2 something to mend, 130 interrupted."""
+    """Run the command line; return the exit status: 0 done, 2 something to mend, 130 interrupted, 141 closed output."""
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return 0
     except EdgeError as error:
-        print(f"edge-compress: {error}", file=sys.stderr)
+        print(f"edge-compress: {one_line(str(error))}", file=sys.stderr)
     except ModuleNotFoundError as error:
         print(
             f"edge-compress: Python module {error.name!r} is not installed: expected the host's tools; "
@@ -36,11 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again at exit
+        return 141
     except KeyboardInterrupt:
         print("\nedge-compress: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
         return 130
     except OSError as error:
         hint = "free some space" if error.errno == errno.ENOSPC else "check the path and its permissions"
+        try:
+            sys.stdout.flush()
+        except OSError:  # what is left in the buffer would be tried again at the exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         print(
             f"edge-compress: {error.filename or 'output'} can't be written or read ({error.strerror}): {hint}",
             file=sys.stderr,
@@ -123,6 +128,8 @@ def _run(options: argparse.Namespace) -> None:
     from compress.report import table
 
     recipe = recipes.load(options.recipe)
+    if options.threads is not None and options.threads < 1:
+        raise EdgeError(f"{options.threads} threads were asked for: expected 1 or more")
     if options.threads:
         torch.set_num_threads(options.threads)
     progress = Progress()

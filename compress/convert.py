@@ -7,9 +7,13 @@ talks a lot; what it says goes to a log that an error quotes.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -60,9 +64,17 @@ def _export_onnx(network: nn.Module, shape: tuple[int, ...], path: Path) -> None
     height, width, channels = shape
     network = network.cpu().eval()
     example = torch.zeros(1, channels, height, width)
-    torch.onnx.export(
-        network, (example,), str(path), input_names=["image"], output_names=["logits"], opset_version=17, dynamo=False
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # notes of the exporter to its own authors
+        torch.onnx.export(
+            network,
+            (example,),
+            str(path),
+            input_names=["image"],
+            output_names=["logits"],
+            opset_version=17,
+            dynamo=False,
+        )
 
 
 def _last_error(log: str) -> str:
@@ -73,6 +85,7 @@ def _last_error(log: str) -> str:
 
 def _convert(work: Path, kind: str) -> None:
     """The TensorFlow half, in the folder `work`, which is also the working directory."""
+    threading.Thread(target=_end_with, args=(os.getppid(), work), daemon=True).start()
     import onnx2tf
     import tensorflow as tf
 
@@ -96,6 +109,14 @@ def _convert(work: Path, kind: str) -> None:
     beside = work / "network.tflite.part"
     beside.write_bytes(converter.convert())
     beside.rename(work / "network.tflite")
+
+
+def _end_with(parent: int, work: Path) -> None:
+    """End this process, and remove its folder, as soon as the one that wanted it is gone (killed, say)."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    shutil.rmtree(work, ignore_errors=True)
+    os._exit(1)
 
 
 if __name__ == "__main__":

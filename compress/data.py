@@ -68,7 +68,7 @@ def load_folder(
         raise EdgeError(f"data folder {root} does not exist: expected a folder with train/CLASS/images; check --data")
     if not (root / "train").is_dir():
         raise EdgeError(f"{root} has no folder 'train': expected train/CLASS/images, one folder per class")
-    labels = tuple(sorted(path.name for path in (root / "train").iterdir() if path.is_dir()))
+    labels = tuple(folder.name for folder in _folders(root / "train"))
     if len(labels) < 2:
         raise EdgeError(f"{root / 'train'} has {len(labels)} class folders: expected two or more, named by their label")
     files = {part: _files(root, part, labels) for part in ("train", "val", "test") if (root / part).is_dir()}
@@ -104,15 +104,20 @@ def digest(splits: dict[str, Split]) -> str:
 Entry = tuple[str, int]  # file relative to the root, label
 
 
+def _folders(root: Path) -> list[Path]:
+    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
 def _files(root: Path, part: str, labels: tuple[str, ...]) -> list[Entry]:
     entries: list[Entry] = []
-    for folder in sorted(path for path in (root / part).iterdir() if path.is_dir()):
+    for folder in _folders(root / part):
         if folder.name not in labels:
             raise EdgeError(
                 f"{root / part} has a class folder {folder.name!r} that train has not (it has {', '.join(labels)}): "
                 "rename or remove it"
             )
-        names = sorted(entry.name for entry in os.scandir(folder) if entry.name.lower().endswith(images.SUFFIXES))
+        found = (entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
+        names = sorted(name for name in found if name.lower().endswith(images.SUFFIXES))
         if not names:
             raise EdgeError(f"{folder} has no images: expected files that end in {', '.join(images.SUFFIXES)}")
         entries += [(f"{part}/{folder.name}/{name}", labels.index(folder.name)) for name in names]
@@ -124,6 +129,8 @@ def _divide(entries: list[Entry], share: float, group: str | None) -> tuple[list
     pattern = re.compile(group) if group else None
     train: list[Entry] = []
     val: list[Entry] = []
+    chosen: set[str] = set()  # patients whose pictures validate
+    kept: set[str] = set()  # patients whose pictures train
     for label in sorted({label for _, label in entries}):
         members: dict[str, list[Entry]] = {}
         for entry in entries:
@@ -138,13 +145,17 @@ def _divide(entries: list[Entry], share: float, group: str | None) -> tuple[list
                 f"class folder {folder} has 1 {what}: expected at least 2, so that one can be kept for validation; "
                 "add images or give a folder 'val'"
             )
-        order = sorted(members, key=lambda key: hashlib.sha256(key.encode()).digest())
+        # a patient who has pictures of several classes goes where the first class put them
+        taken = [entry for key in members if key in chosen for entry in members[key]]
+        order = sorted(members.keys() - chosen - kept, key=lambda key: hashlib.sha256(key.encode()).digest())
         wanted = max(1, round(share * sum(len(rows) for rows in members.values())))
-        taken: list[Entry] = []
-        while len(taken) < wanted and len(order) > 1:
-            taken += members.pop(order.pop(0))
+        while len(taken) < wanted and len(order) > (0 if kept & members.keys() else 1):
+            key = order.pop(0)
+            taken += members[key]
+            chosen.add(key)
+        kept |= members.keys() - chosen
         val += taken
-        train += [entry for rows in members.values() for entry in rows]
+        train += [entry for key in members if key not in chosen for entry in members[key]]
     return sorted(train), sorted(val)
 
 

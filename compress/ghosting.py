@@ -61,7 +61,7 @@ def ghost(
     for number, name in enumerate(chosen, start=1):
         conv = trained.get_submodule(name)
         assert isinstance(conv, nn.Conv2d)
-        if conv.groups != 1 or conv.out_channels < 2 or conv.dilation != (1, 1):
+        if conv.groups != 1 or conv.out_channels < 2 or conv.dilation != (1, 1) or conv.padding_mode != "zeros":
             raise EdgeError(
                 f"layer {name} has {conv.groups} groups, {conv.out_channels} outputs and dilation {conv.dilation}: "
                 "a ghost convolution replaces only an ordinary one with 2 or more outputs; take it out of the step's "

@@ -15,7 +15,8 @@ from typing import Any
 import tflite
 
 from edge.errors import EdgeError
-from edge.manifest import parse
+from edge.manifest import Manifest, parse
+from edge.model import MAX_BYTES, MAX_GOLDEN_BYTES, MAX_MEMBERS
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold: no file tells when it was made
 UNIX = 3
@@ -29,17 +30,18 @@ def write(path: Path, flatbuffer: bytes, manifest: Mapping[str, Any], members: M
         manifest: every field of the specification but `model`, which is computed here.
         members: the golden members' names and bytes.
 
-    Raises EdgeError for a manifest that a reader would refuse.
+    Raises EdgeError for a manifest or members that a reader would refuse.
     """
     if flatbuffer[4:8] != b"TFL3":
         raise EdgeError(f"{path} can't be written: the model is no TFLite flatbuffer (it lacks 'TFL3' at byte 4)")
     digest = {"bytes": len(flatbuffer), "sha256": hashlib.sha256(flatbuffer).hexdigest()}
     raw = dict(manifest) | {"model": digest}
-    parse(raw, str(path))
+    parsed = parse(raw, str(path))
     contents = {
         "manifest.json": (json.dumps(raw, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode(),
         "labels.txt": ("\n".join(raw["labels"]) + "\n").encode(),
     } | {name: members[name] for name in sorted(members)}
+    _check_members(path, parsed, contents)
     buffer = io.BytesIO()
     buffer.write(flatbuffer)
     with zipfile.ZipFile(buffer, "a", zipfile.ZIP_STORED) as archive:
@@ -52,8 +54,24 @@ def write(path: Path, flatbuffer: bytes, manifest: Mapping[str, Any], members: M
     write_beside(path, body + b"sha256:" + hashlib.sha256(body).hexdigest().encode())
 
 
+def _check_members(path: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> None:
+    """Raise EdgeError where a reader would refuse the file for its members."""
+    if len(contents) > MAX_MEMBERS:
+        raise EdgeError(f"{path} can't be written: it has {len(contents)} members, expected at most {MAX_MEMBERS}")
+    for name, data in contents.items():
+        limit = MAX_BYTES.get(name, MAX_GOLDEN_BYTES)
+        if len(data) > limit:
+            raise EdgeError(f"{path} can't be written: {name} has {len(data)} bytes, expected at most {limit}")
+    for vector in manifest.golden:
+        for name in (vector.image, *vector.outputs.values()):
+            if name not in contents:
+                raise EdgeError(f"{path} can't be written: the manifest names the member {name!r}, which is not given")
+
+
 def write_beside(path: Path, data: bytes) -> None:
     """Write `data` beside `path` and rename it: nobody sees a part of it, and a full disk leaves nothing behind."""
+    if path.exists() and not path.is_file():
+        raise EdgeError(f"{path} is no ordinary file and can't be replaced: give another path for the output")
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.part")
     try:

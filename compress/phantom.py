@@ -67,15 +67,16 @@ def write_folder(
 ) -> None:
     """Write `root/{train,test}/{clear,opacity}/*.png` with that many pictures of each class; files that exist stay.
 
-    No seed occurs twice: a test phantom shares its anatomy with no training one, nor with the other class.
+    No seed occurs twice, also when the folder is filled up later: a test phantom shares its anatomy with no training
+    one, nor with the other class.
     """
-    seed = 0
-    for part, count in (("train", train), ("test", test)):
-        for name in CLASSES:
+    parts = (("train", train), ("test", test))
+    for place, (part, count) in enumerate(parts):
+        for kind, name in enumerate(CLASSES):
             folder = root / part / name
             folder.mkdir(parents=True, exist_ok=True)
             for number in range(count):
-                seed += 1
+                seed = 1 + kind + len(CLASSES) * (place + len(parts) * number)
                 path = folder / f"phantom{seed:05d}.png"
                 if path.exists():
                     continue

@@ -119,6 +119,7 @@ class Run:
         weights, row = self.checkpoints / f"{key}.pt", self.checkpoints / f"{key}.json"
         if weights.exists() and row.exists():
             after = State(fit(state.network, load_tensors(weights)), _input_after(state.how, step), key)
+            self._epochs_file(key).unlink(missing_ok=True)  # a kill may have come between the row and this
             self.ledger.add(Row(**json.loads(row.read_text())))
             return after
         begun = time.monotonic()
@@ -141,6 +142,7 @@ class Run:
         elif isinstance(step, Pruning):
             network = prune(state.network, step, state.shape)
         elif isinstance(step, Ghosting):
+            torch.manual_seed(self.recipe.seed)  # random weights are the same in a run that was taken up again
             network = ghost(state.network, step, self.samples(state, step.samples), self._progress("ghost"))
         else:
             network = fold_grey(state.network, state.shape)

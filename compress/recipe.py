@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import tomllib
+import torch
 from torch import nn
 
 from compress.folding import Folding
@@ -95,7 +96,7 @@ def shipped() -> list[str]:
 def load(recipe: str) -> Recipe:
     """Read a recipe by its file or a shipped one's name; EdgeError names what is wrong with it and the way out."""
     path = Path(recipe)
-    if not path.suffix and not path.exists():
+    if not path.suffix and not path.is_file():
         path = RECIPES / f"{recipe}.toml"
         if not path.exists():
             raise EdgeError(f"there is no recipe {recipe!r}: shipped are {', '.join(shipped())}; or give a .toml file")
@@ -105,7 +106,7 @@ def load(recipe: str) -> Recipe:
         raise EdgeError(
             f"recipe {path} does not exist: expected a TOML file, or one of {', '.join(shipped())}"
         ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # tomllib's own, and what its parts raise
         raise EdgeError(f"recipe {path} can't be read ({error}): expected a TOML file; mend it") from None
     return parse(raw, str(path))
 
@@ -125,8 +126,8 @@ def parse(raw: Mapping[str, Any], where: str) -> Recipe:
 
 def _step(raw: Any, where: str, number: int) -> Step:
     place = f"steps[{number}]"
-    if not isinstance(raw, dict) or raw.get("kind") not in STEPS:
-        found = raw.get("kind") if isinstance(raw, dict) else raw
+    found = raw.get("kind") if isinstance(raw, dict) else raw
+    if not isinstance(raw, dict) or not isinstance(found, str) or found not in STEPS:
         raise EdgeError(f"{where}: {place} has kind {found!r}: expected one of {', '.join(STEPS)}")
     return _build(STEPS[raw["kind"]], {key: value for key, value in raw.items() if key != "kind"}, where, place)
 
@@ -161,9 +162,10 @@ def _value(hint: Any, raw: Any, where: str, place: str) -> Any:
         inner = typing.get_args(hint)[1]
         if isinstance(raw, dict):
             return {key: _value(inner, item, where, f"{place}.{key!r}") for key, item in raw.items()}
-    if hint is float and isinstance(raw, int) and not isinstance(raw, bool):
-        return float(raw)
-    if isinstance(hint, type) and isinstance(raw, hint) and (hint is bool or not isinstance(raw, bool)):
+    if hint is float:
+        if isinstance(raw, (int, float)) and not isinstance(raw, bool) and abs(raw) <= 1e300:  # so neither nan nor inf
+            return float(raw)
+    elif isinstance(hint, type) and isinstance(raw, hint) and (hint is bool or not isinstance(raw, bool)):
         return raw
     raise EdgeError(f"{where}: {place} is {raw!r}: expected {_describe(hint)}; mend it")
 
@@ -183,7 +185,9 @@ def _check(recipe: Recipe, where: str) -> None:
 
     if not re.fullmatch(r"[a-z0-9_-]+", recipe.name):
         refuse("name", recipe.name, "lower-case letters, digits, - and _")
-    if recipe.network.count(":") != 1:
+    if not recipe.title or not recipe.title.isprintable():
+        refuse("title", recipe.title, "one line of printable text")
+    if not re.fullmatch(r"\w+(\.\w+)*:\w+", recipe.network):
         refuse("network", recipe.network, "'package.module:function'")
     how = recipe.input
     if not 8 <= how.height <= 4096 or not 8 <= how.width <= 4096:
@@ -203,11 +207,16 @@ def _check(recipe: Recipe, where: str) -> None:
         refuse("data.validation", recipe.data.validation, "a share between 0 and 1")
     try:
         re.compile(recipe.data.group)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         refuse("data.group", recipe.data.group, f"a regular expression ({error})")
     if not 1 <= recipe.calibration <= 10_000:
         refuse("calibration", recipe.calibration, "1 to 10000 images")
+    if not 0 <= recipe.seed < 2**32:
+        refuse("seed", recipe.seed, "0 to 4294967295")
     for target in recipe.targets:
+        for key in ("name", "source"):
+            if not getattr(target, key) or not getattr(target, key).isprintable():
+                refuse(f"{key} of target {target.name!r}", getattr(target, key), "one line of printable text")
         if target.better not in ("lower", "higher"):
             refuse(f"better of target {target.name!r}", target.better, "'lower' or 'higher'")
     for number, step in enumerate(recipe.steps, 1):
@@ -215,6 +224,12 @@ def _check(recipe: Recipe, where: str) -> None:
         if isinstance(step, Training):
             if step.epochs < 1 or step.batch < 2 or step.lr <= 0:
                 refuse(place, (step.epochs, step.batch, step.lr), "epochs >= 1, batch >= 2 and lr > 0")
+            if not 0 <= step.seed < 2**32:
+                refuse(f"{place}.seed", step.seed, "0 to 4294967295")
+            if not 0 <= step.smoothing < 1 or min(step.weight_decay, step.bn_l1) < 0:
+                refuse(
+                    place, (step.smoothing, step.weight_decay, step.bn_l1), "a smoothing below 1, no penalty below 0"
+                )
             if step.size < 0 or step.size > max(how.height, how.width):
                 refuse(f"{place}.size", step.size, "0, or a side not larger than the network's input")
         elif isinstance(step, Pruning):
@@ -231,8 +246,10 @@ def _check(recipe: Recipe, where: str) -> None:
                 refuse(f"{place}.cheap_kernel", step.cheap_kernel, "an odd number")
             if step.samples < 2:
                 refuse(f"{place}.samples", step.samples, "2 or more")
-        elif how.color != "grey" or how.channels != 3:
-            refuse(place, "fold-grey", "an input with color = 'grey' and channels = 3")
+        elif (how.color, how.channels, len(how.mean), len(how.std)) != ("grey", 3, 1, 1):
+            refuse(place, "fold-grey", "an input with color = 'grey', channels = 3, and one mean and std for all three")
+        elif any(isinstance(earlier, Folding) for earlier in recipe.steps[: number - 1]):
+            refuse(place, "fold-grey", "this step once")
 
 
 def kind_of(step: Step) -> str:
@@ -241,23 +258,41 @@ def kind_of(step: Step) -> str:
 
 
 def build_network(recipe: Recipe, classes: int) -> nn.Module:
-    """Import and call the recipe's network function; modules in its user's working directory are found."""
+    """Import and call the recipe's network function, and try the network once.
+
+    Modules in the working directory are found. Raises EdgeError where there is no such function, it fails, or what it
+    returns does not map the recipe's input to one logit for each class.
+    """
     module_name, function_name = recipe.network.split(":")
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        function = getattr(importlib.import_module(module_name), function_name)
-    except ImportError as error:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # the user's own code: not found, a syntax error, anything
         raise EdgeError(
             f"{recipe.origin}: network {recipe.network!r} can't be imported ({error}): expected a module that Python "
             "finds from the working directory; check the name, or run from the folder it lies in"
         ) from None
-    except AttributeError:
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        raise EdgeError(f"{recipe.origin}: module {module_name} has no function {function_name!r}: check network")
+    shape = (2, recipe.input.channels, recipe.input.height, recipe.input.width)
+    try:
+        network = function(classes=classes, channels=recipe.input.channels)
+        found: object = f"a {type(network).__name__}"
+        if isinstance(network, nn.Module):
+            with torch.no_grad():
+                found = tuple(network.eval()(torch.zeros(shape)).shape)
+    except Exception as error:  # the user's own code: anything
+        reason = str(error).split("\n")[0] or type(error).__name__
         raise EdgeError(
-            f"{recipe.origin}: module {module_name} has no function {function_name!r}: check network"
-        ) from None
-    network = function(classes=classes, channels=recipe.input.channels)
-    if not isinstance(network, nn.Module):
-        raise EdgeError(f"{recipe.origin}: {recipe.network} returned {type(network).__name__}: expected an nn.Module")
+            f"{recipe.origin}: network {recipe.network} fails for {classes} classes and input {shape} ({reason}): mend "
+            "it, or the recipe's input"
+        ) from error
+    if found != (2, classes):
+        raise EdgeError(
+            f"{recipe.origin}: network {recipe.network} gives {found} for input {shape}: expected an nn.Module that "
+            f"returns logits of shape {(2, classes)}"
+        )
     return network

@@ -50,7 +50,8 @@ def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, byte
     recipe, data = run.recipe, run.data
     stem = run.output / recipe.name
     written = stem.with_name(f"{stem.name}.report.json")
-    key = f"{state.key}-{_digest(flatbuffers)}-{recipe.name}"
+    positive = hashlib.sha256(recipe.data.positive.encode()).hexdigest()[:8]
+    key = f"{state.key}-{_digest(flatbuffers)}-{positive}-{recipe.name}"
     cached = run.checkpoints / f"{key}.report.json"
     draft = run.checkpoints / f"{key}.draft.tflite"
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 
+import torch
 from torch import Tensor, nn
 
 from compress.layers.ghost import GhostConv2d
 from edge.errors import EdgeError
 
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+KEYS = ("weight", "bias", "running_mean")
 GHOST = re.compile(r"(.+)\.cheap\.weight$")
 
 
@@ -26,7 +29,7 @@ def fit(network: nn.Module, state: dict[str, Tensor]) -> nn.Module:
         if found and isinstance(conv := _module(network, found[1]), nn.Conv2d):
             replace(network, found[1], GhostConv2d(conv, cheap_kernel=state[key].shape[-1]))
     for name, module in network.named_modules():
-        _resize(module, {key: state[f"{name}.{key}"] for key in ("weight", "bias") if f"{name}.{key}" in state})
+        _resize(module, {key: state[f"{name}.{key}"] for key in KEYS if f"{name}.{key}" in state})
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
@@ -53,6 +56,10 @@ def _module(network: nn.Module, name: str) -> nn.Module:
 
 
 def _resize(module: nn.Module, tensors: dict[str, Tensor]) -> None:
+    if isinstance(module, NORMS) and "running_mean" in tensors:
+        mean = tensors.pop("running_mean")
+        module.num_features = len(mean)
+        module.running_mean, module.running_var = torch.zeros_like(mean), torch.ones_like(mean)
     weight = tensors.get("weight")
     if weight is None:
         return
@@ -62,9 +69,5 @@ def _resize(module: nn.Module, tensors: dict[str, Tensor]) -> None:
         module.out_channels, module.in_channels = weight.shape[0], weight.shape[1] * module.groups
     elif isinstance(module, nn.Linear):
         module.out_features, module.in_features = weight.shape
-    elif isinstance(module, nn.BatchNorm2d) and weight.shape != module.weight.shape:
-        module.num_features = weight.shape[0]
-        module.running_mean = weight.new_zeros(weight.shape)
-        module.running_var = weight.new_ones(weight.shape)
     for key, tensor in tensors.items():
         setattr(module, key, nn.Parameter(tensor.new_zeros(tensor.shape)))

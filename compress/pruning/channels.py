@@ -38,7 +38,7 @@ def prune(network: nn.Module, settings: Pruning, shape: tuple[int, int, int]) ->
     Hierarchical pruning of Yang et al. (2022): within each layer (or group of coupled layers) channels are ranked by
     that layer's own normalization and the lowest go, at the layer's own rate; the next layer reads what is left.
 
-    Raises EdgeError for a pattern that matches no layer.
+    Raises EdgeError for a pattern that matches no layer, and where the layer that makes the logits would be pruned.
     """
     layers = {name: m for name, m in network.named_modules() if isinstance(m, nn.Conv2d)}
     rates = layer_ratios(list(layers), settings.ratios)
@@ -46,6 +46,7 @@ def prune(network: nn.Module, settings: Pruning, shape: tuple[int, int, int]) ->
     for parameter in network.parameters():
         parameter.requires_grad_(True)  # the graph is traced through autograd
     graph = tp.DependencyGraph().build_dependency(network, example_inputs=torch.zeros(1, *shape))
+    outputs = network(torch.zeros(1, *shape)).shape
     score = CRITERIA[settings.criterion]
     done: set[nn.Module] = set()
     for name, ratio in rates.items():
@@ -60,6 +61,17 @@ def prune(network: nn.Module, settings: Pruning, shape: tuple[int, int, int]) ->
             continue
         weakest = torch.argsort(score(group), stable=True)[: channels - keep].tolist()
         graph.get_pruning_group(layer, tp.prune_conv_out_channels, idxs=sorted(weakest)).prune()
+    try:
+        left = network(torch.zeros(1, *shape)).shape
+    except RuntimeError as error:
+        raise EdgeError(
+            f"after pruning the network no longer runs ({error}): take its unusual layers out of ratios"
+        ) from None
+    if left != outputs:
+        raise EdgeError(
+            f"pruning changed the network's output from {tuple(outputs)} to {tuple(left)}: let no pattern of ratios "
+            "match the layer that makes the logits"
+        )
     return network
 
 

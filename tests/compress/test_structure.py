@@ -31,7 +31,6 @@ def convolutions(norm: nn.Module, pooled: bool) -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 16, 3), *([*pool, norm] if pooled else [norm, *pool]), nn.Linear(16, 2))
 
 
-@pytest.mark.xfail(strict=True, raises=EdgeError, reason="only normalizations in 2d and with a gamma come back")
 @pytest.mark.parametrize("pooled", [True, False])
 def test_every_normalization_comes_back_pruned(pooled: bool) -> None:
     def build() -> nn.Module:

@@ -187,6 +187,13 @@ def test_the_seed_decides(tmp_path: Path) -> None:
     assert not torch.equal(results[0]["0.weight"], results[2]["0.weight"])
 
 
+def test_every_epoch_has_an_order_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw, orders = torch.randperm, []
+    monkeypatch.setattr(torch, "randperm", lambda count: orders.append(draw(count)) or orders[-1])
+    train(network(), data_set((8, 8), stripes), SMALL, Training(3, batch=8), tmp_path / "x.pt")
+    assert len({tuple(order.tolist()) for order in orders}) == 3
+
+
 def test_what_can_be_learned_is_learned(tmp_path: Path) -> None:
     data = data_set((24, 24), stripes)
     trained = train(network(), data, SMALL, Training(12, batch=8), tmp_path / "x.pt")
