@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from collections.abc import Callable
 from dataclasses import asdict
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,26 +54,26 @@ def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, byte
     written = stem.with_name(f"{stem.name}.report.json")
     positive = hashlib.sha256(recipe.data.positive.encode()).hexdigest()[:8]
     key = f"{state.key}-{_digest(flatbuffers)}-{positive}-{recipe.name}"
-    cached = run.checkpoints / f"{key}.report.json"
     draft = run.checkpoints / f"{key}.draft.tflite"
 
     manifest = _manifest(run, state, flatbuffers["int8"])
     model_file.write(draft, flatbuffers["int8"], manifest, {})
     engine = open_engine(draft)
-    if cached.exists():
-        result = json.loads(cached.read_text())
-    else:
-        val_int8 = edge_logits(engine, data.val, run.progress)
-        test_int8 = edge_logits(engine, data.test, run.progress)
-        networks = {"baseline": baseline, "float": state}
+
+    def compare() -> dict[str, Any]:
         outputs = {name: (_float(s, data.val), _float(s, data.test)) for name, s in networks.items()}
-        outputs["int8"] = val_int8, test_int8
-        result = _figures(recipe, data, outputs)
+        val, test = (edge_logits(engine, split, run.progress) for split in (data.val, data.test))
+        outputs["int8"] = val, test
+        return _figures(recipe, data, outputs)
+
+    def in_turns() -> dict[str, float]:
         run.progress("timing the baseline and the compressed network in turns")
-        times = latency(flatbuffers)
-        result["latency_ms"] = times
-        result["measured"] = _measured(result, baseline, state, times)
-        model_file.write_beside(cached, _json(result))
+        return latency(flatbuffers)
+
+    networks = {"baseline": baseline, "float": state}
+    result = _once(run.checkpoints / f"{key}.figures.json", compare)
+    result["latency_ms"] = _once(run.checkpoints / f"{key}.latency.json", in_turns)
+    result["measured"] = _measured(result, baseline, state, result["latency_ms"])
     if result["cosine"] < MINIMUM_COSINE:
         raise EdgeError(
             f"the int8 model's logits have cosine {result['cosine']:.3f} with the float network's: expected at least "
@@ -81,7 +83,6 @@ def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, byte
     table = int8_table(state.how, engine.runtime.input.scale, engine.runtime.input.zero_point)
     manifest["golden"], members = golden(flatbuffers["int8"], state.how, table)
     manifest["decision"] = result["decision"]
-    manifest["measured"] = result["measured"]
     path = stem.with_name(f"{stem.name}.tflite")
     manifest["measured"] = result["measured"] | {"file_bytes": 0}
     while True:  # the file's size is one of its own fields; it is right as soon as its number of digits is
@@ -95,6 +96,14 @@ def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, byte
     model_file.write_beside(written, _json(result))
     model_file.write_beside(stem.with_name(f"{stem.name}.md"), card(manifest, result).encode())
     return result
+
+
+def _once(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return what `make` makes, or made in an earlier run and left at `path`."""
+    if not path.exists():
+        model_file.write_beside(path, _json(make()))
+    made: dict[str, Any] = json.loads(path.read_text())
+    return made
 
 
 def _float(state: State, split: Split) -> np.ndarray:

@@ -62,7 +62,6 @@ def test_a_patient_is_never_divided(folder: Path, share: float) -> None:
     assert {0, 1} == set(data.train.labels) == set(data.val.labels)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="classes are divided one by one")
 def test_a_patient_with_pictures_in_two_classes_is_never_divided(tmp_path: Path) -> None:
     for patient in range(8):
         for picture in range(patient + 1):

@@ -81,3 +81,21 @@ def test_blocks_start_as_their_shortcut() -> None:
     block = resnet_mini(2).stage1[0]
     assert isinstance(block, Bottleneck)
     assert not block.bn3.weight.detach().any()
+
+
+class FullyConvolutional(nn.Module):
+    """Its logits come out of a convolution, which no pruning may touch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = nn.Conv2d(3, 16, 3), nn.Conv2d(16, 20, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(torch.relu(self.body(x))).mean((2, 3))
+
+
+def test_logits_are_never_pruned() -> None:
+    with pytest.raises(EdgeError, match=r"output from \(1, 20\) to \(1, 8\)"):
+        prune(FullyConvolutional(), Pruning({"*": 0.6}), SHAPE)
+    network = prune(FullyConvolutional(), Pruning({"body": 0.5}), SHAPE)
+    assert network(torch.zeros(1, *SHAPE)).shape == (1, 20)
