@@ -235,6 +235,7 @@ def test_monstrous_toml_is_refused(content: str, tmp_path: Path) -> None:
         ("builtins:dict", "builtins:dict gives a dict .*expected an nn.Module"),
         ("builtins:len", r"builtins:len fails for 2 classes.*len\(\) takes no keyword arguments"),
         ("mine:narrow", r"mine:narrow gives \(2, 1\).*expected an nn.Module that returns logits of shape \(2, 2\)"),
+        ("wrong:build", r"'wrong:build' can't be imported.*wrong\.py, line 1"),
         ("mine:broken", "mine:broken fails for 2 classes.*nothing works"),
     ],
 )
@@ -245,6 +246,7 @@ def test_a_network_that_can_not_be_built_is_named(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delitem(sys.modules, "mine", raising=False)
     (tmp_path / "mine.py").write_text(MINE)
+    (tmp_path / "wrong.py").write_text("def (")
     with pytest.raises(EdgeError, match=words):
         build_network(parse(changed(("network",), network), "recipe.toml"), 2)
 
