@@ -35,7 +35,7 @@ def build(name: str, kind: str, path: Path) -> None:
     from torch import nn
 
     from compress.convert import to_tflite
-    from compress.folding import Folding, fold_grey
+    from compress.folding import Folding, fold_grey, fold_norms
     from compress.ghosting import Ghosting, ghost
     from compress.model_file import write_beside
     from compress.networks.resnet import resnet50
@@ -56,6 +56,7 @@ def build(name: str, kind: str, path: Path) -> None:
             network, shape = fold_grey(network, shape), (1, 224, 224)
     if ghosts:
         ghost(network, Ghosting(GHOSTED, init="random"), torch.randn(4, *shape))
+        fold_norms(network, shape)
     images = torch.rand(16, *shape[1:], shape[0]) * 4 - 2
     write_beside(path, to_tflite(network, images.numpy(), quantize=kind == "int8"))
 

@@ -1,4 +1,4 @@
-"""Folding: a grey picture in three equal planes needs one."""
+"""Folding: what later layers do anyway is moved into earlier ones, so that the device does not do it twice."""
 
 from __future__ import annotations
 
@@ -7,12 +7,23 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from compress.layers.ghost import GhostConv2d
+from compress.structure import replace
 from edge.errors import EdgeError
 
 
 @dataclass(frozen=True)
 class Folding:
-    """The step `fold-grey`; it has no settings."""
+    """The step `fold-grey`: a grey picture in three equal planes needs one. It has no settings."""
+
+
+@dataclass(frozen=True)
+class NormFolding:
+    """The step `fold-norms`: normalizations behind ghost convolutions move into them. It has no settings.
+
+    Behind a ghost's concatenation a normalization stays a multiplication and an addition over all channels; inside, it
+    costs nothing once it is converted. Train afterwards: see `fold_norms`.
+    """
 
 
 def fold_grey(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
@@ -39,3 +50,71 @@ def fold_grey(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
     first.weight = nn.Parameter(first.weight.detach().sum(1, keepdim=True))
     first.in_channels = 1
     return network
+
+
+def fold_norms(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
+    """Divide each normalization that directly follows a ghost convolution between its halves; return the network.
+
+    With y1 = s1 p + b1 the normalized primary maps, the cheap filters read y1 and not p: w becomes w / s1, and the constant
+    that b1 adds, sum(w) b1 / s1, goes into the second normalization's mean. The result is the same but at the picture's
+    rim, where the cheap filters' zero padding now stands for y1 = 0 and not for p = 0, and in channels whose s1 is
+    near zero.
+
+    Args:
+        shape: (channels, height, width) of the input.
+    """
+    for ghost, name in _followed_by_norm(network, shape):
+        norm = network.get_submodule(name)
+        assert isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None and norm.running_var is not None
+        m = ghost.primary.out_channels
+        ghost.primary_norm, ghost.cheap_norm = _part(norm, slice(0, m)), _part(norm, slice(m, None))
+        with torch.no_grad():
+            slope = (norm.weight / (norm.running_var + norm.eps).sqrt())[: ghost.ghosts]
+            least = 1e-2 * slope.abs().mean() + 1e-12
+            slope = torch.where(slope < 0, -1.0, 1.0) * slope.abs().clamp_min(least)
+            shift = (norm.bias - norm.weight * norm.running_mean / (norm.running_var + norm.eps).sqrt())[: ghost.ghosts]
+            ghost.cheap.weight.div_(slope.view(-1, 1, 1, 1))
+            ghost.cheap_norm.running_mean.add_(ghost.cheap.weight.sum((1, 2, 3)) * shift)
+        replace(network, name, nn.Identity())
+    return network
+
+
+def _followed_by_norm(network: nn.Module, shape: tuple[int, int, int]) -> list[tuple[GhostConv2d, str]]:
+    """Return each ghost convolution whose output goes straight into a normalization, and that one's name."""
+    made: dict[int, GhostConv2d] = {}
+    found: list[tuple[GhostConv2d, str]] = []
+    outputs: list[torch.Tensor] = []  # kept alive: an id is unique only as long as its object lives
+
+    def out(module: nn.Module, _: object, output: torch.Tensor) -> None:
+        assert isinstance(module, GhostConv2d)
+        made[id(output)] = module
+        outputs.append(output)
+
+    def into(name: str, inputs: tuple[torch.Tensor, ...]) -> None:
+        if id(inputs[0]) in made:
+            found.append((made[id(inputs[0])], name))
+
+    hooks = [m.register_forward_hook(out) for m in network.modules() if isinstance(m, GhostConv2d)]
+    for name, module in network.named_modules():
+        if isinstance(module, nn.BatchNorm2d):
+            hooks.append(module.register_forward_pre_hook(lambda _, inputs, name=name: into(name, inputs)))
+    with torch.no_grad():
+        network.eval()(torch.zeros(1, *shape))
+    for hook in hooks:
+        hook.remove()
+    return found
+
+
+def _part(norm: nn.BatchNorm2d, channels: slice) -> nn.BatchNorm2d:
+    assert norm.running_mean is not None and norm.running_var is not None
+    part = nn.BatchNorm2d(norm.weight[channels].numel(), eps=norm.eps, momentum=norm.momentum)
+    with torch.no_grad():
+        for mine, whole in (
+            (part.weight, norm.weight),
+            (part.bias, norm.bias),
+            (part.running_mean, norm.running_mean),
+            (part.running_var, norm.running_var),
+        ):
+            assert mine is not None
+            mine.copy_(whole[channels])
+    return part

@@ -25,7 +25,7 @@ from compress import convert, model_file, report
 from compress.checkpoint import load_tensors, save_tensors
 from compress.cost import cost
 from compress.data import DataSet, load_folder
-from compress.folding import Folding, fold_grey
+from compress.folding import Folding, NormFolding, fold_grey, fold_norms
 from compress.ghosting import Ghosting, ghost
 from compress.ledger import Ledger, Row, draw
 from compress.metrics import auc
@@ -144,6 +144,8 @@ class Run:
         elif isinstance(step, Ghosting):
             torch.manual_seed(self.recipe.seed)  # random weights are the same in a run that was taken up again
             network = ghost(state.network, step, self.samples(state, step.samples), self._progress("ghost"))
+        elif isinstance(step, NormFolding):
+            network = fold_norms(state.network, state.shape)
         else:
             network = fold_grey(state.network, state.shape)
         return State(network, _input_after(state.how, step), state.key)
@@ -182,7 +184,7 @@ def _detail(step: Step) -> str:
         return f"{step.criterion}, {low:.0%}" + (f" to {high:.0%}" if low != high else "")
     if isinstance(step, Ghosting):
         return ", ".join(step.layers)
-    return "three equal planes to one"
+    return "into the ghosts" if isinstance(step, NormFolding) else "three equal planes to one"
 
 
 def _input_after(how: Preprocessing, step: Step | None) -> Preprocessing:

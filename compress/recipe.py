@@ -18,7 +18,7 @@ import tomllib
 import torch
 from torch import nn
 
-from compress.folding import Folding
+from compress.folding import Folding, NormFolding
 from compress.ghosting import INITIALIZATIONS, Ghosting
 from compress.pruning.channels import Pruning
 from compress.pruning.criteria import CRITERIA
@@ -27,8 +27,14 @@ from edge.errors import EdgeError
 from edge.preprocess import Preprocessing
 
 RECIPES = Path(__file__).with_name("recipes")
-Step = Training | Pruning | Ghosting | Folding
-STEPS: dict[str, type[Step]] = {"train": Training, "prune": Pruning, "ghost": Ghosting, "fold-grey": Folding}
+Step = Training | Pruning | Ghosting | NormFolding | Folding
+STEPS: dict[str, type[Step]] = {
+    "train": Training,
+    "prune": Pruning,
+    "ghost": Ghosting,
+    "fold-norms": NormFolding,
+    "fold-grey": Folding,
+}
 
 
 @dataclass(frozen=True)
@@ -246,6 +252,8 @@ def _check(recipe: Recipe, where: str) -> None:
                 refuse(f"{place}.cheap_kernel", step.cheap_kernel, "an odd number")
             if step.samples < 2:
                 refuse(f"{place}.samples", step.samples, "2 or more")
+        elif isinstance(step, NormFolding):
+            continue
         elif (how.color, how.channels, len(how.mean), len(how.std)) != ("grey", 3, 1, 1):
             refuse(place, "fold-grey", "an input with color = 'grey', channels = 3, and one mean and std for all three")
         elif any(isinstance(earlier, Folding) for earlier in recipe.steps[: number - 1]):

@@ -28,6 +28,12 @@ def fit(network: nn.Module, state: dict[str, Tensor]) -> nn.Module:
         found = GHOST.match(key)
         if found and isinstance(conv := _module(network, found[1]), nn.Conv2d):
             replace(network, found[1], GhostConv2d(conv, cheap_kernel=state[key].shape[-1]))
+        if key.endswith(("primary_norm.running_mean", "cheap_norm.running_mean")):
+            replace(network, key.removesuffix(".running_mean"), nn.BatchNorm2d(len(state[key])))
+    kept = {key.rpartition(".")[0] for key in state}
+    for name, module in list(network.named_modules()):
+        if isinstance(module, nn.BatchNorm2d) and module.affine and name not in kept:
+            replace(network, name, nn.Identity())  # it was folded
     for name, module in network.named_modules():
         _resize(module, {key: state[f"{name}.{key}"] for key in KEYS if f"{name}.{key}" in state})
     try:
