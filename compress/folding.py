@@ -55,10 +55,10 @@ def fold_grey(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
 def fold_norms(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
     """Divide each normalization that directly follows a ghost convolution between its halves; return the network.
 
-    With y1 = s1 p + b1 the normalized primary maps, the cheap filters read y1 and not p: w becomes w / s1, and the constant
-    that b1 adds, sum(w) b1 / s1, goes into the second normalization's mean. The result is the same but at the picture's
-    rim, where the cheap filters' zero padding now stands for y1 = 0 and not for p = 0, and in channels whose s1 is
-    near zero.
+    With y1 = s1 p + b1 the normalized primary maps, the cheap filters read y1 and not p: w becomes w / s1, and the
+    constant that b1 adds, sum(w) b1 / s1, goes into the second normalization's mean. The result is the same but at the
+    picture's rim, where the cheap filters' zero padding now stands for y1 = 0 and not for p = 0, and in channels whose
+    s1 is near zero.
 
     Args:
         shape: (channels, height, width) of the input.

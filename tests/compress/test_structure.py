@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from compress.checkpoint import load_tensors, save_tensors
-from compress.folding import fold_grey
+from compress.folding import fold_grey, fold_norms
 from compress.ghosting import Ghosting, ghost
+from compress.layers.ghost import GhostConv2d
 from compress.networks.resnet import resnet_mini
 from compress.pruning.channels import Pruning, prune
 from compress.structure import fit
@@ -18,6 +19,7 @@ from edge.errors import EdgeError
 def test_a_pruned_ghosted_folded_network_comes_back_from_its_tensors(tmp_path: Path) -> None:
     network = prune(resnet_mini(2), Pruning({"stage*": 0.5}), (3, 32, 32))
     network = ghost(network, Ghosting(("stage2*.conv3",), init="random"), torch.randn(4, 3, 32, 32))
+    network = fold_norms(network, (3, 32, 32))
     network = fold_grey(network, (3, 32, 32)).eval()
     save_tensors(tmp_path / "x.pt", network.state_dict())
     again = fit(resnet_mini(2), load_tensors(tmp_path / "x.pt")).eval()
@@ -46,6 +48,39 @@ def test_folding_keeps_the_logits() -> None:
     plane = torch.randn(3, 1, 32, 32)
     before = network(plane.expand(-1, 3, -1, -1))
     torch.testing.assert_close(fold_grey(network, (3, 32, 32))(plane), before, rtol=1e-4, atol=1e-5)
+
+
+class GhostThenNorm(nn.Module):
+    """A ghost convolution with a normalization behind it that looks trained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = GhostConv2d(nn.Conv2d(4, 12, 1)), nn.BatchNorm2d(12)
+        for tensor in (self.norm.weight.data, self.norm.bias.data, self.norm.running_mean):
+            nn.init.normal_(tensor)
+        nn.init.uniform_(self.norm.running_var, 0.5, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.norm(self.conv(x))
+
+
+def test_folded_normalizations_give_the_same_inside_the_rim() -> None:
+    torch.manual_seed(0)
+    network = GhostThenNorm().eval()
+    x = torch.randn(2, 4, 9, 9)
+    before = network(x)
+    fold_norms(network, (4, 9, 9))
+    assert isinstance(network.norm, nn.Identity)
+    after = network(x)
+    torch.testing.assert_close(after[..., 1:-1, 1:-1], before[..., 1:-1, 1:-1], rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(after[:, :6], before[:, :6], rtol=1e-4, atol=1e-5)  # the primary half everywhere
+
+
+def test_a_normalization_elsewhere_is_left_alone() -> None:
+    network = resnet_mini(2)
+    before = {name: tensor.shape for name, tensor in network.state_dict().items()}
+    fold_norms(network, (3, 32, 32))
+    assert {name: tensor.shape for name, tensor in network.state_dict().items()} == before
 
 
 def test_another_networks_checkpoint_is_refused() -> None:
