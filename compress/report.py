@@ -44,8 +44,9 @@ def check_positive(recipe: Recipe, data: DataSet) -> None:
 def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, bytes]) -> dict[str, Any]:
     """Write `NAME.tflite`, `NAME.report.json` and `NAME.md`; return the report.
 
-    The decision threshold is chosen on the validation images, by the int8 model as the device runs it; the float
-    network and the baseline get theirs the same way. Test images decide nothing.
+    The decision threshold is chosen on the validation images, by the int8 model as the device runs it, and serves the
+    float network as well, so that a flip is quantization's doing alone; the baseline gets its own in the same way.
+    Test images decide nothing.
 
     Raises EdgeError where int8 and float logits point apart (cosine below 0.95): a conversion that lost the network.
     """

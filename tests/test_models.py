@@ -14,7 +14,7 @@ from edge import model as models
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = ["cpgresnet50", "pneumonia"]
-LIMITS = {"cpgresnet50": 4_000_000, "pneumonia": 2_000_000}  # bytes
+LIMITS = {"cpgresnet50": 4 * 2**20, "pneumonia": 2_000_000}  # bytes
 
 
 def edge_infer(*arguments: object) -> subprocess.CompletedProcess[str]:

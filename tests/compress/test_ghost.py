@@ -1,22 +1,14 @@
 from __future__ import annotations
 
-import copy
-from pathlib import Path
-
-import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from compress.data import DataSet, Split
 from compress.ghosting import Ghosting, ghost, recalibrate
 from compress.layers.ghost import GhostConv2d, reconstruct
-from compress.networks.resnet import ResNet, resnet_mini
-from compress.phantom import phantom
-from compress.training import Training, to_input, train
+from compress.networks.resnet import resnet_mini
 from edge.errors import EdgeError
-from edge.preprocess import Preprocessing
 
 
 @pytest.mark.parametrize("outputs", [8, 7])
@@ -44,26 +36,25 @@ def test_a_convolution_that_is_a_ghost_already_is_found_again() -> None:
     assert reconstruct(module, conv, x, y, steps=1) < 1e-3
 
 
-def test_what_was_learned_is_carried_over_better_than_by_chance(tmp_path: Path) -> None:
+def test_what_was_learned_is_carried_over_better_than_by_chance() -> None:
     torch.manual_seed(0)
-    network = ResNet((1, 1), (8, 16), stem=16, classes=2, channels=3)
-    for block in (network.stage1[0], network.stage2[0]):
-        nn.init.ones_(block.bn3.weight)  # so that the blocks, and not their shortcuts alone, learn something
-    labels = np.arange(48) % 2
-    pixels = np.stack([phantom(seed, bool(label), 32) for seed, label in enumerate(labels)])[..., None]
-    split = Split(pixels, labels, ("x",) * 48)
-    how = Preprocessing(32, 32, "grey", 3, mean=(0.5,), std=(0.25,))
-    data = DataSet(("clear", "opacity"), split, split, split, {})
-    train(network, data, how, Training(epochs=6, batch=8), tmp_path / "x.pt").eval()
-    images = to_input(torch.from_numpy(pixels), how)
-    errors = {}
+    conv = nn.Conv2d(16, 16, 1, bias=False)
+    x = torch.randn(16, 16, 12, 12)
     with torch.no_grad():
-        expected = network(images)
-    for init in ("trained", "random"):
-        changed = ghost(copy.deepcopy(network), Ghosting(("stage*.conv[13]",), init=init), images)
-        with torch.no_grad():
-            errors[init] = float((changed(images) - expected).square().mean() / expected.var())
-    assert errors["trained"] < 0.7 * errors["random"]
+        y = conv(x)
+        by_chance = float(((GhostConv2d(conv)(x) - y).square() / y.var((0, 2, 3), keepdim=True)).mean())
+    # half of the channels can be kept as they are; chance keeps none
+    assert reconstruct(GhostConv2d(conv), conv, x, y) < 0.5 < 0.9 < by_chance
+
+
+@pytest.mark.parametrize("init", ["trained", "random"])
+def test_ghosting_a_network_replaces_what_matches_and_nothing_else(init: str) -> None:
+    network = ghost(resnet_mini(2), Ghosting(("stage*.conv[13]",), init=init), torch.randn(8, 3, 32, 32))
+    kinds = {name: type(module) for name, module in network.named_modules()}
+    assert [name for name, kind in kinds.items() if kind is GhostConv2d] == [
+        f"stage{stage}.0.conv{conv}" for stage in (1, 2, 3) for conv in (1, 3)
+    ]
+    assert network(torch.zeros(1, 3, 32, 32)).shape == (1, 2)
 
 
 def test_recalibration_measures_mean_and_variance() -> None:
