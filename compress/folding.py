@@ -117,4 +117,4 @@ def _part(norm: nn.BatchNorm2d, channels: slice) -> nn.BatchNorm2d:
         ):
             assert mine is not None
             mine.copy_(whole[channels])
-    return part
+    return part.train(norm.training)

@@ -150,6 +150,6 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(
 
 def test_a_folder_in_the_way_stays(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
-    with pytest.raises(OSError):
+    with pytest.raises(EdgeError, match="no ordinary file"):
         write_beside(tmp_path / "x", b"content")
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
