@@ -26,16 +26,22 @@ format: .venv/ready
 	$(BIN)/ruff format .
 
 # Without DATA, what needs no data: conversion, speed, start. With DATA=DIR (the chest X-rays) the recipes run too: hours on 2 cores.
-benchmark: .venv/ready
+benchmark: .venv/ready build/device/ready
 	$(BIN)/python -m benchmarks.build build/benchmark
-	$(BIN)/python -m benchmarks.speed build/benchmark --threads 1
-	$(BIN)/python -m benchmarks.cold_start
+	build/device/bin/python -m benchmarks.speed build/benchmark --threads 1
+	build/device/bin/python -m benchmarks.cold_start
 ifdef DATA
 	$(BIN)/edge-compress run cpgresnet50 --data $(DATA) --output build/chest_xray
 	$(BIN)/edge-compress run pneumonia --data $(DATA) --output build/chest_xray
 	$(BIN)/python -m benchmarks.accuracy build/chest_xray
 	$(BIN)/python -m benchmarks.ghost_init --data $(DATA) --output build/chest_xray
 endif
+
+# What a device has: the package alone, with the newest runtime.
+build/device/ready: setup.cfg pyproject.toml
+	$(PYTHON) -m venv build/device
+	build/device/bin/pip install --quiet --disable-pip-version-check .
+	@touch $@
 
 .venv/ready: setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
