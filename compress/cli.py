@@ -137,6 +137,9 @@ def _run(options: argparse.Namespace) -> None:
     path = run()
     result = json.loads(path.with_suffix(".report.json").read_text())
     progress.say("")
+    for line in run.ledger.lines():
+        progress.say(line)
+    progress.say("")
     for line in table(result, recipe):
         progress.say(line)
     progress.say(

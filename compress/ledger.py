@@ -56,6 +56,10 @@ class Ledger:
         self.rows.append(row)
         self._say(line(row))
 
+    def lines(self) -> list[str]:
+        """Return the whole ledger as it is printed."""
+        return [HEADER, *map(line, self.rows)]
+
     def save(self, path: Path) -> None:
         """Write the rows as a JSON list."""
         write_beside(path, (json.dumps([asdict(row) for row in self.rows], indent=1) + "\n").encode())
