@@ -37,14 +37,12 @@ def main() -> None:
         run = Run(changed, options.data, options.output, progress.say, progress)
         run.compress()
         before, at_once, tuned = run.ledger.rows[-3:]
-        rows.append(
-            [init, f"{before.metric:.4f}", f"{at_once.metric:.4f}", f"{tuned.metric:.4f}", f"{at_once.seconds:.0f} s"]
-        )
+        rows.append([init, *(f"{row.metric:.4f}" for row in (before, at_once, tuned))])
     table.write(
         "ghost_init",
         "Ghost convolutions: initialized from the trained ones, or at random",
         f"python -m benchmarks.ghost_init --data {options.data.name} --output {options.output}",
-        ["initialization", "AUC before", "AUC with ghosts", "AUC after 1 epoch", "time of the step"],
+        ["initialization", "AUC before", "AUC with ghosts", "AUC after 1 epoch"],
         rows,
         "CPGResNet50, 32 convolutions replaced at once; AUC on the validation images. Both have their normalizations' "
         "statistics measured anew.",
