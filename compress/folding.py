@@ -67,14 +67,16 @@ def fold_norms(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
         norm = network.get_submodule(name)
         assert isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None and norm.running_var is not None
         m = ghost.primary.out_channels
-        ghost.primary_norm, ghost.cheap_norm = _part(norm, slice(0, m)), _part(norm, slice(m, None))
+        second = _part(norm, slice(m, None))
+        ghost.primary_norm, ghost.cheap_norm = _part(norm, slice(0, m)), second
         with torch.no_grad():
             slope = (norm.weight / (norm.running_var + norm.eps).sqrt())[: ghost.ghosts]
             least = 1e-2 * slope.abs().mean() + 1e-12
             slope = torch.where(slope < 0, -1.0, 1.0) * slope.abs().clamp_min(least)
             shift = (norm.bias - norm.weight * norm.running_mean / (norm.running_var + norm.eps).sqrt())[: ghost.ghosts]
             ghost.cheap.weight.div_(slope.view(-1, 1, 1, 1))
-            ghost.cheap_norm.running_mean.add_(ghost.cheap.weight.sum((1, 2, 3)) * shift)
+            assert second.running_mean is not None
+            second.running_mean.add_(ghost.cheap.weight.sum((1, 2, 3)) * shift)
         replace(network, name, nn.Identity())
     return network
 
