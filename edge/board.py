@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any, NamedTuple
 
 # Bits of the Raspberry Pi firmware's get_throttled; the same ones 16 higher say that it happened since the start.
@@ -61,19 +60,20 @@ class Board(NamedTuple):
         return found
 
 
-def read(root: Path = Path("/")) -> Board:
+def read(root: str | os.PathLike[str] = "/") -> Board:
     """Return what the files under `root` say."""
     architecture = os.uname().machine if hasattr(os, "uname") else "unknown"
-    frequency = root / "sys/devices/system/cpu/cpu0/cpufreq"
-    model = _text(root / "proc/device-tree/model") or _text(root / "sys/class/dmi/id/product_name")
+    join = os.path.join
+    frequency = join(root, "sys/devices/system/cpu/cpu0/cpufreq")
+    model = _text(join(root, "proc/device-tree/model")) or _text(join(root, "sys/class/dmi/id/product_name"))
     return Board(
         model=model or architecture,
         architecture=architecture,
         cores=os.cpu_count() or 1,
-        governor=_text(frequency / "scaling_governor"),
-        driver=_text(frequency / "scaling_driver"),
-        temperature_c=_temperature(root / "sys/class/thermal"),
-        throttled=_throttled(root / "sys/devices/platform/soc/soc:firmware/get_throttled"),
+        governor=_text(join(frequency, "scaling_governor")),
+        driver=_text(join(frequency, "scaling_driver")),
+        temperature_c=_temperature(join(root, "sys/class/thermal")),
+        throttled=_throttled(join(root, "sys/devices/platform/soc/soc:firmware/get_throttled")),
     )
 
 
@@ -84,21 +84,26 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _text(path: Path) -> str | None:
+def _text(path: str) -> str | None:
     """Return a small file's text, printable characters only; None where there is none."""
     try:
-        text = path.read_text(errors="replace")
+        with open(path, errors="replace") as file:
+            text = file.read()
     except OSError:
         return None
     return "".join(letter for letter in text if letter.isprintable()).strip() or None
 
 
-def _temperature(folder: Path) -> float | None:
+def _temperature(folder: str) -> float | None:
     zones = {}
-    for zone in sorted(folder.glob("thermal_zone*")):
-        text = _text(zone / "temp")
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.startswith("thermal_zone"))
+    except OSError:
+        return None
+    for zone in names:
+        text = _text(os.path.join(folder, zone, "temp"))
         if text is not None and text.lstrip("-").isdecimal():
-            zones[_text(zone / "type") or zone.name] = int(text) / _PER_DEGREE
+            zones[_text(os.path.join(folder, zone, "type")) or zone] = int(text) / _PER_DEGREE
     for word in ("cpu", "soc", "pkg"):
         for name, degrees in zones.items():
             if word in name.lower():
@@ -106,7 +111,7 @@ def _temperature(folder: Path) -> float | None:
     return next(iter(zones.values()), None)
 
 
-def _throttled(path: Path) -> dict[str, list[str]] | None:
+def _throttled(path: str) -> dict[str, list[str]] | None:
     try:
         bits = int(_text(path) or "", 16)
     except ValueError:

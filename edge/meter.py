@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from time import perf_counter_ns
 
 
@@ -28,12 +27,13 @@ def median(values: list[float]) -> float:
     return ordered[half] if len(values) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
-def peak_mb(status: Path = Path("/proc/self/status")) -> float | None:
+def peak_mb(status: str | os.PathLike[str] = "/proc/self/status") -> float | None:
     """Return the most memory (resident set) that this process ever held; None where the system does not say."""
     try:
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024 / 1e6
+        with open(status) as file:
+            for line in file:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) * 1024 / 1e6
     except (OSError, ValueError, IndexError):
         pass
     # Second choice: on Linux a process inherits this value from the one that started it.
@@ -45,10 +45,11 @@ def peak_mb(status: Path = Path("/proc/self/status")) -> float | None:
     return peak * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
-def now_mb(statm: Path = Path("/proc/self/statm")) -> float | None:
+def now_mb(statm: str | os.PathLike[str] = "/proc/self/statm") -> float | None:
     """Return the memory (resident set) that this process holds now; None where the system does not say."""
     try:
-        return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
+        with open(statm) as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
     except (OSError, ValueError, IndexError):
         return None
 

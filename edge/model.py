@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
 from edge.archive import Archive, Member
@@ -13,7 +12,7 @@ from edge.digest import sha256
 from edge.errors import EdgeError
 from edge.manifest import Manifest, parse
 
-MODELS = Path(__file__).parent / "models"
+MODELS = os.path.join(os.path.dirname(__file__), "models")
 
 MAX_MEMBERS = 64
 MAX_BYTES = {"manifest.json": 2**20, "labels.txt": 2**20}
@@ -25,6 +24,10 @@ _TRAILER = re.compile(rb"sha256:([0-9a-f]{64})")
 _TRAILER_BYTES = 71
 _AGAIN = "copy it again from where it was made"
 _REBUILD = "build the model file again with edge-compress"
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class ModelFile:
@@ -38,7 +41,7 @@ class ModelFile:
 
     manifest: Manifest
 
-    def __init__(self, path: Path, data: bytes, archive: Archive, members: dict[str, Member]) -> None:
+    def __init__(self, path: str, data: bytes, archive: Archive, members: dict[str, Member]) -> None:
         self.path, self.data, self._archive, self._members = path, data, archive, members
 
     @property
@@ -63,21 +66,23 @@ class ModelFile:
 
 def shipped() -> list[Path]:
     """Return the model files that came with the program, sorted by name."""
-    return sorted(MODELS.glob("*.tflite"))
+    from pathlib import Path  # importing it costs a cold start 3 ms
+
+    return sorted(Path(MODELS).glob("*.tflite"))
 
 
-def find(name: str | os.PathLike[str]) -> Path:
+def find(name: str | os.PathLike[str]) -> str:
     """Return the file of a shipped model's name, or the path that `name` is.
 
     Raises EdgeError for a bare word that is neither; a path that does not exist is left to `read`.
     """
     text = os.fspath(name)
-    by_name = MODELS / f"{text}.tflite"
+    by_name = os.path.join(MODELS, f"{text}.tflite")
     is_path = os.sep in text or text.endswith(".tflite")
     if not is_path and os.path.isfile(by_name):
         return by_name
     if is_path or os.path.exists(text):
-        return Path(text)
+        return text
     known = ", ".join(path.stem for path in shipped()) or "none came with this installation"
     raise EdgeError(f"there is no model {text!r}: expected a shipped one ({known}) or the path of a .tflite file")
 
@@ -88,7 +93,7 @@ def read(path: str | os.PathLike[str]) -> ModelFile:
     Raises EdgeError where the file can't be read, is no TFLite file, has no manifest, was cut short or changed, is of a
     newer version, breaks a limit, or its parts do not belong together.
     """
-    path = Path(path)
+    path = os.fspath(path)
     data = _bytes(path)
     trailer = _TRAILER.fullmatch(data[-_TRAILER_BYTES:])
     if trailer is None:
@@ -96,7 +101,7 @@ def read(path: str | os.PathLike[str]) -> ModelFile:
             raise EdgeError(f"{path} was cut short or changed (its digest is missing at the end): {_AGAIN}")
         raise EdgeError(
             f"{path} is a TFLite file without a manifest, or was cut short before it: "
-            f"add one with `edge-compress pack {path.name} --manifest manifest.json`, or {_AGAIN}"
+            f"add one with `edge-compress pack {os.path.basename(path)} --manifest manifest.json`, or {_AGAIN}"
         )
     try:
         archive, damage = Archive(data, _TRAILER_BYTES), ""
@@ -123,14 +128,15 @@ def read(path: str | os.PathLike[str]) -> ModelFile:
     return file
 
 
-def _bytes(path: Path) -> bytes:
+def _bytes(path: str) -> bytes:
     try:
-        status = path.stat()
+        status = os.stat(path)
         if S_ISDIR(status.st_mode):
             raise EdgeError(f"{path} is a folder: expected a .tflite model file")
         if not S_ISREG(status.st_mode) or status.st_size > MAX_FILE_BYTES:
             raise EdgeError(f"{path} is not a file of at most {MAX_FILE_BYTES} bytes: expected a .tflite model file")
-        data = path.read_bytes()
+        with open(path, "rb") as file:
+            data = file.read()
     except FileNotFoundError:
         raise EdgeError(f"{path} does not exist: expected a .tflite model file; check the path or --list") from None
     except (OSError, ValueError) as error:
@@ -146,7 +152,7 @@ def _bytes(path: Path) -> bytes:
     return data
 
 
-def _checked(path: Path, archive: Archive) -> dict[str, Member]:
+def _checked(path: str, archive: Archive) -> dict[str, Member]:
     """Return the members by name, their number and declared sizes checked; nothing is unpacked yet."""
     members = archive.members
     if len(members) > MAX_MEMBERS:

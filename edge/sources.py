@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from pathlib import Path
 
 from edge.errors import EdgeError
 
@@ -21,24 +21,22 @@ def expand(word: str, suffixes: tuple[str, ...]) -> list[str]:
     """
     if word == STDIN:
         return [word]
-    path = Path(word)
     try:
-        is_folder, exists = path.is_dir(), path.exists()
-        if is_folder:
+        if os.path.isdir(word):
             found = sorted(
-                str(item)
-                for item in path.iterdir()
-                if item.suffix.lower() in suffixes and not item.name.startswith(".") and item.is_file()
+                os.path.join(word, item.name)
+                for item in os.scandir(word)
+                if item.name.lower().endswith(suffixes) and not item.name.startswith(".") and item.is_file()
             )
             if not found:
                 raise EdgeError(f"{word} has no pictures in it: expected files that end in {', '.join(suffixes)}")
             return found
     except OSError as error:
         raise EdgeError(f"{word} can't be read ({error.strerror}): check the path and its permissions") from None
-    if not exists and any(letter in word for letter in "*?["):
+    if not os.path.exists(word) and any(letter in word for letter in "*?["):
         import glob
 
-        found = sorted(item for item in glob.glob(word, recursive=True) if Path(item).is_file())
+        found = sorted(item for item in glob.glob(word, recursive=True) if os.path.isfile(item))
         if not found:
             raise EdgeError(f"{word} matches no file: check the pattern")
         return found
@@ -52,7 +50,7 @@ def result_names(images: list[str]) -> Iterator[str]:
     """
     taken: set[str] = set()
     for image in images:
-        stem = "stdin" if image == STDIN else Path(image).stem
+        stem = "stdin" if image == STDIN else os.path.splitext(os.path.basename(image))[0]
         name, number = stem, 1
         while name.casefold() in taken:
             number += 1

@@ -38,11 +38,11 @@ def test_golden_vectors_are_bit_exact(name: str) -> None:
 def test_size_and_targets(name: str) -> None:
     file = models.read(models.find(name))
     measured = file.manifest.measured
-    assert file.path.stat().st_size == measured["file_bytes"] <= LIMITS[name]
+    assert Path(file.path).stat().st_size == measured["file_bytes"] <= LIMITS[name]
     assert measured["parameters"] <= 3_455_000
     assert measured["macs"] <= 523_090_000
     assert measured["cosine"] >= 0.99
-    card = (models.MODELS / f"{name}.md").read_text()
+    card = Path(models.MODELS, f"{name}.md").read_text()
     assert f"{measured['accuracy']:.3f}" in card and f"{measured['auc']:.3f}" in card
 
 

@@ -64,7 +64,7 @@ def test_there_is_something_to_compare() -> None:
 def test_tables_in_the_readme_are_those_of_the_results(table: str) -> None:
     """A results table that the README quotes is quoted to the letter."""
     rows = [line for line in (ROOT / "benchmarks/results" / table).read_text().splitlines() if line.startswith("|")]
-    if f"benchmarks/results/{table}" in README and rows[0] in README:
+    if f"([benchmarks/results/{table}]" in README:
         assert "\n".join(rows) in README
 
 

@@ -41,7 +41,7 @@ def parts(flatbuffer):
 
 def test_a_valid_file_is_read(model, model_bytes, flatbuffer):
     file = models.read(model)
-    assert file.flatbuffer == flatbuffer and file.size == len(model_bytes) and file.path == model
+    assert file.flatbuffer == flatbuffer and file.size == len(model_bytes) and file.path == str(model)
     assert file.manifest.name == "tiny" and file.manifest.labels == ("normal", "opacity")
     assert file.member("labels.txt") == b"normal\nopacity\n"
     with pytest.raises(EdgeError, match="lacks the member 'other'"):
@@ -216,9 +216,9 @@ def test_find_knows_names_and_paths(monkeypatch, tmp_path, model_bytes):
         models.find("pneumonia")
     (tmp_path / "pneumonia.tflite").write_bytes(model_bytes)
     assert models.shipped() == [tmp_path / "pneumonia.tflite"]
-    assert models.find("pneumonia") == tmp_path / "pneumonia.tflite"
-    assert models.find("./pneumonia").name == "pneumonia"
-    assert str(models.find("other.tflite")) == "other.tflite"
+    assert models.find("pneumonia") == str(tmp_path / "pneumonia.tflite")
+    assert models.find("./pneumonia") == "./pneumonia"
+    assert models.find("other.tflite") == "other.tflite"
     with pytest.raises(EdgeError, match="pneumonia"):
         models.find("pnemonia")
 
