@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import os
+import io
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from compress.model_file import write_beside
 from edge.errors import EdgeError
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     """Write `tensors` to `path`; a reader sees the old file or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".part")
-    try:
-        with open(beside, "wb") as file:
-            torch.save({name: tensor.detach().cpu() for name, tensor in tensors.items()}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
+    buffer = io.BytesIO()
+    torch.save({name: tensor.detach().cpu() for name, tensor in tensors.items()}, buffer)
+    write_beside(path, buffer.getvalue())
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
