@@ -28,8 +28,9 @@ format: .venv/ready
 # Without DATA, what needs no data: conversion, speed, start. With DATA=DIR (the chest X-rays) the recipes run too: hours on 2 cores.
 benchmark: .venv/ready build/device/ready
 	$(BIN)/python -m benchmarks.build build/benchmark
-	build/device/bin/python -m benchmarks.speed build/benchmark --threads 1
-	build/device/bin/python -m benchmarks.cold_start
+	build/device/bin/python -m benchmarks.speed build/benchmark
+	$(BIN)/python -m benchmarks.speed build/benchmark --name speed-litert-2.1.0
+	build/device/bin/python -m benchmarks.cold_start --runs 41
 ifdef DATA
 	$(BIN)/edge-compress run cpgresnet50 --data $(DATA) --output build/chest_xray
 	$(BIN)/edge-compress run pneumonia --data $(DATA) --output build/chest_xray

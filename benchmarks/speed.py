@@ -45,6 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--name", default="speed", help="of the results file")
     parser.add_argument("--rounds", type=int, default=40)
     options = parser.parse_args()
     files = sorted(path for path in options.folder.glob("*.tflite"))
@@ -66,7 +67,7 @@ def main() -> None:
     )
     plural = "s" if options.threads > 1 else ""
     table.write(
-        f"speed-{options.threads}-thread{plural}",
+        f"{options.name}-{options.threads}-thread{plural}",
         f"Speed against ResNet-50 float32, LiteRT, {options.threads} thread{plural}",
         f"python -m benchmarks.speed {options.folder} --threads {options.threads} --rounds {options.rounds}",
         ["network", "kind", "median ms", "fastest ms", "times faster", "target"],

@@ -34,7 +34,7 @@ def card(manifest: Mapping[str, Any], result: Mapping[str, Any]) -> str:
         f"({provenance['data']['licence'] or 'licence not named'}); "
         f"images of each class: {_counts(data)}; validation: {data['validation']}, "
         f"divided by {_divided(data)}",
-        f"- network: `{provenance['network']}`, {provenance['notes']}",
+        f"- network: `{provenance['network']}`. {provenance['notes']}",
         f"- made by: recipe `{manifest['name']}`, steps {', '.join(step['kind'] for step in provenance['steps'])}; "
         f"seed {provenance['seed']}; "
         f"int8 steps from {provenance['calibration']} training images",
@@ -58,7 +58,8 @@ def card(manifest: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     lines += [f"| {key} | {UNITS.get(key, '{:.4f}').format(value)} |" for key, value in manifest["measured"].items()]
     lines += [
         "",
-        "Names and units: docs/model-file.md. All of this is in the file's own manifest: `edge-compress show`.",
+        f"Targets, measurements and provenance are in the file's own manifest as well: "
+        f"`edge-compress show {manifest['name']}`.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -40,7 +40,10 @@ class Split:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A classification data set; `val` and `test` share no group (patient) with `train` where groups are known."""
+    """A classification data set; `val` shares no group (patient) with `train` where groups are known.
+
+    A folder `test` (or `val`) is taken as its publisher divided it.
+    """
 
     labels: tuple[str, ...]
     train: Split
