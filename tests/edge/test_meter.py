@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import mmap
 import statistics
 
-import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,11 +25,12 @@ def test_laps_follow_each_other():
 
 def test_memory_that_is_held_is_seen():
     before = meter.now_mb()
-    held = np.ones(50_000_000, np.uint8)
+    held = mmap.mmap(-1, 50_000_000)  # from the kernel: an allocator may still hold as much from earlier
+    held.write(b"x" * len(held))
     grown = meter.growth_mb(before)
-    assert grown is not None and 10 < grown < 100  # the rest of the process grows and shrinks meanwhile
+    assert grown is not None and 25 < grown < 150  # the rest of the process grows and shrinks meanwhile
     peak = meter.peak_mb()
-    assert peak is not None and peak >= held.nbytes / 1e6
+    assert peak is not None and peak >= len(held) / 1e6
 
 
 def test_systems_that_tell_less(tmp_path):
