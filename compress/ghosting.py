@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from compress.layers.ghost import GhostConv2d, reconstruct
-from compress.structure import replace
+from compress.structure import check_patterns, replace
 from edge.errors import EdgeError
 
 INITIALIZATIONS = ("trained", "random")
@@ -49,12 +49,7 @@ def ghost(
     Raises EdgeError for a pattern without a match, or a convolution that can't be divided.
     """
     names = [name for name, m in network.named_modules() if isinstance(m, nn.Conv2d)]
-    for pattern in settings.layers:
-        if not any(fnmatch.fnmatchcase(name, pattern) for name in names):
-            raise EdgeError(
-                f"ghost pattern {pattern!r} matches no convolution of the network: its convolutions are "
-                f"{', '.join(names[:8])}{', ...' if len(names) > 8 else ''}; mend the pattern"
-            )
+    check_patterns("ghost", settings.layers, names)
     chosen = [name for name in names if any(fnmatch.fnmatchcase(name, p) for p in settings.layers)]
     trained = copy.deepcopy(network).eval()
     network.eval()

@@ -6,7 +6,9 @@ shapes of its tensors say everything, so no code or object is ever stored.
 
 from __future__ import annotations
 
+import fnmatch
 import re
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +46,16 @@ def fit(network: nn.Module, state: dict[str, Tensor]) -> nn.Module:
             f"the checkpoint does not fit the network ({reason}): remove it, and the step runs again"
         ) from None
     return network
+
+
+def check_patterns(what: str, patterns: Iterable[str], names: list[str]) -> None:
+    """Raise EdgeError for a `what` pattern (shell style) that none of the convolutions `names` matches."""
+    for pattern in patterns:
+        if not any(fnmatch.fnmatchcase(name, pattern) for name in names):
+            raise EdgeError(
+                f"{what} pattern {pattern!r} matches no convolution of the network: its convolutions are "
+                f"{', '.join(names[:8])}{', ...' if len(names) > 8 else ''}; mend the pattern"
+            )
 
 
 def replace(network: nn.Module, name: str, module: nn.Module) -> None:

@@ -11,6 +11,7 @@ import torch_pruning as tp
 from torch import nn
 
 from compress.pruning.criteria import CRITERIA
+from compress.structure import check_patterns
 from edge.errors import EdgeError
 
 
@@ -83,12 +84,7 @@ def kept(channels: int, ratio: float, round_to: int) -> int:
 
 def layer_ratios(names: list[str], ratios: Mapping[str, float]) -> dict[str, float]:
     """Return layer name -> ratio for the layers that a pattern matches, in the network's order."""
-    for pattern in ratios:
-        if not any(fnmatch.fnmatchcase(name, pattern) for name in names):
-            raise EdgeError(
-                f"pruning pattern {pattern!r} matches no convolution of the network: its convolutions are "
-                f"{', '.join(names[:8])}{', ...' if len(names) > 8 else ''}; mend the pattern"
-            )
+    check_patterns("pruning", ratios, names)
     chosen = {}
     for name in names:
         for pattern, ratio in ratios.items():
