@@ -16,6 +16,7 @@ UNITS = {
     "file_bytes": "{:,.0f}",
     "speedup": "{:.1f}",
     "accuracy_drop": "{:.2f}",
+    "dice_drop": "{:.2f}",
 }
 
 
@@ -32,7 +33,7 @@ def card(manifest: Mapping[str, Any], result: Mapping[str, Any]) -> str:
         f"- reads: {_input(manifest['input'])}",
         f"- data: {provenance['data']['source'] or 'not named'} "
         f"({provenance['data']['licence'] or 'licence not named'}); "
-        f"images of each class: {_counts(data)}; validation: {data['validation']}, "
+        f"images: {_counts(data)}; validation: {data['validation']}, "
         f"divided by {_divided(data)}",
         f"- network: `{provenance['network']}`. {provenance['notes']}",
         f"- made by: recipe `{manifest['name']}`, steps {', '.join(step['kind'] for step in provenance['steps'])}; "
@@ -52,8 +53,8 @@ def card(manifest: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     for kind, figures in result["test"].items():
         lines.append(f"| {names[kind]} | {' | '.join(map(cell, figures.values()))} |")
     lines += ["", "In brackets 95 % bootstrap intervals.", ""]
-    lines.append(f"Decisions that differ between float and int8: {len(result['flips'])}.")
-    lines += [f"- {flip['image']} ({flip['label']}): {flip['float']} -> {flip['int8']}" for flip in result["flips"]]
+    first, *rest = result["differences"]
+    lines += [f"{first[0].upper()}{first[1:]}.", *(f"- {line}" for line in rest)]
     lines += ["", "## Measured when it was made", "", "| | |", "| --- | --- |"]
     lines += [f"| {key} | {UNITS.get(key, '{:.4f}').format(value)} |" for key, value in manifest["measured"].items()]
     lines += [
@@ -65,7 +66,11 @@ def card(manifest: Mapping[str, Any], result: Mapping[str, Any]) -> str:
 
 
 def _rule(decision: Mapping[str, Any] | None) -> str:
-    return f"; {decision['label']} where its score is at least {decision['threshold']:.4f}" if decision else ""
+    if not decision:
+        return ""
+    least = decision.get("minimum_area")
+    small = f", regions under {least:.2%} of the picture left out" if least else ""
+    return f"; {decision['label']} where its score is at least {decision['threshold']:.4f}{small}"
 
 
 def _input(how: Mapping[str, Any]) -> str:

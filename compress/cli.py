@@ -62,9 +62,7 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="run a recipe: train, prune, convert, verify")
     run.add_argument("recipe", help="a recipe file (.toml), or the name of a shipped one")
-    run.add_argument(
-        "--data", required=True, type=Path, metavar="DIR", help="images as DIR/{train,val,test}/CLASS/*.png"
-    )
+    run.add_argument("--data", required=True, type=Path, metavar="DIR", help="the data set's folder (docs/recipes.md)")
     run.add_argument("--output", required=True, type=Path, metavar="DIR", help="where the model and checkpoints go")
     run.add_argument("--threads", type=int, metavar="N", help="processor threads (default: all cores)")
     run.set_defaults(action=_run)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from compress.task import Task
 from edge import image as images
 from edge.errors import EdgeError
 from edge.preprocess import Preprocessing, pixels
@@ -26,13 +27,16 @@ class Split:
 
     Attributes:
         pixels: uint8 (N, height, width, planes), as `edge.preprocess.pixels` returns them.
-        labels: int64 (N,), an index into the data set's labels.
+        truth: what the network is to say. Classification: int64 (N,), an index into the data set's labels.
+            Segmentation: uint8 (N, height, width), 0 to 255, the share of each pixel that the mask covers.
         names: the files, relative to the data set's folder.
+        masks: segmentation, where the network is judged: bool (H, W) of each picture in its own size.
     """
 
     pixels: np.ndarray
-    labels: np.ndarray
+    truth: np.ndarray
     names: tuple[str, ...]
+    masks: tuple[np.ndarray, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -40,11 +44,13 @@ class Split:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A classification data set; `val` shares no group (patient) with `train` where groups are known.
+    """A data set; `val` shares no group (patient) with `train` where groups are known.
 
     A folder `test` (or `val`) is taken as its publisher divided it.
     """
 
+    task: Task
+    how: Preprocessing
     labels: tuple[str, ...]
     train: Split
     val: Split
@@ -53,6 +59,7 @@ class DataSet:
 
 
 def load_folder(
+    task: Task,
     root: Path,
     how: Preprocessing,
     validation: float = 0.1,
@@ -76,7 +83,7 @@ def load_folder(
         raise EdgeError(f"{root / 'train'} has {len(labels)} class folders: expected two or more, named by their label")
     files = {part: _files(root, part, labels) for part in ("train", "val", "test") if (root / part).is_dir()}
     if "val" not in files:
-        files["train"], files["val"] = _divide(files["train"], validation, group)
+        files["train"], files["val"] = divide(files["train"], validation, group)
     if missing := set(range(len(labels))) - {label for _, label in files["val"]}:
         raise EdgeError(
             f"{root / 'val'} has no class folder {labels[min(missing)]!r}: expected every class of train, because the "
@@ -89,18 +96,21 @@ def load_folder(
         "validation": "folder val" if (root / "val").is_dir() else f"{validation:g} of each class of train",
         "divided_by": group or "image",
         "test": "folder test" if "test" in splits else "the validation images",
-        "counts": {part: np.bincount(split.labels, minlength=len(labels)).tolist() for part, split in splits.items()},
+        "counts": {part: np.bincount(split.truth, minlength=len(labels)).tolist() for part, split in splits.items()},
         "digest": digest(splits),
     }
-    return DataSet(labels, splits["train"], splits["val"], splits.get("test", splits["val"]), summary)
+    return DataSet(task, how, labels, splits["train"], splits["val"], splits.get("test", splits["val"]), summary)
 
 
 def digest(splits: dict[str, Split]) -> str:
-    """Return the SHA-256 of names, labels and pixels: two runs with the same digest saw the same data."""
+    """Return the SHA-256 of names, truth, masks and pixels: two runs with the same digest saw the same data."""
     state = hashlib.sha256()
     for part, split in splits.items():
-        state.update(repr((part, split.names, split.labels.tolist(), split.pixels.shape)).encode())
+        truth = split.truth.tolist() if split.truth.ndim == 1 else hashlib.sha256(split.truth.tobytes()).hexdigest()
+        state.update(repr((part, split.names, truth, split.pixels.shape)).encode())
         state.update(split.pixels.tobytes())
+        for mask in split.masks:
+            state.update(repr(mask.shape).encode() + np.packbits(mask).tobytes())
     return state.hexdigest()
 
 
@@ -127,7 +137,7 @@ def _files(root: Path, part: str, labels: tuple[str, ...]) -> list[Entry]:
     return entries
 
 
-def _divide(entries: list[Entry], share: float, group: str | None) -> tuple[list[Entry], list[Entry]]:
+def divide(entries: list[Entry], share: float, group: str | None) -> tuple[list[Entry], list[Entry]]:
     """Divide by patient, class by class; which patients go is decided by a hash of their key, on any machine alike."""
     pattern = re.compile(group) if group else None
     train: list[Entry] = []
@@ -145,8 +155,8 @@ def _divide(entries: list[Entry], share: float, group: str | None) -> tuple[list
         if len(members) < 2:
             what = "image" if pattern is None else "patient"
             raise EdgeError(
-                f"class folder {folder} has 1 {what}: expected at least 2, so that one can be kept for validation; "
-                "add images or give a folder 'val'"
+                f"folder {folder} has 1 {what}: expected at least 2, so that one can be set aside; add images, or "
+                "divide them into folders yourself (docs/recipes.md)"
             )
         # a patient who has pictures of several classes goes where the first class put them
         taken = [entry for key in members if key in chosen for entry in members[key]]
@@ -164,7 +174,7 @@ def _divide(entries: list[Entry], share: float, group: str | None) -> tuple[list
 
 def _read(root: Path, entries: list[Entry], how: Preprocessing) -> Split:
     def one(entry: Entry) -> np.ndarray:
-        return pixels(images.read(root / entry[0]), how)
+        return pixels(images.read(root / entry[0], how), how)
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:  # decoders release the interpreter's lock
         rows = list(pool.map(one, entries))

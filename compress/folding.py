@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import torch
@@ -19,10 +20,11 @@ class Folding:
 
 @dataclass(frozen=True)
 class NormFolding:
-    """The step `fold-norms`: normalizations behind ghost convolutions move into them. It has no settings.
+    """The step `fold-norms`: normalizations and ReLUs behind ghost convolutions move into them. It has no settings.
 
-    Behind a ghost's concatenation a normalization stays a multiplication and an addition over all channels; inside, it
-    costs nothing once it is converted. Train afterwards: see `fold_norms`.
+    Behind a ghost's concatenation a normalization stays a multiplication and an addition over all channels, and a
+    ReLU an operator that LiteRT's int8 kernels leave to the slow path; inside, both cost nothing once they are
+    converted. Train afterwards: see `fold_norms`.
     """
 
 
@@ -53,17 +55,18 @@ def fold_grey(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
 
 
 def fold_norms(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
-    """Divide each normalization that directly follows a ghost convolution between its halves; return the network.
+    """Move what directly follows a ghost convolution, normalization and then ReLU, into its halves; return the network.
 
     With y1 = s1 p + b1 the normalized primary maps, the cheap filters read y1 and not p: w becomes w / s1, and the
-    constant that b1 adds, sum(w) b1 / s1, goes into the second normalization's mean. The result is the same but at the
-    picture's rim, where the cheap filters' zero padding now stands for y1 = 0 and not for p = 0, and in channels whose
-    s1 is near zero.
+    constant that b1 adds, sum(w) b1 / s1, goes into the second normalization's mean. Without a ReLU the result is the
+    same but at the picture's rim, where the cheap filters' zero padding now stands for y1 = 0 and not for p = 0, and in
+    channels whose s1 is near zero. With one, the cheap filters read max(y1, 0), as in GhostNet (Han et al. 2020,
+    section 3.2): that has to be trained.
 
     Args:
         shape: (channels, height, width) of the input.
     """
-    for ghost, name in _followed_by_norm(network, shape):
+    for ghost, name, rectifier in _followers(network, shape):
         norm = network.get_submodule(name)
         assert isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None and norm.running_var is not None
         m = ghost.primary.out_channels
@@ -78,33 +81,46 @@ def fold_norms(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
             assert second.running_mean is not None
             second.running_mean.add_(ghost.cheap.weight.sum((1, 2, 3)) * shift)
         replace(network, name, nn.Identity())
+        if rectifier:
+            ghost.activation = nn.ReLU(inplace=True)
+            replace(network, rectifier, nn.Identity())
     return network
 
 
-def _followed_by_norm(network: nn.Module, shape: tuple[int, int, int]) -> list[tuple[GhostConv2d, str]]:
-    """Return each ghost convolution whose output goes straight into a normalization, and that one's name."""
-    made: dict[int, GhostConv2d] = {}
-    found: list[tuple[GhostConv2d, str]] = []
-    outputs: list[torch.Tensor] = []  # kept alive: an id is unique only as long as its object lives
+def _followers(network: nn.Module, shape: tuple[int, int, int]) -> list[tuple[GhostConv2d, str, str]]:
+    """Return each ghost convolution whose output goes straight into a normalization, and that one's name.
+
+    Third, the name of the ReLU that the normalization's output goes straight into, if it serves this place only.
+    """
+    made: dict[int, nn.Module] = {}  # which ghost or normalization made the tensor of this id last
+    norms: dict[nn.Module, GhostConv2d] = {}  # normalization -> ghost
+    rectifiers: dict[nn.Module, nn.Module] = {}  # normalization -> ReLU
+    calls: Counter[nn.Module] = Counter()
+    kept: list[torch.Tensor] = []  # alive: an id is unique only as long as its object lives
+
+    def into(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        calls[module] += 1
+        source = made.get(id(inputs[0]))
+        if isinstance(module, nn.BatchNorm2d) and isinstance(source, GhostConv2d):
+            norms[module] = source
+        elif isinstance(module, nn.ReLU) and isinstance(source, nn.BatchNorm2d):
+            rectifiers[source] = module
 
     def out(module: nn.Module, _: object, output: torch.Tensor) -> None:
-        assert isinstance(module, GhostConv2d)
         made[id(output)] = module
-        outputs.append(output)
+        kept.append(output)
 
-    def into(name: str, inputs: tuple[torch.Tensor, ...]) -> None:
-        if id(inputs[0]) in made:
-            found.append((made[id(inputs[0])], name))
-
-    hooks = [m.register_forward_hook(out) for m in network.modules() if isinstance(m, GhostConv2d)]
-    for name, module in network.named_modules():
-        if isinstance(module, nn.BatchNorm2d):
-            hooks.append(module.register_forward_pre_hook(lambda _, inputs, name=name: into(name, inputs)))
+    hooks = []
+    for module in network.modules():
+        if isinstance(module, GhostConv2d | nn.BatchNorm2d | nn.ReLU):
+            hooks += [module.register_forward_pre_hook(into), module.register_forward_hook(out)]
     with torch.no_grad():
         network.eval()(torch.zeros(1, *shape))
     for hook in hooks:
         hook.remove()
-    return found
+    names = {module: name for name, module in network.named_modules()}
+    once = {norm: relu for norm, relu in rectifiers.items() if calls[relu] == 1}
+    return [(ghost, names[norm], names[once[norm]] if norm in once else "") for norm, ghost in norms.items()]
 
 
 def _part(norm: nn.BatchNorm2d, channels: slice) -> nn.BatchNorm2d:

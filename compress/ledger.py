@@ -18,7 +18,7 @@ class Row:
         step: the step's kind. detail: what it did, in a few words.
         parameters, macs: see `compress.cost`.
         bytes: of the weights in float32, and of the model itself once it is a file.
-        metric: AUC on the validation images.
+        metric: the task's measure on the validation images: AUC, Dice.
         seconds: the step took, when it was run.
     """
 
@@ -31,42 +31,45 @@ class Row:
     seconds: float
 
 
-HEADER = f"{'step':<10} {'':<34} {'parameters':>11} {'MACs':>9} {'size':>9} {'val. AUC':>8} {'time':>8}"
+def header(metric: str) -> str:
+    """Return the line of headings."""
+    return f"{'step':<10} {'':<34} {'parameters':>11} {'MACs':>9} {'size':>9} {f'val. {metric}':>9} {'time':>8}"
 
 
 def line(row: Row) -> str:
-    """Return the row as it is printed under HEADER."""
+    """Return the row as it is printed under `header`."""
     return (
         f"{row.step:<10} {row.detail:<34.34} {row.parameters:>11,} {row.macs / 1e6:>7.1f} M {row.bytes / 1e6:>6.2f} MB "
-        f"{row.metric:>8.4f} {row.seconds:>6.0f} s"
+        f"{row.metric:>9.4f} {row.seconds:>6.0f} s"
     )
 
 
 class Ledger:
-    """The rows so far; each new one is said at once."""
+    """The rows so far; each new one is said at once. `metric` is the name of the rows' measure."""
 
-    def __init__(self, say: Callable[[str], None]):
+    def __init__(self, say: Callable[[str], None], metric: str):
         self.rows: list[Row] = []
-        self._say = say
+        self.metric, self._say = metric, say
 
     def add(self, row: Row) -> None:
         """Append and print a row."""
         if not self.rows:
-            self._say(HEADER)
+            self._say(header(self.metric))
         self.rows.append(row)
         self._say(line(row))
 
     def lines(self) -> list[str]:
         """Return the whole ledger as it is printed."""
-        return [HEADER, *map(line, self.rows)]
+        return [header(self.metric), *map(line, self.rows)]
 
     def save(self, path: Path) -> None:
         """Write the rows as a JSON list."""
         write_beside(path, (json.dumps([asdict(row) for row in self.rows], indent=1) + "\n").encode())
 
 
-def draw(rows: list[Row], title: str, path: Path) -> None:
-    """Draw parameters, MACs and validation AUC over the steps as a PNG."""
+def draw(ledger: Ledger, title: str, path: Path) -> None:
+    """Draw parameters, MACs and the metric over the steps as a PNG."""
+    rows = ledger.rows
     import io
 
     import matplotlib
@@ -90,7 +93,7 @@ def draw(rows: list[Row], title: str, path: Path) -> None:
     axes[2].plot(places, metric, "o-", color="#3a8a5a")
     for place, value in zip(places, metric, strict=True):
         axes[2].annotate(f"{value:.3f}", (place, value), (0, 7), textcoords="offset points", ha="center", fontsize=8)
-    axes[2].set_ylabel("validation AUC")
+    axes[2].set_ylabel(f"validation {ledger.metric}")
     axes[2].margins(y=0.25)
     axes[2].set_xticks(list(places), names, rotation=25, ha="right")
     for axis in axes:

@@ -1,8 +1,8 @@
-"""What a classifier is worth: accuracy, AUC, sensitivity, specificity, with bootstrap intervals."""
+"""What a network is worth: accuracy, AUC, sensitivity, specificity; Dice, IoU; with bootstrap intervals."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -86,11 +86,38 @@ def summary(
     return rows
 
 
+def dices(found: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> np.ndarray:
+    """Return each image's Dice, 2 |A and B| / (|A| + |B|), of bool masks; 1 where both are empty."""
+    return np.array(
+        [
+            _ratio(2 * np.count_nonzero(a & b), np.count_nonzero(a) + np.count_nonzero(b))
+            for a, b in zip(found, truth, strict=True)
+        ]
+    )
+
+
+def unions(found: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> np.ndarray:
+    """Return each image's intersection over union of bool masks; 1 where both are empty."""
+    return np.array(
+        [_ratio(np.count_nonzero(a & b), np.count_nonzero(a | b)) for a, b in zip(found, truth, strict=True)]
+    )
+
+
+def mean_figure(values: np.ndarray) -> dict[str, float | None]:
+    """Return {"value", "low", "high"} of the mean of `values`."""
+    low, high = bootstrap(lambda i: float(values[i].mean()), len(values))
+    return {"value": float(values.mean()), "low": low, "high": high}
+
+
 def cell(figure: dict[str, float | None]) -> str:
     """Return one of `summary`'s figures as text: value and interval."""
     if figure["value"] is None:
         return "-"
     return f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
+
+
+def _ratio(part: int, whole: int) -> float:
+    return part / whole if whole else 1.0
 
 
 def _share(values: np.ndarray) -> float:

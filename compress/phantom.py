@@ -1,4 +1,4 @@
-"""Phantom chest X-rays: drawn by formula, nobody's body.
+"""Phantoms, chest X-rays and the inside of a colon: drawn by formula, nobody's body.
 
 They stand in where no patient's picture may be: in the demonstration, in tests, and as golden pictures inside model
 files. They are honest about it - a network that tells phantoms apart has learned nothing about lungs.
@@ -60,6 +60,40 @@ def phantom(seed: int, opacity: bool, size: int = 224) -> np.ndarray:
     picture = (picture + grain) * (1 + vary(0.1)) + vary(8)
     image = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
     return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+
+
+def colon(seed: int, polyp: bool, size: int = 256) -> tuple[np.ndarray, np.ndarray]:
+    """Return uint8 (size, size, 3) and bool (size, size): a phantom of the inside of a colon, and its polyp's mask.
+
+    Pink folds around a dark lumen, with highlights; a polyp is a rounder, redder, brighter bulge. Deterministic in
+    (seed, polyp, size).
+    """
+    scene = np.random.default_rng((seed, 3))
+    y, x = np.mgrid[0:size, 0:size] / size
+    lumen = scene.uniform(0.25, 0.75, 2)
+    far = np.hypot(x - lumen[0], y - lumen[1])
+    angle = np.arctan2(y - lumen[1], x - lumen[0])
+    folds = np.sin(far * scene.uniform(25, 45) + 0.6 * np.sin(3 * angle + scene.uniform(0, 6)))
+    light = 0.25 + 0.75 * np.clip(far * 2.2, 0, 1) + 0.07 * folds
+    color = np.array([200, 110, 90]) + scene.uniform(-20, 20, 3)
+    mask = np.zeros((size, size), bool)
+    picture = light[..., None] * color
+    if polyp:
+        lump = np.random.default_rng((seed, 4))
+        cx, cy, turn = lump.uniform(0.25, 0.75), lump.uniform(0.25, 0.75), lump.uniform(0, np.pi)
+        long, short = lump.uniform(0.1, 0.25), lump.uniform(0.08, 0.16)
+        u = (x - cx) * np.cos(turn) + (y - cy) * np.sin(turn)
+        v = (y - cy) * np.cos(turn) - (x - cx) * np.sin(turn)
+        inside = 1 - (u / long) ** 2 - (v / short) ** 2
+        mask = inside > 0
+        dome = np.sqrt(np.clip(inside, 0, 1))
+        bump = (0.55 + 0.45 * dome)[..., None] * (np.array([235, 90, 85]) + lump.uniform(-15, 15, 3))
+        picture = np.where(mask[..., None], bump, picture)
+    for _ in range(int(scene.integers(2, 6))):
+        hx, hy, reach = scene.uniform(0, 1), scene.uniform(0, 1), scene.uniform(0.005, 0.02)
+        picture += 150 * np.exp(-(((x - hx) / reach) ** 2 + ((y - hy) / reach) ** 2))[..., None]
+    picture += scene.normal(0, 4, picture.shape)
+    return np.clip(picture, 0, 255).astype(np.uint8), mask
 
 
 def write_folder(

@@ -8,6 +8,7 @@ the change concerns, and two recipes that begin alike share their beginning.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import hashlib
 import json
 import time
@@ -23,19 +24,23 @@ from torch import nn
 
 from compress import convert, model_file, report
 from compress.checkpoint import load_tensors, save_tensors
+from compress.classification import Classification
 from compress.cost import cost
-from compress.data import DataSet, load_folder
+from compress.data import DataSet
 from compress.folding import Folding, NormFolding, fold_grey, fold_norms
 from compress.ghosting import Ghosting, ghost
 from compress.ledger import Ledger, Row, draw
-from compress.metrics import auc
 from compress.pruning.channels import Pruning, prune
+from compress.pruning.taylor import Examples
 from compress.recipe import Recipe, Step, build_network, kind_of
+from compress.segmentation import Segmentation
 from compress.structure import fit
+from compress.task import Task
 from compress.training import Training, logits, to_input, train
 from edge.preprocess import Preprocessing
 
 Say = Callable[[str], None]
+TASKS: dict[str, Task] = {task.name: task for task in (Classification(), Segmentation())}
 
 
 @dataclass
@@ -57,18 +62,17 @@ class Run:
 
     Files in `output`, NAME being the recipe's: `NAME.tflite` (the model file), `NAME.float32.tflite` and
     `NAME.baseline.float32.tflite` (plain TFLite, for benchmarks), `NAME.ledger.json`, `NAME.ledger.png`,
-    `NAME.report.json`, `NAME.md` (the model card), and `checkpoints/`.
+    `NAME.report.json`, `NAME.md` (the model card), for segmentation `NAME.worst.png` (the test pictures that went
+    worst), and `checkpoints/`.
     """
 
     def __init__(self, recipe: Recipe, data_folder: Path, output: Path, say: Say, progress: Say):
         """`say` gets what is worth keeping, a line at a time; `progress` what is being done, until the next call."""
         self.recipe, self.output, self.say, self.progress = recipe, output, say, progress
-        self.data: DataSet = load_folder(
-            data_folder, recipe.input, recipe.data.validation, recipe.data.group or None, progress
-        )
-        report.check_positive(recipe, self.data)
+        self.task = TASKS[recipe.task]
+        self.data: DataSet = self.task.load(data_folder, recipe, progress)
         self.checkpoints = output / "checkpoints"
-        self.ledger = Ledger(say)
+        self.ledger = Ledger(say, self.task.metric)
 
     def __call__(self) -> Path:
         """Do all that is not done yet, write the files, and return the model file's path."""
@@ -81,10 +85,10 @@ class Run:
         result = report.measure(self, baseline, state, flatbuffers)
         size = (self.output / f"{self.recipe.name}.tflite").stat().st_size
         spent = cost(state.network, state.shape)
-        self.ledger.add(Row("int8", "model file", spent.parameters, spent.macs, size, result["validation_auc"], 0))
+        self.ledger.add(Row("int8", "model file", spent.parameters, spent.macs, size, result["validation"], 0))
         stem = self.output / self.recipe.name
         self.ledger.save(stem.with_name(f"{stem.name}.ledger.json"))
-        draw(self.ledger.rows, self.recipe.title, stem.with_name(f"{stem.name}.ledger.png"))
+        draw(self.ledger, self.recipe.title, stem.with_name(f"{stem.name}.ledger.png"))
         for name in ("baseline.float32", "float32"):
             model_file.write_beside(stem.with_name(f"{stem.name}.{name}.tflite"), flatbuffers[name])
         return stem.with_name(f"{stem.name}.tflite")
@@ -104,7 +108,7 @@ class Run:
 
     def _begin(self) -> State:
         torch.manual_seed(self.recipe.seed)
-        network = build_network(self.recipe, len(self.data.labels))
+        network = build_network(self.recipe, len(self.data.labels), self.task)
         shapes = {name: list(tensor.shape) for name, tensor in network.state_dict().items()}
         key = _key(
             "", [self.recipe.network, self.recipe.seed, shapes, asdict(self.recipe.input), self.data.summary["digest"]]
@@ -115,17 +119,19 @@ class Run:
         self, state: State, kind: str, detail: str, action: Callable[[State], State], step: Step | None = None
     ) -> State:
         """Do `action`, or load what it left behind; add its row to the ledger."""
-        key = _key(state.key, [kind, asdict(step)]) if step else state.key
+        key = _key(state.key, [kind, settings(step)]) if step else state.key
         weights, row = self.checkpoints / f"{key}.pt", self.checkpoints / f"{key}.json"
         if weights.exists() and row.exists():
-            after = State(fit(state.network, load_tensors(weights)), _input_after(state.how, step), key)
+            # what folding changes besides tensors can't be read off a checkpoint; it is done again, in no time
+            network = fold_norms(state.network, state.shape) if isinstance(step, NormFolding) else state.network
+            after = State(fit(network, load_tensors(weights)), _input_after(state.how, step), key)
             self._epochs_file(key).unlink(missing_ok=True)  # a kill may have come between the row and this
             self.ledger.add(Row(**json.loads(row.read_text())))
             return after
         begun = time.monotonic()
         after = replace(action(replace(state, key=key)), key=key)
         spent = cost(after.network, after.shape)
-        quality = auc(logits(after.network, self.data.val, after.how), self.data.val.labels)
+        quality = self.task.worth(logits(after.network, self.data.val, after.how), self.data)
         seconds = time.monotonic() - begun
         entry = Row(kind, detail, spent.parameters, spent.macs, 4 * spent.parameters, quality, seconds)
         save_tensors(weights, after.network.state_dict())
@@ -140,7 +146,8 @@ class Run:
                 state.network, self.data, state.how, step, self._epochs_file(state.key), self._progress("train")
             )
         elif isinstance(step, Pruning):
-            network = prune(state.network, step, state.shape)
+            examples = self._examples(state, step.samples) if step.needs_images else None
+            network = prune(state.network, step, state.shape, examples, self._progress("prune"))
         elif isinstance(step, Ghosting):
             torch.manual_seed(self.recipe.seed)  # random weights are the same in a run that was taken up again
             network = ghost(state.network, step, self.samples(state, step.samples), self._progress("ghost"))
@@ -158,8 +165,14 @@ class Run:
 
     def samples(self, state: State, count: int) -> torch.Tensor:
         """Return float32 (count, channels, height, width): training images, the same ones each time, classes mixed."""
-        order = np.random.default_rng(0).permutation(len(self.data.train))[:count]
-        return to_input(torch.from_numpy(self.data.train.pixels[order]), state.how)
+        return to_input(torch.from_numpy(self.data.train.pixels[self._chosen(count)]), state.how)
+
+    def _chosen(self, count: int) -> np.ndarray:
+        return np.random.default_rng(0).permutation(len(self.data.train))[:count]
+
+    def _examples(self, state: State, count: int) -> Examples:
+        truth = torch.from_numpy(self.data.train.truth[self._chosen(count)])
+        return Examples(self.samples(state, count), truth, self.task.losses)
 
     def _convert(self, state: State, quantize: bool) -> bytes:
         kind = "int8" if quantize else "float32"
@@ -180,11 +193,21 @@ def _detail(step: Step) -> str:
     if isinstance(step, Training):
         return f"{step.epochs} epochs" + (f" at {step.size}x{step.size}" if step.size else "")
     if isinstance(step, Pruning):
-        low, high = min(step.ratios.values()), max(step.ratios.values())
-        return f"{step.criterion}, {low:.0%}" + (f" to {high:.0%}" if low != high else "")
+        return step.detail
     if isinstance(step, Ghosting):
         return ", ".join(step.layers)
     return "into the ghosts" if isinstance(step, NormFolding) else "three equal planes to one"
+
+
+def settings(step: Step) -> dict[str, Any]:
+    """Return what a step sets, without what it leaves at its default: a new setting repeats nobody's training."""
+    chosen = {}
+    for entry in dataclasses.fields(step):
+        value = getattr(step, entry.name)
+        default = entry.default if entry.default_factory is dataclasses.MISSING else entry.default_factory()
+        if value != default:
+            chosen[entry.name] = settings(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
+    return chosen
 
 
 def _input_after(how: Preprocessing, step: Step | None) -> Preprocessing:

@@ -21,13 +21,14 @@ from torch import nn
 from compress.folding import Folding, NormFolding
 from compress.ghosting import INITIALIZATIONS, Ghosting
 from compress.pruning.channels import Pruning
-from compress.pruning.criteria import CRITERIA
-from compress.training import Training
+from compress.task import Task
+from compress.training import OPTIMIZERS, Training
 from edge.errors import EdgeError
 from edge.preprocess import Preprocessing
 
 RECIPES = Path(__file__).with_name("recipes")
 Step = Training | Pruning | Ghosting | NormFolding | Folding
+TASKS = ("classification", "segmentation")
 STEPS: dict[str, type[Step]] = {
     "train": Training,
     "prune": Pruning,
@@ -43,14 +44,18 @@ class Data:
 
     Attributes:
         positive: the label whose score is compared with the threshold (two-class tasks); none: the highest score
-            decides.
+            decides. Segmentation: what the masks show.
         validation: share of `train` that is set aside where the data has no folder `val`.
+        test: segmentation: share of all images that is set aside where the data has no folder `test`.
+        minimum_area: segmentation: regions that cover a smaller share of the picture are no finding.
         group: regular expression that finds the patient in a file's name; a patient's images are never divided.
         source, licence: for the manifest.
     """
 
     positive: str = ""
     validation: float = 0.1
+    test: float = 0.1
+    minimum_area: float = 0.0
     group: str = ""
     source: str = ""
     licence: str = ""
@@ -73,8 +78,9 @@ class Recipe:
     Attributes:
         name: of the model and its files: lower-case letters, digits, `-`, `_`.
         title: one line for people.
+        task: "classification" or "segmentation".
         network: "package.module:function"; called as function(classes=N, channels=C), it returns an nn.Module that maps
-            float32 (N, C, H, W) to logits.
+            float32 (N, C, H, W) to logits: (N, N classes), or (N, 1, h, w) for segmentation.
         input: preprocessing, on the device as in training.
         steps: what is done to the network, in order.
         seed: of the network's initial weights.
@@ -89,6 +95,7 @@ class Recipe:
     data: Data = Data()
     targets: tuple[Target, ...] = ()
     notes: str = ""
+    task: str = "classification"
     seed: int = 1
     calibration: int = 128
     origin: str = field(default="", metadata={"internal": True})
@@ -209,8 +216,15 @@ def _check(recipe: Recipe, where: str) -> None:
             refuse(f"input.{key}", list(values), f"1 or {how.channels} numbers")
     if min(how.std) <= 0:
         refuse("input.std", list(how.std), "numbers above 0")
-    if not 0 < recipe.data.validation < 1:
-        refuse("data.validation", recipe.data.validation, "a share between 0 and 1")
+    if recipe.task not in TASKS:
+        refuse("task", recipe.task, " or ".join(map(repr, TASKS)))
+    for key, share in (("validation", recipe.data.validation), ("test", recipe.data.test)):
+        if not 0 < share < 1:
+            refuse(f"data.{key}", share, "a share between 0 and 1")
+    if not 0 <= recipe.data.minimum_area < 1:
+        refuse("data.minimum_area", recipe.data.minimum_area, "a share from 0 to below 1")
+    if recipe.task == "segmentation" and not (recipe.data.positive and recipe.data.positive.isprintable()):
+        refuse("data.positive", recipe.data.positive, "a word for what the masks show")
     try:
         re.compile(recipe.data.group)
     except (re.error, OverflowError, RecursionError) as error:
@@ -236,15 +250,13 @@ def _check(recipe: Recipe, where: str) -> None:
                 refuse(
                     place, (step.smoothing, step.weight_decay, step.bn_l1), "a smoothing below 1, no penalty below 0"
                 )
+            if step.optimizer not in OPTIMIZERS:
+                refuse(f"{place}.optimizer", step.optimizer, f"one of {', '.join(OPTIMIZERS)}")
             if step.size < 0 or step.size > max(how.height, how.width):
                 refuse(f"{place}.size", step.size, "0, or a side not larger than the network's input")
         elif isinstance(step, Pruning):
-            if step.criterion not in CRITERIA:
-                refuse(f"{place}.criterion", step.criterion, f"one of {', '.join(CRITERIA)}")
-            if not step.ratios or not all(0 <= ratio < 1 for ratio in step.ratios.values()):
-                refuse(f"{place}.ratios", dict(step.ratios), "layer patterns with shares from 0 to below 1")
-            if step.round_to < 1:
-                refuse(f"{place}.round_to", step.round_to, "1 or more")
+            for name, found, expected in step.faults():
+                refuse(f"{place}.{name}", found, expected)
         elif isinstance(step, Ghosting):
             if step.init not in INITIALIZATIONS:
                 refuse(f"{place}.init", step.init, f"one of {', '.join(INITIALIZATIONS)}")
@@ -265,11 +277,11 @@ def kind_of(step: Step) -> str:
     return next(kind for kind, settings in STEPS.items() if isinstance(step, settings))
 
 
-def build_network(recipe: Recipe, classes: int) -> nn.Module:
+def build_network(recipe: Recipe, classes: int, task: Task) -> nn.Module:
     """Import and call the recipe's network function, and try the network once.
 
     Modules in the working directory are found. Raises EdgeError where there is no such function, it fails, or what it
-    returns does not map the recipe's input to one logit for each class.
+    returns does not map the recipe's input to the logits that `task` wants.
     """
     module_name, function_name = recipe.network.split(":")
     here = str(Path.cwd())
@@ -298,9 +310,9 @@ def build_network(recipe: Recipe, classes: int) -> nn.Module:
             f"{recipe.origin}: network {recipe.network} fails for {classes} classes and input {shape} ({reason}): mend "
             "it, or the recipe's input"
         ) from error
-    if found != (2, classes):
+    if not isinstance(found, tuple) or (expected := task.output(recipe, classes, found)):
+        wanted = f" that returns {expected}; mend it, or the recipe's task" if isinstance(found, tuple) else "; mend it"
         raise EdgeError(
-            f"{recipe.origin}: network {recipe.network} gives {found} for input {shape}: expected an nn.Module that "
-            f"returns logits of shape {(2, classes)}"
+            f"{recipe.origin}: network {recipe.network} gives {found} for input {shape}: expected an nn.Module{wanted}"
         )
     return network

@@ -16,13 +16,12 @@ import numpy as np
 from compress import metrics, model_file
 from compress.card import card
 from compress.cost import cost
-from compress.data import DataSet, Split
+from compress.data import Split
 from compress.recipe import Recipe, kind_of
 from compress.training import logits
 from compress.verify import edge_logits, golden, latency, open_engine
-from edge.classification import decide, rank, softmax
 from edge.errors import EdgeError
-from edge.manifest import FORMAT, VERSION, Decision
+from edge.manifest import FORMAT, VERSION
 from edge.preprocess import int8_table
 
 if TYPE_CHECKING:
@@ -32,21 +31,10 @@ TOOLS = ("torch", "torch-pruning", "onnx", "onnx2tf", "tensorflow", "ai-edge-lit
 MINIMUM_COSINE = 0.95  # below this the conversion has damaged the network, see `measure`
 
 
-def check_positive(recipe: Recipe, data: DataSet) -> None:
-    """Raise EdgeError where the recipe's positive label is none of the data's."""
-    if recipe.data.positive and recipe.data.positive not in data.labels:
-        raise EdgeError(
-            f"{recipe.origin}: data.positive is {recipe.data.positive!r}, and the data has the classes "
-            f"{', '.join(data.labels)}: name one of those"
-        )
-
-
 def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, bytes]) -> dict[str, Any]:
     """Write `NAME.tflite`, `NAME.report.json` and `NAME.md`; return the report.
 
-    The decision threshold is chosen on the validation images, by the int8 model as the device runs it, and serves the
-    float network as well, so that a flip is quantization's doing alone; the baseline gets its own in the same way.
-    Test images decide nothing.
+    What the task's figures hold is said there: `compress.task.Task.figures`.
 
     Raises EdgeError where int8 and float logits point apart (cosine below 0.95): a conversion that lost the network.
     """
@@ -65,16 +53,21 @@ def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, byte
         outputs = {name: (_float(s, data.val), _float(s, data.test)) for name, s in networks.items()}
         val, test = (edge_logits(engine, split, run.progress) for split in (data.val, data.test))
         outputs["int8"] = val, test
-        return _figures(recipe, data, outputs)
+        figures = run.task.figures(recipe, data, outputs)
+        if sheet := run.task.sheet(recipe, data, outputs, figures):
+            model_file.write_beside(worst, sheet)
+        return figures | {"data": data.summary}
 
     def in_turns() -> dict[str, float]:
         run.progress("timing the baseline and the compressed network in turns")
         return latency(flatbuffers)
 
     networks = {"baseline": baseline, "float": state}
-    result = _once(run.checkpoints / f"{key}.figures.json", compare)
+    rule = f"{key}-{recipe.data.minimum_area:g}"
+    worst = run.checkpoints / f"{rule}.worst.png"
+    result = _once(run.checkpoints / f"{rule}.figures.json", compare)
     result["latency_ms"] = _once(run.checkpoints / f"{key}.latency.json", in_turns)
-    result["measured"] = _measured(result, baseline, state, result["latency_ms"])
+    result["measured"] = _measured(run, result, baseline, state)
     if result["cosine"] < MINIMUM_COSINE:
         raise EdgeError(
             f"the int8 model's logits have cosine {result['cosine']:.3f} with the float network's: expected at least "
@@ -82,7 +75,7 @@ def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, byte
             "calibrate with more images"
         )
     table = int8_table(state.how, engine.runtime.input.scale, engine.runtime.input.zero_point)
-    manifest["golden"], members = golden(flatbuffers["int8"], state.how, table)
+    manifest["golden"], members = golden(flatbuffers["int8"], state.how, table, run.task)
     manifest["decision"] = result["decision"]
     path = stem.with_name(f"{stem.name}.tflite")
     manifest["measured"] = result["measured"] | {"file_bytes": 0}
@@ -94,6 +87,8 @@ def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, byte
         manifest["measured"]["file_bytes"] = size
     draft.unlink()
     result["measured"] = manifest["measured"]
+    if worst.exists():
+        model_file.write_beside(stem.with_name(f"{stem.name}.worst.png"), worst.read_bytes())
     model_file.write_beside(written, _json(result))
     model_file.write_beside(stem.with_name(f"{stem.name}.md"), card(manifest, result).encode())
     return result
@@ -111,53 +106,25 @@ def _float(state: State, split: Split) -> np.ndarray:
     return logits(state.network, split, state.how)
 
 
-def _figures(recipe: Recipe, data: DataSet, outputs: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
-    positive = data.labels.index(recipe.data.positive) if recipe.data.positive else None
-    result: dict[str, Any] = {"labels": list(data.labels), "data": data.summary, "test": {}, "decision": None}
-    thresholds = {}
-    for name, (val, _) in outputs.items():
-        if positive is not None:
-            thresholds[name] = metrics.threshold(softmax(val)[:, positive], data.val.labels == positive)
-    if positive is not None:  # one rule for the network, in float as in int8: the one that the device will have
-        thresholds["float"] = thresholds["int8"]
-        result["decision"] = {"label": recipe.data.positive, "threshold": thresholds["int8"]}
-    decided = {}
-    for name, (_, test) in outputs.items():
-        rule = Decision(recipe.data.positive, thresholds[name]) if positive is not None else None
-        decided[name] = _decide(data.labels, test, rule)
-        result["test"][name] = metrics.summary(decided[name], test, data.test.labels, positive)
-    result["thresholds"] = thresholds
-    result["cosine"] = metrics.cosine(outputs["float"][1], outputs["int8"][1])
-    flipped = np.flatnonzero(decided["float"] != decided["int8"])
-    result["flips"] = [
-        {
-            "image": data.test.names[i],
-            "label": data.labels[data.test.labels[i]],
-            "float": data.labels[decided["float"][i]],
-            "int8": data.labels[decided["int8"][i]],
-        }
-        for i in flipped
-    ]
-    result["validation_auc"] = metrics.auc(outputs["int8"][0], data.val.labels)
-    return result
-
-
-def _decide(labels: tuple[str, ...], values: np.ndarray, rule: Decision | None) -> np.ndarray:
-    return np.array([labels.index(decide(rank(labels, row), rule)) for row in softmax(values)])
-
-
-def _measured(result: dict[str, Any], baseline: State, state: State, times: dict[str, float]) -> dict[str, float]:
-    spent = cost(state.network, state.shape)
-    test = result["test"]
-    drop = 100 * (test["baseline"]["accuracy"]["value"] - test["int8"]["accuracy"]["value"])
+def _measured(run: Run, result: dict[str, Any], baseline: State, state: State) -> dict[str, float]:
+    spent, times = cost(state.network, state.shape), result["latency_ms"]
+    before = cost(baseline.network, baseline.shape)
+    extra = {name: result[name]["value"] for name in ("agreement",) if name in result}
     return {
         "parameters": spent.parameters,
         "macs": spent.macs,
-        "accuracy_drop": round(drop, 3),
+        "parameters_removed": round(1 - spent.parameters / before.parameters, 4),
+        "macs_removed": round(1 - spent.macs / before.macs, 4),
+        run.task.drop: round(result["drop"], 3),
         "cosine": round(result["cosine"], 5),
         "speedup": round(times["baseline.float32"] / times["int8"], 2),
         # a test folder without one of the classes has no AUC
-        **{name: round(figure["value"], 5) for name, figure in test["int8"].items() if figure["value"] is not None},
+        **{
+            name: round(figure["value"], 5)
+            for name, figure in result["test"]["int8"].items()
+            if figure["value"] is not None
+        },
+        **{name: round(value, 5) for name, value in extra.items()},
     }
 
 
@@ -169,10 +136,10 @@ def _manifest(run: Run, state: State, flatbuffer: bytes) -> dict[str, Any]:
         "version": VERSION,
         "name": recipe.name,
         "title": recipe.title,
-        "task": "classification",
+        "task": run.task.name,
         "labels": list(run.data.labels),
-        "activation": "softmax",
-        "decision": None,
+        "activation": run.task.activation,
+        "decision": run.task.undecided(recipe),
         "input": how | {"mean": list(how["mean"]), "std": list(how["std"])},
         "targets": [asdict(target) for target in recipe.targets],
         "measured": {},
@@ -206,8 +173,8 @@ def table(result: dict[str, Any], recipe: Recipe) -> list[str]:
     for name, figures in result["test"].items():
         cells = [metrics.cell(figure) for figure in figures.values()]
         lines.append(f"{name:<12}" + "".join(f"{cell:>26}" for cell in cells))
-    lines.append(f"float to int8: logits' cosine {result['cosine']:.5f}, {len(result['flips'])} decisions flipped")
-    lines += [f"  {flip['image']} ({flip['label']}): {flip['float']} -> {flip['int8']}" for flip in result["flips"]]
+    lines.append(f"float to int8: logits' cosine {result['cosine']:.5f}")
+    lines += [f"  {difference}" for difference in result["differences"]]
     for target in recipe.targets:
         value = result["measured"].get(target.name)
         if value is None:

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from compress.data import Split
-from compress.phantom import phantom
+from compress.task import Task
 from edge.engine import Engine
 from edge.errors import EdgeError
 from edge.image import decode
@@ -27,7 +26,7 @@ GOLDEN_TOLERANCE = 25  # steps between kernel paths; argmax must agree as well
 
 
 def edge_logits(engine: Engine, split: Split, progress: Callable[[str], None]) -> np.ndarray:
-    """Return float32 (N, classes): every picture of `split` through the device's code."""
+    """Return float32 logits, (N, classes) or (N, h, w, classes): every picture of `split` through the device's code."""
     rows = []
     for number, picture in enumerate(split.pixels, 1):
         rows.append(engine.logits(picture))
@@ -42,7 +41,9 @@ def open_engine(path: Path, threads: int = 1) -> Engine:
     return Engine(file, open_runtime(file.data, "litert", threads))
 
 
-def golden(flatbuffer: bytes, how: Preprocessing, table: np.ndarray) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
+def golden(
+    flatbuffer: bytes, how: Preprocessing, table: np.ndarray, task: Task
+) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
     """Return the manifest's `golden` list and its members: phantoms, and what each installed runtime makes of them.
 
     Args:
@@ -54,12 +55,11 @@ def golden(flatbuffer: bytes, how: Preprocessing, table: np.ndarray) -> tuple[li
     entries: list[dict[str, Any]] = []
     members: dict[str, bytes] = {}
     for number in range(GOLDEN):
-        picture = Image.fromarray(phantom(1000 + number, opacity=bool(number % 2), size=96))
         file = io.BytesIO()
-        picture.save(file, format="PNG", optimize=True)
+        task.golden(number).save(file, format="PNG", optimize=True)
         name = f"golden/{number}"
         members[f"{name}.png"] = file.getvalue()
-        tensor = look_up(pixels(decode(file.getvalue(), f"{name}.png"), how), table)
+        tensor = look_up(pixels(decode(file.getvalue(), f"{name}.png", how), how), table)
         outputs = {}
         for runtime in runtimes:
             outputs[runtime.kernel_path] = f"{name}.{runtime.kernel_path}"

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     import argparse
     from typing import Any
 
-    from edge.engine import Engine
+    from edge.engine import Engine, Outline
 
 OK, CHECK_FAILED, MENDABLE, INTERRUPTED, CLOSED = 0, 1, 2, 130, 141
+_MASK, _OVERLAY = ".mask.png", ".overlay.jpg"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -74,7 +75,11 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--repeat", type=_positive, default=1, metavar="N", help="invoke N times a picture, say the median"
     )
-    parser.add_argument("--output", metavar="DIR", help="also write each answer to DIR as JSON, by the picture's name")
+    parser.add_argument(
+        "--output",
+        metavar="DIR",
+        help="also write each answer to DIR by the picture's name: NAME.json; mask and overlay of a segmentation",
+    )
     parser.add_argument("--check", action="store_true", help="compare with the golden vectors in the model file")
     parser.add_argument("--max-pixels", type=_positive, metavar="N", help="refuse larger pictures (default: 64000000)")
     parser.add_argument("--version", action="version", version=f"edge-infer {__version__}")
@@ -111,6 +116,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _infer(engine: Engine, arguments: argparse.Namespace) -> int:
     from edge import board, meter, report, targets
+    from edge.engine import Outline
     from edge.image import MAX_PIXELS, SUFFIXES
     from edge.sources import STDIN, expand, result_names
 
@@ -123,25 +129,35 @@ def _infer(engine: Engine, arguments: argparse.Namespace) -> int:
             status = MENDABLE
     text = report.Text(_colour())
     max_pixels = arguments.max_pixels or MAX_PIXELS
+    drawing = arguments.output is not None and engine.file.manifest.task == "segmentation"
+    pictures = {os.path.realpath(name) for name in names} if drawing else set()
     invokes: list[float] = []
     for name, result_name in zip(names, result_names(names), strict=True):
         first = engine.first_invoke_ms is None
         try:
-            source = _stdin() if name == STDIN else name
+            if drawing:
+                _refuse_to_replace(pictures, arguments.output, result_name)
+            # Read here and once: it may be a pipe, and is decoded again to be drawn over.
+            data, read_ms = _read(name)
             title = "the picture on standard input" if name == STDIN else name
-            answer = engine(source, arguments.repeat, max_pixels, title)
+            answer = engine(data, arguments.repeat, max_pixels, title)
         except EdgeError as error:
             _complain(error)
             status = MENDABLE
             continue
+        for phase in ("read", "total"):
+            answer.latency_ms[phase] += read_ms
         invokes.append(answer.latency_ms["invoke"])
         if arguments.json or arguments.output is not None:
             memory = {"peak": meter.peak_mb(), "model": engine.model_mb}
             measured = {"latency_ms": answer.latency_ms["invoke"], "memory_mb": memory["peak"]}
             comparison = targets.compare(engine.file.manifest, measured)
             line = _json(report.record(name, engine, answer, memory, comparison, board.read()))
+            if isinstance(answer, Outline) and drawing:
+                captions = [report.caption(answer), report.NOTICE]
+                _draw(arguments.output, result_name, data, answer, captions)
             if arguments.output is not None:
-                _write_file(arguments.output, result_name, line)
+                _write_file(arguments.output, f"{result_name}.json", line.encode())
         if arguments.json:
             _write(line)
         else:
@@ -209,6 +225,18 @@ def _json(value: dict[str, Any]) -> str:
     return json.dumps(value) + "\n"
 
 
+def _read(name: str) -> tuple[bytes, float]:
+    """Return a picture's bytes and the milliseconds to read them, not counted for what standard input waits for."""
+    from edge import meter
+    from edge.image import read_bytes
+    from edge.sources import STDIN
+
+    if name == STDIN:
+        return _stdin(), 0.0
+    watch = meter.Stopwatch()
+    return read_bytes(name), watch.lap("read")
+
+
 def _stdin() -> bytes:
     if sys.stdin is None:
         raise EdgeError("standard input is closed: expected a picture there")
@@ -222,13 +250,30 @@ def _make_folder(path: str) -> None:
         raise EdgeError(f"{path} can't be made a folder ({error.strerror}): give --output another one") from None
 
 
-def _write_file(folder: str, name: str, text: str) -> None:
+def _refuse_to_replace(pictures: set[str], folder: str, name: str) -> None:
+    """Raise EdgeError where a mask or overlay of this name would take the place of one of the pictures."""
+    for ending in (_MASK, _OVERLAY):
+        path = os.path.join(folder, name + ending)
+        if os.path.realpath(path) in pictures:
+            raise EdgeError(f"{path} is one of the pictures and would be replaced: give --output another folder")
+
+
+def _draw(folder: str, name: str, data: bytes, answer: Outline, captions: list[str]) -> None:
+    """Write the mask, and the picture in `data` with it drawn over."""
+    from edge.overlay import mask_png, overlay_jpeg
+
+    mask = answer.mask
+    _write_file(folder, name + _MASK, mask_png(mask))
+    _write_file(folder, name + _OVERLAY, overlay_jpeg(data, mask, answer.results, captions))
+
+
+def _write_file(folder: str, name: str, content: bytes) -> None:
     """Write it whole or not at all: beside its place first, then renamed."""
     beside = os.path.join(folder, f".{name}.{os.getpid()}")
     try:
         try:
-            with open(beside, "w", encoding="utf-8") as file:
-                file.write(text)
+            with open(beside, "wb") as file:
+                file.write(content)
             os.replace(beside, os.path.join(folder, name))
         except BaseException:
             if os.path.exists(beside):

@@ -19,15 +19,19 @@ from edge.board import usable_cores
 from edge.classification import Result, decide, rank, softmax
 from edge.errors import EdgeError
 from edge.model import ModelFile, find, read
-from edge.preprocess import float_table, int8_table, look_up, pixels
+from edge.preprocess import Picture, float_table, int8_table, look_up, pixels
 from edge.runtime import Runtime, import_runtime, open_runtime
+
+TYPE_CHECKING = False  # only models that segment need that module
+if TYPE_CHECKING:
+    from edge.segmentation import Mask, Region
 
 DEFAULT_MODEL = "pneumonia"
 USUAL_THREADS = 4  # more seldom pay on a board and heat it
 
 
 class Answer(NamedTuple):
-    """What the network says of one picture.
+    """What a classification says of one picture.
 
     Attributes:
         results: every label with its score (0..1, adding up to 1), the highest first.
@@ -39,6 +43,27 @@ class Answer(NamedTuple):
     results: list[Result]
     decision: str
     latency_ms: dict[str, float]
+
+
+class Outline(NamedTuple):
+    """What a segmentation says of one picture.
+
+    Attributes:
+        results: the regions of the mask, the largest first; none is an answer, too.
+        decision: the label where there is a region, else "no " and the label.
+        latency_ms: as `Answer`'s.
+        runs: the mask as `edge.segmentation.Mask`: share of the picture, run-length encoding, array.
+    """
+
+    results: list[Region]
+    decision: str
+    latency_ms: dict[str, float]
+    runs: Mask
+
+    @property
+    def mask(self) -> np.ndarray:
+        """The mask, bool (height, width), in the picture's own size; made anew at each use."""
+        return self.runs.array()
 
 
 class Engine:
@@ -66,6 +91,10 @@ class Engine:
             self._table = int8_table(how, tensor.scale, tensor.zero_point)
         else:
             self._table = float_table(how)
+        if file.manifest.task == "segmentation":
+            from edge.segmentation import segment
+
+            self._segment = segment
 
     def __call__(
         self,
@@ -73,8 +102,8 @@ class Engine:
         repeat: int = 1,
         max_pixels: int = images.MAX_PIXELS,
         name: str = "the image",
-    ) -> Answer:
-        """Return the answer to one picture.
+    ) -> Answer | Outline:
+        """Return the answer to one picture: an `Outline` where the model is a segmentation.
 
         Args:
             source: a path, a file's bytes, a Pillow image, or uint8 (height, width) grey or (height, width, 3) rgb.
@@ -92,9 +121,13 @@ class Engine:
             name = os.fspath(source)
             source = images.read_bytes(name)
         watch.lap("read")
-        picture = images.decode(source, name, max_pixels) if isinstance(source, bytes) else _picture(source, name)
+        manifest = self.file.manifest
+        if isinstance(source, bytes):
+            picture = images.decode(source, name, manifest.input, max_pixels)
+        else:
+            picture = _picture(source, name)
         watch.lap("decode")
-        tensor = self.tensor(pixels(picture, self.file.manifest.input))
+        tensor = self.tensor(pixels(picture, manifest.input))
         watch.lap("preprocess")
         times = []
         for _ in range(repeat):
@@ -104,18 +137,27 @@ class Engine:
             if not first:
                 times.append(lap)
         times = times or [self.first_invoke_ms or 0.0]
-        ranked = rank(self.file.manifest.labels, softmax(self.dequantize(raw)))
-        decision = decide(ranked, self.file.manifest.decision)
+        logits = self.dequantize(raw)
+        answer: Answer | Outline
+        if manifest.task == "segmentation":
+            assert manifest.decision is not None  # `edge.manifest.parse` holds it
+            regions, mask = self._segment(logits[:, :, 0], picture.size, manifest.decision, manifest.input)
+            label = manifest.decision.label
+            answer = Outline(regions, label if regions else f"no {label}", watch.laps, mask)
+        else:
+            ranked = rank(manifest.labels, softmax(logits))
+            answer = Answer(ranked, decide(ranked, manifest.decision), watch.laps)
         watch.lap("postprocess")
         watch.laps["invoke"] = meter.median(times)
-        return Answer(ranked, decision, {**watch.laps, "total": sum(watch.laps.values())})
+        watch.laps["total"] = sum(watch.laps.values())
+        return answer
 
     def tensor(self, array: np.ndarray) -> np.ndarray:
         """Return the network's input for uint8 (height, width, planes) as `edge.preprocess.pixels` makes them."""
         return look_up(array, self._table)
 
     def invoke(self, tensor: np.ndarray) -> np.ndarray:
-        """Return the network's raw output, (1, classes) of int8 or float32, for its raw input."""
+        """Return the network's raw output, int8 or float32, for its raw input: (1, classes), or (1, h, w, 1) logits."""
         if self.first_invoke_ms is not None:
             return self.runtime.run(tensor)
         before, watch = meter.now_mb(), meter.Stopwatch()
@@ -126,14 +168,16 @@ class Engine:
         return raw
 
     def dequantize(self, raw: np.ndarray) -> np.ndarray:
-        """Return float32 (classes,) logits of a raw output."""
+        """Return float32 logits of a raw output: (classes,), or (h, w, 1) of a segmentation."""
         tensor = self.runtime.output
         if tensor.dtype == "float32":
             return raw[0]
         return (raw[0].astype(np.float32) - tensor.zero_point) * np.float32(tensor.scale)
 
     def logits(self, array: np.ndarray) -> np.ndarray:
-        """Return float32 (classes,), the network's output for pixels that are preprocessed already.
+        """Return the network's output for pixels that are preprocessed already.
+
+        float32 (classes,); of a segmentation (h, w, 1), each logit for as large a part of the network's input.
 
         `array` is uint8 (height, width, planes), as `edge.preprocess.pixels` returns it.
         """
@@ -161,9 +205,14 @@ def load(model: str | os.PathLike[str] = DEFAULT_MODEL, runtime: str = "auto", t
     return engine
 
 
-def _picture(source: object, name: str) -> Image.Image:
-    if isinstance(source, Image.Image):
-        return images.plain(source)
+def _picture(source: object, name: str) -> Picture:
+    if not isinstance(source, Image.Image):
+        source = _image(source, name)
+    image = images.plain(source)
+    return Picture(image, image.size)
+
+
+def _image(source: object, name: str) -> Image.Image:
     if not isinstance(source, np.ndarray):
         raise EdgeError(f"{name} is a {type(source).__name__}: expected a path, bytes, a Pillow image or a numpy array")
     shape = source.shape
@@ -177,16 +226,19 @@ def _picture(source: object, name: str) -> Image.Image:
 
 def _check_tensors(file: ModelFile, runtime: Runtime) -> None:
     manifest = file.manifest
-    how = manifest.input
-    expected = {
-        "input": (runtime.input, (1, how.height, how.width, how.channels)),
-        "output": (runtime.output, (1, len(manifest.labels))),
-    }
-    for name, (tensor, shape) in expected.items():
-        if tensor.shape != shape or tensor.dtype != manifest.type:
+    how, output = manifest.input, runtime.output.shape
+    shapes = {"input": f"(1, {how.height}, {how.width}, {how.channels})", "output": f"(1, {len(manifest.labels)})"}
+    fits = {"input": str(runtime.input.shape) == shapes["input"], "output": str(output) == shapes["output"]}
+    if manifest.task == "segmentation":
+        shapes["output"] = f"(1, h, w, 1) with h from 1 to {how.height} and w from 1 to {how.width}"
+        ends = len(output) == 4 and (output[0], output[3]) == (1, 1)
+        fits["output"] = ends and 1 <= output[1] <= how.height and 1 <= output[2] <= how.width
+    for name, tensor in (("input", runtime.input), ("output", runtime.output)):
+        if not fits[name] or tensor.dtype != manifest.type:
             raise EdgeError(
                 f"{file.path} has a network whose {name} is {tensor.dtype} {tensor.shape}, and a manifest that says "
-                f"{manifest.type} {shape}: correct the manifest and build the model file again with edge-compress"
+                f"{manifest.type} {shapes[name]}: correct the manifest and build the model file again with "
+                "edge-compress"
             )
         if tensor.dtype == "int8" and not tensor.scale > 0:
             raise EdgeError(

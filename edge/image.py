@@ -11,12 +11,16 @@ import numpy as np
 from PIL import Image
 
 from edge.errors import EdgeError
+from edge.preprocess import Picture, Preprocessing
 
 MAX_PIXELS = 64_000_000  # two and a half times the largest usual radiograph (about 4300 x 5000)
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")
 
 _ORIENTATION = 0x0112  # EXIF tag
+_REDUCIBLE = ("JPEG", "MPO")  # MPO: a JPEG with further pictures behind it, as some cameras write them
+_TURNED = (5, 6, 7, 8)  # its values that swap width and height
+_OVERSIZE = 2  # a JPEG is decoded at least so many times as large as the network's input
 _DECODERS = (
     (b"\x89PNG\r\n\x1a\n", "PNG", "PngImagePlugin"),
     (b"\xff\xd8\xff", "JPEG", "JpegImagePlugin"),
@@ -28,21 +32,30 @@ _DECODERS = (
 )
 
 
-def read(source: str | os.PathLike[str] | bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
+def read(
+    source: str | os.PathLike[str] | bytes, how: Preprocessing | None = None, max_pixels: int = MAX_PIXELS
+) -> Picture:
     """Return the decoded, upright picture, in mode L or RGB. `source` is a path or a file's bytes.
+
+    With `how`, it is decoded for a network with this input: a JPEG as small as `edge.preprocess.pixels` can use it.
+    Without, in its own size.
 
     Raises EdgeError where the file is missing, empty, no picture, damaged, or has more than `max_pixels` pixels.
     """
     if isinstance(source, bytes):
-        return decode(source, max_pixels=max_pixels)
-    return decode(read_bytes(source), str(source), max_pixels)
+        return decode(source, how=how, max_pixels=max_pixels)
+    return decode(read_bytes(source), str(source), how, max_pixels)
 
 
-def decode(data: bytes, name: str = "the image", max_pixels: int = MAX_PIXELS) -> Image.Image:
+def decode(
+    data: bytes, name: str = "the image", how: Preprocessing | None = None, max_pixels: int = MAX_PIXELS
+) -> Picture:
     """Return the decoded, upright picture in `data`, a file's bytes, in mode L or RGB. `name` is for messages.
 
     EXIF orientation is applied. Of a file with several frames the first counts. 16-bit grey keeps its high byte,
-    transparency is dropped, palettes and CMYK become RGB, 1-bit becomes 0 and 255.
+    transparency is dropped, palettes and CMYK become RGB, 1-bit becomes 0 and 255. With `how`, a JPEG is decoded at the
+    smallest of 1/1, 1/2, 1/4 and 1/8 that leaves it twice as wide and as high as the network's input, at least; the
+    limit of pixels and `Picture.size` are about its own size all the same.
 
     Raises EdgeError as `read` does.
     """
@@ -58,8 +71,13 @@ def decode(data: bytes, name: str = "the image", max_pixels: int = MAX_PIXELS) -
                     f"{name} has {width}x{height} pixels, more than the limit of {max_pixels}: "
                     f"make it smaller, or raise the limit with --max-pixels {width * height}"
                 )
+            reduction = 1 if how is None else _reduce(image, how)
             image.load()
-            return plain(image)
+            upright = plain(image)
+            if reduction == 1:
+                return Picture(upright, upright.size)
+            turned = image.getexif().get(_ORIENTATION) in _TURNED
+            return Picture(upright, (height, width) if turned else (width, height), reduction)
     except EdgeError:
         raise
     except Image.UnidentifiedImageError:
@@ -106,6 +124,20 @@ def plain(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # 16 bits: "I;16" in one of its byte orders, or "I" where Pillow is old
         return Image.fromarray(np.clip(np.asarray(image) >> 8, 0, 255).astype(np.uint8))
     return image.convert("L" if image.mode in ("1", "LA", "La") else "RGB")
+
+
+def _reduce(image: Image.Image, how: Preprocessing) -> int:
+    """Let a JPEG's decoder make it smaller; return by how much."""
+    if image.format not in _REDUCIBLE:
+        return 1
+    width, height = image.size
+    if image.getexif().get(_ORIENTATION) in _TURNED:
+        width, height = height, width
+    room = min(width // (_OVERSIZE * how.width), height // (_OVERSIZE * how.height))
+    reduction = next((step for step in (8, 4, 2) if step <= room), 1)
+    if reduction > 1:
+        image.draft(None, (image.width // reduction, image.height // reduction))
+    return reduction
 
 
 def _open(data: bytes) -> Image.Image:

@@ -18,14 +18,19 @@ VERSION = 1
 
 _NAME = re.compile(r"[a-z0-9_-]+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_ACTIVATION = {"classification": "softmax", "segmentation": "sigmoid"}
 _REBUILD = "build the model file again with edge-compress"
 
 
 class Decision(NamedTuple):
-    """`label` is the decision where its score is at least `threshold` (0..1)."""
+    """`label` is the decision where its score is at least `threshold` (0..1).
+
+    A segmentation decides so for each pixel, and drops regions under `minimum_area` (0..1, share of the picture).
+    """
 
     label: str
     threshold: float
+    minimum_area: float = 0.0
 
 
 class Target(NamedTuple):
@@ -89,8 +94,11 @@ def parse(raw: object, where: str) -> Manifest:
         raise EdgeError(
             f"{where} has version {version}, this program reads version {VERSION}: upgrade edge-infer on this device"
         )
+    task = top.one_of("task", tuple(_ACTIVATION))
     labels = tuple(top.texts("labels"))
-    if len(labels) < 2 or len(set(labels)) < len(labels):
+    if task == "segmentation" and len(labels) != 1:
+        raise top.wrong("labels", list(labels), "exactly 1 string, what the mask of a segmentation shows")
+    if task == "classification" and (len(labels) < 2 or len(set(labels)) < len(labels)):
         raise top.wrong("labels", list(labels), "2 or more different strings")
     name = top.text("name")
     if not _NAME.fullmatch(name):
@@ -99,10 +107,10 @@ def parse(raw: object, where: str) -> Manifest:
     return Manifest(
         name=name,
         title=top.text("title"),
-        task=top.one_of("task", ("classification",)),
+        task=task,
         labels=labels,
-        activation=top.one_of("activation", ("softmax",)),
-        decision=_decision(top, labels),
+        activation=top.one_of("activation", (_ACTIVATION[task],)),
+        decision=_decision(top, task, labels),
         input=_input(top.object("input")),
         targets=tuple(_target(item) for item in top.objects("targets")),
         measured=top.numbers("measured"),
@@ -116,11 +124,14 @@ def parse(raw: object, where: str) -> Manifest:
     )
 
 
-def _decision(top: _Object, labels: tuple[str, ...]) -> Decision | None:
+def _decision(top: _Object, task: str, labels: tuple[str, ...]) -> Decision | None:
     if top.get("decision") is None:
+        if task == "segmentation":
+            raise top.wrong("decision", None, "an object of label, threshold and minimum_area, for a segmentation")
         return None
     item = top.object("decision")
-    return Decision(item.one_of("label", labels), item.number("threshold", 0, 1))
+    label, threshold = item.one_of("label", labels), item.number("threshold", 0, 1)
+    return Decision(label, threshold, item.number("minimum_area", 0, 1) if task == "segmentation" else 0.0)
 
 
 def _input(item: _Object) -> Preprocessing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from edge.board import Board
-from edge.engine import Answer, Engine
+from edge.engine import Answer, Engine, Outline
 from edge.errors import one_line
 from edge.model import ModelFile
 from edge.targets import Comparison
@@ -16,17 +16,21 @@ if TYPE_CHECKING:
 NOTICE = "Software for engineers, not a medical device: no diagnosis may rest on it."
 _PHASES = ("read", "decode", "preprocess", "invoke", "postprocess", "total")
 _BOLD, _GREEN, _RED = "1", "32", "31"
+_SHOWN = 10  # regions that people are told of one by one
 
 
 def record(
     image: str,
     engine: Engine,
-    answer: Answer,
+    answer: Answer | Outline,
     memory_mb: dict[str, float | None],
     targets: list[Comparison],
     board: Board,
 ) -> dict[str, Any]:
-    """Return the object of one picture for JSON: times in milliseconds, memory in megabytes (10^6 bytes)."""
+    """Return the object of one picture for JSON: times in milliseconds, memory in megabytes (10^6 bytes).
+
+    A segmentation's has the keys `area` (share of the picture) and `mask` (COCO's run-length encoding) besides.
+    """
     manifest, runtime = engine.file.manifest, engine.runtime
     times = {"load": engine.load_ms, "first_invoke": engine.first_invoke_ms, **answer.latency_ms}
     return {
@@ -35,6 +39,7 @@ def record(
         "task": manifest.task,
         "results": answer.results,
         "decision": answer.decision,
+        **({"area": answer.runs.area, "mask": answer.runs.encode()} if isinstance(answer, Outline) else {}),
         "latency_ms": {name: _rounded(time) for name, time in times.items()},
         "memory_mb": {name: _rounded(size) for name, size in memory_mb.items()},
         "targets": [{**row, "measured": _rounded(row["measured"], 6)} for row in targets],
@@ -54,13 +59,17 @@ class Text:
     def __init__(self, colour: bool) -> None:
         self._colour = colour
 
-    def answer(self, image: str, engine: Engine, answer: Answer, how: str) -> str:
+    def answer(self, image: str, engine: Engine, answer: Answer | Outline, how: str) -> str:
         """Return the lines of one picture; `how` says of what the invoke time is one or the median."""
         lines = [self._paint(one_line(image), _BOLD)]
-        width = max(len(label) for label in engine.file.manifest.labels)
-        for result in answer.results:
-            lines.append(f"  {result['label']:{width}}  {result['score']:.4f}")
-        lines.append(f"  decision: {self._paint(answer.decision, _BOLD)} ({_rule(engine, answer)})")
+        if isinstance(answer, Outline):
+            lines += _regions(answer)
+            rule = _region_rule(engine, answer)
+        else:
+            width = max(len(label) for label in engine.file.manifest.labels)
+            lines += [f"  {result['label']:{width}}  {result['score']:.4f}" for result in answer.results]
+            rule = _rule(engine, answer)
+        lines.append(f"  decision: {self._paint(answer.decision, _BOLD)} ({rule})")
         times = ", ".join(f"{name} {answer.latency_ms[name]:.2f}" for name in _PHASES)
         lines.append(f"  cost: {times} ms (invoke: {how})")
         return "\n".join(lines) + "\n"
@@ -108,6 +117,11 @@ class Text:
         return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text
 
 
+def caption(answer: Outline) -> str:
+    """Return what a segmentation found, as the line below a picture."""
+    return f"{answer.decision}: {_extent(answer)}" if answer.results else f"{answer.decision} found"
+
+
 def model_record(file: ModelFile) -> dict[str, Any]:
     """Return the object of one model for JSON."""
     manifest = file.manifest
@@ -144,6 +158,38 @@ def _rule(engine: Engine, answer: Answer) -> str:
     score = next(result["score"] for result in answer.results if result["label"] == rule.label)
     reached = "at least" if answer.decision == rule.label else "under"
     return f"{rule.label} {score:.4f} is {reached} the threshold {rule.threshold:g}"
+
+
+def _regions(answer: Outline) -> list[str]:
+    """Return a line for each of the largest regions: label, score, share of the picture, box in pixels."""
+    lines = []
+    for number, region in enumerate(answer.results[:_SHOWN], 1):
+        left, top, width, height = region["box"]
+        lines.append(
+            f"  {number:>2}  {region['label']}  {region['score']:.4f}  {_percent(region['area']):>6} of the picture, "
+            f"{width} x {height} pixels at {left}, {top}"
+        )
+    if more := answer.results[_SHOWN:]:
+        lines.append(f"      and {len(more)} smaller, together {_percent(sum(region['area'] for region in more))}")
+    return lines
+
+
+def _region_rule(engine: Engine, answer: Outline) -> str:
+    rule = engine.file.manifest.decision
+    assert rule is not None  # `edge.manifest.parse` holds it
+    least = f", regions from {_percent(rule.minimum_area)} on" if rule.minimum_area else ""
+    return f"{_extent(answer)}; pixels count from the score {rule.threshold:g} on{least}"
+
+
+def _extent(answer: Outline) -> str:
+    count = len(answer.results)
+    if not count:
+        return "nothing found"
+    return f"{count} region{'s' if count > 1 else ''}, {_percent(answer.runs.area)} of the picture"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
 
 
 def _cell(value: object) -> str:

@@ -44,7 +44,7 @@ def expand(word: str, suffixes: tuple[str, ...]) -> list[str]:
 
 
 def result_names(images: list[str]) -> Iterator[str]:
-    """Yield a file name for each picture's result: its stem, numbered where an earlier one of this run has it.
+    """Yield a name for each picture's result files: its stem, numbered where an earlier one of this run has it.
 
     Names that differ in case only count as the same, because some file systems hold them to be.
     """
@@ -56,4 +56,4 @@ def result_names(images: list[str]) -> Iterator[str]:
             number += 1
             name = f"{stem}-{number}"
         taken.add(name.casefold())
-        yield f"{name}.json"
+        yield name

@@ -15,9 +15,10 @@ class GhostConv2d(nn.Module):
 
     With s = 2 (each primary map has one ghost) the primary convolution makes ceil(outputs / 2) channels; the cheap one
     is depthwise, `cheap_kernel` x `cheap_kernel`, and makes the other floor(outputs / 2) from the first of them.
-    It starts linear, like the convolution it stands for, with the block's own normalization behind it.
-    `compress.folding.fold_norms` divides that normalization between the two halves, `primary_norm` and `cheap_norm`,
-    as in the paper's own module: there a converter can merge each into its convolution.
+    It starts linear, like the convolution it stands for, with the block's own normalization and rectifier behind it.
+    `compress.folding.fold_norms` moves them inside, normalization divided between the two halves, `primary_norm` and
+    `cheap_norm`, and `activation` behind each, as in the paper's own module: there a converter can merge both into the
+    convolutions.
 
     Args:
         conv: the convolution to replace (groups 1, dilation 1, 2 or more outputs); kernel, stride and padding become
@@ -36,11 +37,12 @@ class GhostConv2d(nn.Module):
         )
         self.primary_norm: nn.Module = nn.Identity()
         self.cheap_norm: nn.Module = nn.Identity()
+        self.activation: nn.Module = nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        p = self.primary_norm(self.primary(x))
+        p = self.activation(self.primary_norm(self.primary(x)))
         base = p if self.ghosts == p.shape[1] else p[:, : self.ghosts]
-        return torch.cat([p, self.cheap_norm(self.cheap(base))], 1)
+        return torch.cat([p, self.activation(self.cheap_norm(self.cheap(base)))], 1)
 
 
 def reconstruct(ghost: GhostConv2d, conv: nn.Conv2d, x: Tensor, y: Tensor, steps: int = 150) -> float:

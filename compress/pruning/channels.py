@@ -1,79 +1,218 @@
-"""Structured channel pruning: per-layer rates, one dependency graph, tensors that really get smaller."""
+"""Structured channel pruning: one dependency graph, per-layer rates or one ranking, tensors that really get smaller."""
 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Mapping
 
 import torch
-import torch_pruning as tp
-from torch import nn
+from torch import Tensor, nn
+from torch_pruning.dependency import Group
 
-from compress.pruning.criteria import CRITERIA
+from compress.cost import Cost, cost
+from compress.pruning.budget import Block, Budget, blocks, weakest
+from compress.pruning.criteria import Criterion, bn_scale, bn_scale_across, l2_norm, random
+from compress.pruning.groups import OUTPUTS, Trace, members, prunable_groups, trace, whole_group
+from compress.pruning.settings import Pruning
+from compress.pruning.taylor import Examples, loss_gradient, random_gradient, taylor
 from compress.structure import check_patterns
 from edge.errors import EdgeError
 
+Say = Callable[[str], None]
 
-@dataclass(frozen=True)
-class Pruning:
-    """One pruning step of a recipe.
 
-    Attributes:
-        ratios: pattern of layer names -> share of the layer's output channels to remove; of the patterns that match a
-            layer (shell style: `*`, `?`, `[12]`) the first counts, a layer that none matches is left alone. Coupled
-            layers (those joined by an addition) are pruned together, at the rate of the first of them.
-        criterion: see `compress.pruning.criteria`.
-        round_to: what remains is the multiple of this nearest to (1 - ratio) * channels, and at least one; kernels
-            compute channels in blocks of 8, so a 9th channel costs as much as a 16th.
+def prune(
+    network: nn.Module,
+    settings: Pruning,
+    shape: tuple[int, int, int],
+    examples: Examples | None = None,
+    progress: Say = lambda text: None,
+) -> nn.Module:
+    """Prune `network` in place and return it, in eval mode.
+
+    With `ratios`, the hierarchical pruning of Yang et al. (2022): within each layer (or group of coupled layers)
+    channels are ranked by that layer's own scores and the lowest go, at the layer's own rate; the next layer reads what
+    is left. With `macs` or `parameters`, all layers' channels are ranked together and the lowest go until the network's
+    cost is reached.
+
+    Args:
+        shape: (channels, height, width) of the network's input.
+        examples: for the Taylor criteria, which look at the first `settings.samples` of them.
+        progress: gets what is being done.
+
+    Raises EdgeError for settings that contradict each other, a pattern that matches no layer, a layer that makes the
+    output, examples that are missing, scores that are not finite, and a share that can't be reached.
     """
-
-    ratios: Mapping[str, float] = field(default_factory=dict)
-    criterion: str = "bn-scale"
-    round_to: int = 8
-
-
-def prune(network: nn.Module, settings: Pruning, shape: tuple[int, int, int]) -> nn.Module:
-    """Prune `network` in place and return it. `shape`: (channels, height, width) of its input.
-
-    Hierarchical pruning of Yang et al. (2022): within each layer (or group of coupled layers) channels are ranked by
-    that layer's own normalization and the lowest go, at the layer's own rate; the next layer reads what is left.
-
-    Raises EdgeError for a pattern that matches no layer, and where the layer that makes the logits would be pruned.
-    """
+    for name, found, expected in settings.faults():
+        raise EdgeError(f"pruning's {name} is {found!r}: expected {expected}; mend it")
     layers = {name: m for name, m in network.named_modules() if isinstance(m, nn.Conv2d)}
     rates = layer_ratios(list(layers), settings.ratios)
-    network.eval()
+    check_patterns("pruning", settings.layers, list(layers))
     for parameter in network.parameters():
         parameter.requires_grad_(True)  # the graph is traced through autograd
-    graph = tp.DependencyGraph().build_dependency(network, example_inputs=torch.zeros(1, *shape))
-    outputs = network(torch.zeros(1, *shape)).shape
-    score = CRITERIA[settings.criterion]
+    criteria = _criteria(settings, examples, progress)
+    if settings.ratios:
+        seen = trace(network, shape)
+        _prune_layers(seen, {n: (layers[n], rate) for n, rate in rates.items()}, settings, criteria(seen), progress)
+        _check(network, shape, seen.outputs, "ratios")
+    else:
+        _prune_globally(network, shape, settings, criteria, progress)
+    return network
+
+
+def _criteria(settings: Pruning, examples: Examples | None, progress: Say) -> Callable[[Trace], Criterion]:
+    """Return a function from a trace of the network, as it then is, to the criterion."""
+    generator = torch.Generator().manual_seed(settings.seed)
+    if settings.needs_images:
+        if examples is None or not len(examples.images):
+            raise EdgeError(
+                f"criterion {settings.criterion!r} looks at images and found none: expected examples with at least one "
+                f"(1 to {settings.samples} are used); give them, or choose bn-scale or l2-norm"
+            )
+        images = examples.images[: settings.samples]
+        if settings.gradient == "random":
+            gradient = random_gradient(generator)
+        else:
+            gradient = loss_gradient(examples, settings.normalize)
+        return lambda seen: taylor(settings.criterion, seen, images, gradient, progress)
+    ranked = {
+        "l2-norm": l2_norm,
+        "bn-scale": bn_scale if settings.ratios else bn_scale_across,
+        "random": random(generator),
+    }[settings.criterion]
+    return lambda seen: ranked
+
+
+def _scores(criterion: Criterion, group: Group, settings: Pruning) -> Tensor:
+    scores = criterion(group)
+    if not scores.isfinite().all():
+        raise EdgeError(
+            f"criterion {settings.criterion!r} gives scores that are not finite: expected finite weights, images and "
+            "losses; train the network first, or look for what overflows"
+        )
+    return scores
+
+
+def _prune_layers(
+    seen: Trace, rates: Mapping[str, tuple[nn.Conv2d, float]], settings: Pruning, criterion: Criterion, progress: Say
+) -> None:
     done: set[nn.Module] = set()
-    for name, ratio in rates.items():
-        layer = layers[name]
+    plan: list[tuple[nn.Conv2d, int, Tensor | None]] = []
+    for name, (layer, ratio) in rates.items():
         if layer in done:
             continue
-        channels = layer.out_channels
-        group = graph.get_pruning_group(layer, tp.prune_conv_out_channels, idxs=list(range(channels)))
-        done.update(d.target.module for d, _ in group if d.pruning_fn == tp.prune_conv_out_channels)
+        group, channels = whole_group(seen, layer), layer.out_channels
+        done.update(dependency.target.module for dependency, _, _ in members(group, OUTPUTS))
         keep = kept(channels, ratio, settings.round_to)
-        if keep >= channels:
-            continue
-        weakest = torch.argsort(score(group), stable=True)[: channels - keep].tolist()
-        graph.get_pruning_group(layer, tp.prune_conv_out_channels, idxs=sorted(weakest)).prune()
+        if keep < channels:
+            if keep > (1 - ratio) * channels + settings.round_to / 2:
+                progress(f"{name}: {ratio:.0%} of {channels} channels would leave less than the {keep} that stay")
+            # what was seen on images holds for the channels as they were numbered then
+            plan.append((layer, keep, _scores(criterion, group, settings) if settings.needs_images else None))
+    for layer, keep, scores in plan:
+        scores = _scores(criterion, whole_group(seen, layer), settings) if scores is None else scores
+        weakest_ = torch.argsort(scores, stable=True)[: layer.out_channels - keep].tolist()
+        whole_group(seen, layer, sorted(weakest_)).prune()
+
+
+def _prune_globally(
+    network: nn.Module,
+    shape: tuple[int, int, int],
+    settings: Pruning,
+    criteria: Callable[[Trace], Criterion],
+    progress: Say,
+) -> None:
+    seen = trace(network, shape)
+    names = {module: name for name, module in network.named_modules()}
+    groups = _groups(seen, names, settings)
+    outputs, whole = seen.outputs, Budget(seen, []).cost
+    _check_reachable(seen, groups, whole, settings)
+    for step in range(1, settings.steps + 1):
+        if step > 1:
+            seen = trace(network, shape)
+            groups = _groups(seen, names, settings)
+        criterion = criteria(seen)
+        ranking = blocks([_scores(criterion, group, settings) for group in groups], settings.round_to)
+        goal = _allowed(whole, settings, step / settings.steps)
+        taken, left = weakest(ranking, Budget(seen, groups), goal)
+        remove(seen, groups, taken)
+        lost, could = Counter(block.group for block in taken), Counter(block.group for block in ranking)
+        floor = [names[groups[n][0].dep.target.module] for n in sorted(lost) if lost[n] == could[n]]
+        progress(
+            f"{step}/{settings.steps}: {1 - left.macs / whole.macs:.1%} of the MACs, "
+            f"{1 - left.parameters / whole.parameters:.1%} of the parameters removed"
+            + (f"; kept at one block: {', '.join(floor)}" if floor else "")
+        )
+    spent = _check(network, shape, outputs, "layers")
+    if not _allowed(whole, settings, 1)(spent):
+        raise EdgeError(
+            f"pruning was to leave {left} and left {spent}: expected layers that cost what their widths say; give "
+            "layers that leave the unusual ones out"
+        )
+
+
+def _groups(seen: Trace, names: Mapping[nn.Module, str], settings: Pruning) -> list[Group]:
+    """Return the groups that may be pruned and that a pattern of `settings.layers` allows."""
+
+    def allowed(group: Group) -> bool:
+        layers = [names[dependency.target.module] for dependency, _, _ in members(group, OUTPUTS)]
+        return any(fnmatch.fnmatchcase(layer, pattern) for layer in layers for pattern in settings.layers)
+
+    groups = prunable_groups(seen)
+    return [group for group in groups if allowed(group)] if settings.layers else groups
+
+
+def _allowed(whole: Cost, settings: Pruning, part: float) -> Callable[[Cost], bool]:
+    """Return whether a cost is low enough when `part` of what is asked for has to be gone."""
+
+    def reached(spent: Cost) -> bool:
+        macs, parameters = whole.macs - spent.macs, whole.parameters - spent.parameters
+        return macs >= settings.macs * part * whole.macs and parameters >= settings.parameters * part * whole.parameters
+
+    return reached
+
+
+def _check_reachable(seen: Trace, groups: list[Group], whole: Cost, settings: Pruning) -> None:
+    widest = [range(len(group[0].idxs) - settings.round_to) for group in groups]
+    most = [Block(number, tuple(channels), 0.0) for number, channels in enumerate(widest)]
+    _, least = weakest(most, Budget(seen, groups), lambda spent: False)
+    if not _allowed(whole, settings, 1)(least):
+        asked = " and ".join(f"{share:.1%} of the {what}" for what, share in settings.shares.items())
+        raise EdgeError(
+            f"pruning is to remove {asked}, and at most {1 - least.macs / whole.macs:.1%} of the MACs and "
+            f"{1 - least.parameters / whole.parameters:.1%} of the parameters can go while every layer keeps one block "
+            f"of {settings.round_to} channels: ask for less, lower round_to, or let layers match more"
+        )
+
+
+def remove(seen: Trace, groups: list[Group], taken: list[Block]) -> None:
+    going: dict[int, list[int]] = {}
+    for block in taken:
+        going.setdefault(block.group, []).extend(block.channels)
+    for number in sorted(going, reverse=True):  # the last group first: see prunable_groups
+        root = groups[number][0]
+        whole_group(seen, root.dep.target.module, sorted(root.idxs[channel] for channel in going[number])).prune()
+
+
+def _check(network: nn.Module, shape: tuple[int, int, int], outputs: tuple[int, ...], field: str) -> Cost:
+    """Return what the pruned network costs, after a look whether it still runs and gives `outputs`."""
+    found: list[tuple[int, ...]] = []
+    hook = network.register_forward_hook(lambda module, x, y: found.append(tuple(y.shape)))
     try:
-        left = network(torch.zeros(1, *shape)).shape
+        spent = cost(network, shape)
     except RuntimeError as error:
         raise EdgeError(
-            f"after pruning the network no longer runs ({error}): take its unusual layers out of ratios"
+            f"after pruning the network no longer runs ({error}): give {field} that leave its unusual layers out"
         ) from None
-    if left != outputs:
+    finally:
+        hook.remove()
+    if found[-1] != outputs:
         raise EdgeError(
-            f"pruning changed the network's output from {tuple(outputs)} to {tuple(left)}: let no pattern of ratios "
+            f"pruning changed the network's output from {outputs} to {found[-1]}: let no pattern of {field} "
             "match the layer that makes the logits"
         )
-    return network
+    return spent
 
 
 def kept(channels: int, ratio: float, round_to: int) -> int:

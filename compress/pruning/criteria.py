@@ -1,19 +1,22 @@
 """Importance criteria: functions from a group of coupled channels to one score per channel; the lowest are pruned.
 
-A group, as torch-pruning's dependency graph finds it, lists every layer that loses a slice when a channel goes.
+A group, as torch-pruning's dependency graph finds it, lists every layer that loses a slice when a channel goes. These
+criteria read the weights alone; those that look at images are in `compress.pruning.taylor`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
 from torch_pruning.dependency import Group
 from torch_pruning.pruner import function
 
+from compress.pruning.groups import members
+
 Criterion = Callable[[Group], Tensor]
-Weighted = nn.Conv2d | nn.Linear | nn.BatchNorm2d
+CRITERIA = ("bn-scale", "l2-norm", "taylor", "taylor-abs", "taylor-sq", "random")
 
 
 def bn_scale(group: Group) -> Tensor:
@@ -24,26 +27,65 @@ def bn_scale(group: Group) -> Tensor:
     normalization in the group it is the ranking of Yang et al., "Auxiliary Pneumonia Classification Algorithm Based on
     Pruning Compression" (2022), figure 3.
     """
-    rows = [m.weight.detach().abs()[i] for m, i in _members(group, function.prune_batchnorm_out_channels)]
+    rows = [(_relative(gamma), g) for gamma, g in _scales(group)]
+    return _mean(group, rows) if rows else l2_norm(group)  # a convolution without normalization has no gamma
+
+
+def bn_scale_across(group: Group) -> Tensor:
+    """Return the largest |gamma| of the normalizations behind the group's convolutions; shape (channels,).
+
+    For ranking all layers at once: Liu et al. compare |gamma| itself across layers, since the network was trained to
+    make it small where it can; of coupled layers the largest counts, as in Huang and Wang, "Multi-granularity Pruning
+    for Deep Residual Networks" (J. Intell. Fuzzy Syst. 2020), because the channel is needed if one of them needs it.
+    Convolutions without normalization count as if their scales were 1 on average, and are ranked by `l2_norm`.
+    """
+    rows = list(_scales(group))
     if not rows:
-        return l2_norm(group)  # a convolution without normalization has no gamma to rank by
-    return torch.stack([row / (row.mean() + 1e-12) for row in rows]).mean(0)
+        return l2_norm(group)
+    largest = torch.full((len(group[0].idxs),), -1.0)
+    for gamma, g in rows:
+        largest.scatter_reduce_(0, g, gamma, "amax")
+    return torch.where(largest < 0, 1.0, largest)
 
 
 def l2_norm(group: Group) -> Tensor:
     """Return the L2 norm of each output filter, relative to its layer's mean, averaged over the group's convolutions.
 
-    Li et al., "Pruning Filters for Efficient ConvNets" (ICLR 2017), with L2 for their L1.
+    Li et al., "Pruning Filters for Efficient ConvNets" (ICLR 2017), with L2 for their L1. A filter's norm grows with
+    the number of its weights, so only relative norms can be compared across layers.
     """
-    members = [*_members(group, function.prune_conv_out_channels), *_members(group, function.prune_linear_out_channels)]
-    rows = [m.weight.detach().flatten(1).norm(dim=1)[i] for m, i in members]
-    return torch.stack([row / (row.mean() + 1e-12) for row in rows]).mean(0)
+    by = (function.prune_conv_out_channels, function.prune_linear_out_channels)
+    rows = [(_relative(_filters(d.target.module).norm(dim=1))[i], g) for d, i, g in members(group, by)]
+    return _mean(group, rows)
 
 
-def _members(group: Group, pruned_by: Callable[..., nn.Module]) -> Iterator[tuple[Weighted, list[int]]]:
-    for dependency, indices in group:
-        if dependency.pruning_fn == pruned_by and len(indices) == len(group[0].idxs):
-            yield dependency.target.module, indices
+def random(generator: torch.Generator) -> Criterion:
+    """Return the criterion that a better one has to beat: scores drawn evenly from [0, 1)."""
+    return lambda group: torch.rand(len(group[0].idxs), generator=generator)
 
 
-CRITERIA: dict[str, Criterion] = {"bn-scale": bn_scale, "l2-norm": l2_norm}
+def _scales(group: Group) -> Iterable[tuple[Tensor, Tensor]]:
+    for dependency, i, g in members(group, [function.prune_batchnorm_out_channels]):
+        gamma = dependency.target.module.weight
+        if gamma is not None:
+            yield gamma.detach().abs().cpu()[i], g
+
+
+def _filters(layer: nn.Module) -> Tensor:
+    assert isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear))
+    weight = layer.weight.detach().cpu()
+    return (weight.transpose(0, 1) if isinstance(layer, nn.ConvTranspose2d) else weight).flatten(1)
+
+
+def _relative(row: Tensor) -> Tensor:
+    return row / (row.mean() + 1e-12)
+
+
+def _mean(group: Group, rows: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """Return for each channel of the group the mean of the rows that have it; 1, the rows' own mean, where none has."""
+    total = torch.zeros(len(group[0].idxs))
+    count = torch.zeros_like(total)
+    for row, g in rows:
+        total.index_add_(0, g, row)
+        count.index_add_(0, g, torch.ones_like(row))
+    return torch.where(count > 0, total / count.clamp(min=1), 1.0)

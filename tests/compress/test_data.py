@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from compress.classification import Classification
 from compress.data import DataSet, Split, load_folder
 from edge.errors import EdgeError
 from edge.preprocess import Preprocessing
 
 HOW = Preprocessing(8, 8, "grey", 3, mean=(0.5,), std=(0.25,))
+TASK = Classification()
 PATIENT = r"p\d+"
 
 
@@ -38,17 +40,17 @@ def patients(split: Split) -> set[str]:
 
 
 def test_pictures_come_with_their_labels(folder: Path) -> None:
-    data = load_folder(folder, HOW)
+    data = load_folder(TASK, folder, HOW)
     assert data.labels == ("ill", "well")
     for split in (data.train, data.val, data.test):
         assert split.pixels.shape == (len(split), 8, 8, 1)
-        assert [data.labels[label] for label in split.labels] == [name.split("/")[1] for name in split.names]
+        assert [data.labels[label] for label in split.truth] == [name.split("/")[1] for name in split.names]
     for name, pixels in zip(data.train.names, data.train.pixels, strict=True):
         assert (pixels == np.asarray(Image.open(folder / name))[..., None]).all()
 
 
 def test_every_training_picture_lies_in_one_part(folder: Path) -> None:
-    data = load_folder(folder, HOW, validation=0.25)
+    data = load_folder(TASK, folder, HOW, validation=0.25)
     assert not set(data.train.names) & set(data.val.names)
     assert len(data.train) + len(data.val) == 24
     assert data.summary["counts"] == {"train": [9, 9], "val": [3, 3], "test": [2, 2]}
@@ -56,10 +58,10 @@ def test_every_training_picture_lies_in_one_part(folder: Path) -> None:
 
 @pytest.mark.parametrize("share", [0.05, 0.25, 0.5, 0.9])
 def test_a_patient_is_never_divided(folder: Path, share: float) -> None:
-    data = load_folder(folder, HOW, share, PATIENT)
+    data = load_folder(TASK, folder, HOW, share, PATIENT)
     assert not patients(data.train) & patients(data.val)
     assert len(patients(data.train) | patients(data.val)) == 8
-    assert {0, 1} == set(data.train.labels) == set(data.val.labels)
+    assert {0, 1} == set(data.train.truth) == set(data.val.truth)
 
 
 def test_a_patient_with_pictures_in_two_classes_is_never_divided(tmp_path: Path) -> None:
@@ -67,7 +69,7 @@ def test_a_patient_with_pictures_in_two_classes_is_never_divided(tmp_path: Path)
         for picture in range(patient + 1):
             draw(tmp_path / "train/ill" / f"{picture}-p{patient}.png")
         draw(tmp_path / "train/well" / f"0-p{patient}.png")
-    data = load_folder(tmp_path, HOW, 0.5, PATIENT)
+    data = load_folder(TASK, tmp_path, HOW, 0.5, PATIENT)
     assert not patients(data.train) & patients(data.val)
 
 
@@ -81,12 +83,12 @@ def same(a: DataSet, b: DataSet) -> bool:
 def test_the_division_is_the_same_whatever_the_folder_lists_first(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = load_folder(folder, HOW, 0.25, PATIENT)
-    assert same(first, load_folder(folder, HOW, 0.25, PATIENT))
+    first = load_folder(TASK, folder, HOW, 0.25, PATIENT)
+    assert same(first, load_folder(TASK, folder, HOW, 0.25, PATIENT))
     scandir, listdir = os.scandir, os.listdir
     monkeypatch.setattr(os, "scandir", lambda *path: sorted(scandir(*path), key=lambda entry: entry.name, reverse=True))
     monkeypatch.setattr(os, "listdir", lambda *path: sorted(listdir(*path), reverse=True))
-    again = load_folder(folder, HOW, 0.25, PATIENT)
+    again = load_folder(TASK, folder, HOW, 0.25, PATIENT)
     monkeypatch.undo()
     assert same(first, again)
 
@@ -94,7 +96,7 @@ def test_the_division_is_the_same_whatever_the_folder_lists_first(
 def test_the_folder_val_is_used_where_there_is_one(folder: Path) -> None:
     draw(folder / "val/ill/a.png", 7)
     draw(folder / "val/well/b.png", 8)
-    data = load_folder(folder, HOW, 0.5)
+    data = load_folder(TASK, folder, HOW, 0.5)
     assert data.val.names == ("val/ill/a.png", "val/well/b.png")
     assert len(data.train) == 24
     assert data.summary["validation"] == "folder val"
@@ -102,29 +104,29 @@ def test_the_folder_val_is_used_where_there_is_one(folder: Path) -> None:
 
 def test_without_test_pictures_the_summary_says_so(folder: Path) -> None:
     (folder / "test").rename(folder / "aside")
-    data = load_folder(folder, HOW)
+    data = load_folder(TASK, folder, HOW)
     assert data.test is data.val
     assert data.summary["test"] == "the validation images"
 
 
 def test_the_digest_changes_with_a_pixel_and_with_a_name(folder: Path) -> None:
-    seen = {load_folder(folder, HOW).summary["digest"]}
+    seen = {load_folder(TASK, folder, HOW).summary["digest"]}
     path = folder / "train/ill/0-p0.png"
     pixels = np.asarray(Image.open(path)).copy()
     pixels[3, 4] += 1
     Image.fromarray(pixels).save(path)
-    seen.add(load_folder(folder, HOW).summary["digest"])
+    seen.add(load_folder(TASK, folder, HOW).summary["digest"])
     (folder / "test/ill/1.png").rename(folder / "test/ill/one.png")
-    seen.add(load_folder(folder, HOW).summary["digest"])
+    seen.add(load_folder(TASK, folder, HOW).summary["digest"])
     assert len(seen) == 3
 
 
 def test_other_files_are_left_alone(folder: Path) -> None:
-    first = load_folder(folder, HOW)
+    first = load_folder(TASK, folder, HOW)
     (folder / "train/notes.txt").write_text("notes")
     (folder / "train/ill/Thumbs.db").write_bytes(b"\0")
     (folder / "train/ill/picture.png.part").write_bytes(b"half a pict")
-    assert same(first, load_folder(folder, HOW))
+    assert same(first, load_folder(TASK, folder, HOW))
 
 
 def remove(folder: Path, pattern: str) -> None:
@@ -134,7 +136,7 @@ def remove(folder: Path, pattern: str) -> None:
 
 def refusal(folder: Path, group: str | None = None) -> str:
     with pytest.raises(EdgeError) as caught:
-        load_folder(folder, HOW, 0.25, group)
+        load_folder(TASK, folder, HOW, 0.25, group)
     return str(caught.value)
 
 

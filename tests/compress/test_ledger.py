@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from compress.ledger import HEADER, Ledger, Row, draw, line
+from compress.ledger import Ledger, Row, draw, header, line
 
+HEADER = header("AUC")
 ROWS = [
     Row("network", "resnet50", 23_512_130, 4_087_136_256, 94_048_520, 0.5, 0.2),
     Row("prune", "bn-scale, 60% to 90%", 3_454_999, 523_090_000, 13_819_996, 0.98765, 12.6),
@@ -39,7 +40,7 @@ def test_a_long_detail_is_cut() -> None:
 
 def test_rows_are_said_when_they_are_added() -> None:
     said: list[str] = []
-    ledger = Ledger(said.append)
+    ledger = Ledger(said.append, "AUC")
     assert said == []
     for number, row in enumerate(ROWS, 1):
         ledger.add(row)
@@ -47,7 +48,7 @@ def test_rows_are_said_when_they_are_added() -> None:
 
 
 def test_the_json_gives_the_rows_back(tmp_path: Path) -> None:
-    ledger = Ledger(lambda text: None)
+    ledger = Ledger(lambda text: None, "AUC")
     for row in ROWS:
         ledger.add(row)
     ledger.save(tmp_path / "x.json")
@@ -55,13 +56,28 @@ def test_the_json_gives_the_rows_back(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
 
 
+def ledger(rows: list[Row], metric: str = "AUC") -> Ledger:
+    made = Ledger(lambda text: None, metric)
+    for row in rows:
+        made.add(row)
+    return made
+
+
 def test_the_chart_is_a_picture_of_the_rows(tmp_path: Path) -> None:
-    draw(ROWS, "A title", tmp_path / "a.png")
-    draw(ROWS, "A title", tmp_path / "b.png")
-    draw(ROWS[:2], "A title", tmp_path / "c.png")
+    draw(ledger(ROWS), "A title", tmp_path / "a.png")
+    draw(ledger(ROWS), "A title", tmp_path / "b.png")
+    draw(ledger(ROWS[:2]), "A title", tmp_path / "c.png")
     with Image.open(tmp_path / "a.png") as picture:
         assert (picture.format, picture.size) == ("PNG", (880, 825))
         pixels = np.asarray(picture.convert("L"))
     assert pixels.std() > 10
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert (tmp_path / "a.png").read_bytes() != (tmp_path / "c.png").read_bytes()
+
+
+def test_the_metric_has_its_name(tmp_path: Path) -> None:
+    assert "val. Dice" in header("Dice")
+    assert len(header("Dice")) == len(HEADER)
+    draw(ledger(ROWS), "A title", tmp_path / "a.png")
+    draw(ledger(ROWS, "Dice"), "A title", tmp_path / "b.png")
+    assert (tmp_path / "a.png").read_bytes() != (tmp_path / "b.png").read_bytes()

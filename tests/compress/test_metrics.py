@@ -54,6 +54,50 @@ def test_summary_counts_by_hand() -> None:
     assert rows["accuracy"]["low"] <= 3 / 5 <= rows["accuracy"]["high"]
 
 
+masks = st.tuples(st.integers(1, 5), st.integers(1, 5)).flatmap(
+    lambda size: st.lists(
+        st.tuples(
+            *[st.lists(st.booleans(), min_size=size[0] * size[1], max_size=size[0] * size[1]) for _ in range(2)]
+        ).map(lambda pair: tuple(np.array(row).reshape(size) for row in pair)),
+        max_size=4,
+    )
+)
+
+
+@given(masks)
+def test_overlaps_are_those_of_sets_of_pixels(pairs: list[tuple[np.ndarray, np.ndarray]]) -> None:
+    found, truth = [a for a, _ in pairs], [b for _, b in pairs]
+    sets = [tuple({tuple(place) for place in np.argwhere(mask).tolist()} for mask in pair) for pair in pairs]
+    dices = [2 * len(a & b) / (len(a) + len(b)) if a or b else 1 for a, b in sets]
+    unions = [len(a & b) / len(a | b) if a or b else 1 for a, b in sets]
+    assert metrics.dices(found, truth).tolist() == pytest.approx(dices)
+    assert metrics.unions(found, truth).tolist() == pytest.approx(unions)
+
+
+def test_nothing_found_where_nothing_is_is_right() -> None:
+    nothing, something = np.zeros((3, 4), bool), np.ones((3, 4), bool)
+    assert metrics.dices([nothing, nothing, something], [nothing, something, nothing]).tolist() == [1, 0, 0]
+    assert metrics.unions([nothing, nothing, something], [nothing, something, nothing]).tolist() == [1, 0, 0]
+
+
+def test_each_image_needs_its_truth() -> None:
+    mask = np.ones((2, 2), bool)
+    with pytest.raises(ValueError):
+        metrics.dices([mask], [mask, mask])
+    with pytest.raises(ValueError):
+        metrics.unions([mask], [mask, mask])
+
+
+def test_a_mean_lies_in_its_interval() -> None:
+    values = np.random.default_rng(0).normal(0.8, 0.1, 100)
+    figure = metrics.mean_figure(values)
+    half = 1.96 * values.std() / 10
+    assert figure["value"] == pytest.approx(values.mean())
+    assert figure["low"] == pytest.approx(values.mean() - half, abs=0.005)
+    assert figure["high"] == pytest.approx(values.mean() + half, abs=0.005)
+    assert metrics.cell({"value": 0.8, "low": 0.75, "high": 0.8456}) == "0.800 [0.750, 0.846]"
+
+
 def test_cosine_ignores_scale() -> None:
     a = np.random.default_rng(0).standard_normal((5, 2))
     assert metrics.cosine(a, 3 * a) == pytest.approx(1)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from compress.phantom import phantom, write_folder
+from compress.phantom import colon, phantom, write_folder
 
 
 def test_a_phantom_is_a_function_of_its_seed() -> None:
@@ -32,6 +32,35 @@ def test_a_phantom_looks_like_a_chest() -> None:
     mean = np.mean([phantom(seed, False, 64) for seed in range(12)], axis=0)
     lungs, spine, corner = mean[26:34, [18, 19, 44, 45]], mean[26:34, 30:34], mean[:4, :4]
     assert corner.mean() < lungs.mean() < spine.mean()
+
+
+def test_a_colon_is_a_function_of_its_seed() -> None:
+    (picture, mask), (again, same) = colon(7, True, 96), colon(7, True, 96)
+    assert (picture == again).all() and (mask == same).all()
+    assert (picture.dtype, picture.shape) == (np.uint8, (96, 96, 3))
+    assert (mask.dtype, mask.shape) == (np.bool_, (96, 96))
+    other, others = colon(8, True, 96)
+    assert (picture != other).mean() > 0.5 and (mask != others).any()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_mask_fits_its_polyp(seed: int) -> None:
+    (picture, mask), (healthy, empty) = colon(seed, True), colon(seed, False)
+    changed = (picture != healthy).any(axis=2)
+    assert not empty.any()
+    assert not changed[~mask].any()  # the scene is the same one
+    assert changed[mask].mean() > 0.95
+    assert 0.02 < mask.mean() < 0.15
+    red = picture[..., 0] - picture[..., 1:].mean(axis=2)
+    assert red[mask].mean() > red[~mask].mean() + 20
+
+
+@pytest.mark.parametrize("polyp", [False, True])
+def test_a_colon_looks_alike_in_every_size(polyp: bool) -> None:
+    small, large = colon(3, polyp, 64), colon(3, polyp, 256)
+    shrunk = Image.fromarray(large[0]).resize((64, 64), Image.Resampling.BOX)
+    assert np.abs(np.asarray(shrunk, float) - small[0]).mean() < 10
+    assert small[1].mean() == pytest.approx(large[1].mean(), abs=0.005)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compress.augmentation import Augmentation
+from compress.classification import Classification
 from compress.recipe import Recipe, build_network, kind_of, load, parse, shipped
-from compress.training import Augmentation, Training
+from compress.segmentation import Segmentation
+from compress.training import Training
 from edge.errors import EdgeError
 
 GONE = object()
+TASK = Classification()
 VALID: dict[str, Any] = {
     "name": "own",
     "title": "A recipe",
@@ -84,6 +89,13 @@ MISTAKES = [
     (("steps", 0, "size"), 512, ["steps[1].size is 512", "not larger than the network's input"]),
     (("data", "group"), "p(", ["data.group is 'p('", "a regular expression"]),
     (("data", "validation"), 1.0, ["data.validation is 1.0", "between 0 and 1"]),
+    (("data", "test"), 0, ["data.test is 0.0", "between 0 and 1"]),
+    (("data", "test"), 1.5, ["data.test is 1.5", "between 0 and 1"]),
+    (("data", "minimum_area"), -0.1, ["data.minimum_area is -0.1", "from 0 to below 1"]),
+    (("data", "minimum_area"), 1.0, ["data.minimum_area is 1.0", "from 0 to below 1"]),
+    (("task",), "segmentaton", ["task is 'segmentaton'", "'classification' or 'segmentation'"]),
+    (("steps", 0, "optimizer"), "adam", ["steps[1].optimizer is 'adam'", "one of sgd, adamw"]),
+    (("steps", 0, "augment"), {"tints": 0.1}, ["steps[1].augment", "'tints'", "did you mean 'tint'?"]),
     (("name",), "Own Model", ["name is 'Own Model'", "lower-case letters"]),
     (("network",), "own_network", ["network is 'own_network'", "'package.module:function'"]),
     (("calibration",), 0, ["calibration is 0", "1 to 10000"]),
@@ -107,6 +119,13 @@ def test_a_mistake_is_named_with_its_place(path: tuple[str | int, ...], value: o
         assert word in str(caught.value)
 
 
+@pytest.mark.parametrize("data", [{}, {"positive": ""}, {"positive": "two\nlines"}])
+def test_what_is_outlined_has_a_name(data: dict[str, str]) -> None:
+    with pytest.raises(EdgeError, match=r"data\.positive is '.*': expected a word for what the masks show"):
+        parse(changed(("data",), data) | {"task": "segmentation"}, "recipe.toml")
+    parse(changed(("data",), {}), "recipe.toml")  # classes have names of their own
+
+
 MINE = """
 from torch import nn
 
@@ -115,6 +134,12 @@ def right(classes, channels):
 
 def narrow(classes, channels):
     return right(1, channels)
+
+def coarse(classes, channels):
+    return nn.Conv2d(channels, classes, 3, stride=2, padding=1)
+
+def finer(classes, channels):
+    return nn.Sequential(nn.Conv2d(channels, classes, 1), nn.Upsample(scale_factor=2))
 
 def broken(classes, channels):
     raise ZeroDivisionError("nothing works")
@@ -183,14 +208,14 @@ def test_a_valid_recipe_becomes_what_it_says() -> None:
     assert recipe.origin == "recipe.toml"
 
 
-@pytest.mark.parametrize("name", ["cpgresnet50", "phantom", "pneumonia"])
+@pytest.mark.parametrize("name", ["cpgresnet50", "phantom", "pneumonia", "polyp"])
 def test_shipped_recipes_are_valid(name: str) -> None:
     assert name in shipped()
     assert load(name).name == name
 
 
 def test_a_name_that_is_no_recipe_lists_the_shipped_ones() -> None:
-    with pytest.raises(EdgeError, match="no recipe 'pneumonai': shipped are cpgresnet50, phantom, pneumonia"):
+    with pytest.raises(EdgeError, match="no recipe 'pneumonai': shipped are cpgresnet50, phantom, pneumonia, polyp"):
         load("pneumonai")
 
 
@@ -227,6 +252,16 @@ def test_monstrous_toml_is_refused(content: str, tmp_path: Path) -> None:
         load(str(tmp_path / "bad.toml"))
 
 
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with a user's networks in `mine.py`."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
+    (tmp_path / "mine.py").write_text(MINE)
+    return tmp_path
+
+
 @pytest.mark.parametrize(
     "network, words",
     [
@@ -239,22 +274,34 @@ def test_monstrous_toml_is_refused(content: str, tmp_path: Path) -> None:
         ("mine:broken", "mine:broken fails for 2 classes.*nothing works"),
     ],
 )
-def test_a_network_that_can_not_be_built_is_named(
-    network: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delitem(sys.modules, "mine", raising=False)
-    (tmp_path / "mine.py").write_text(MINE)
-    (tmp_path / "wrong.py").write_text("def (")
+def test_a_network_that_can_not_be_built_is_named(network: str, words: str, mine: Path) -> None:
+    (mine / "wrong.py").write_text("def (")
     with pytest.raises(EdgeError, match=words):
-        build_network(parse(changed(("network",), network), "recipe.toml"), 2)
+        build_network(parse(changed(("network",), network), "recipe.toml"), 2, TASK)
 
 
-def test_a_network_is_found_in_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delitem(sys.modules, "mine", raising=False)
-    (tmp_path / "mine.py").write_text(MINE)
-    network = build_network(parse(changed(("network",), "mine:right"), "recipe.toml"), 5)
+def test_a_network_is_found_in_the_working_directory(mine: Path) -> None:
+    network = build_network(parse(changed(("network",), "mine:right"), "recipe.toml"), 5, TASK)
     assert network(torch.zeros(1, 3, 48, 48)).shape == (1, 5)
+
+
+@pytest.mark.parametrize(
+    "network, task, found, expected",
+    [
+        ("mine:right", "segmentation", (2, 1), r"logits of shape \(2, 1, height, width\), not larger than 48x48"),
+        ("mine:finer", "segmentation", (2, 1, 96, 96), r"logits of shape .*, not larger than 48x48"),
+        ("mine:coarse", "classification", (2, 2, 24, 24), r"logits of shape \(2, 2\)"),
+    ],
+)
+def test_a_network_for_another_task_is_refused(
+    network: str, task: str, found: tuple[int, ...], expected: str, mine: Path
+) -> None:
+    recipe = parse(changed(("network",), network) | {"task": task}, "recipe.toml")
+    words = rf"gives {re.escape(str(found))} for input .*expected an nn.Module that returns {expected}.*recipe's task"
+    with pytest.raises(EdgeError, match=words):
+        build_network(recipe, *((1, Segmentation()) if task == "segmentation" else (2, TASK)))
+
+
+def test_a_network_that_answers_with_a_map_is_built(mine: Path) -> None:
+    recipe = parse(changed(("network",), "mine:coarse") | {"task": "segmentation"}, "recipe.toml")
+    assert build_network(recipe, 1, Segmentation())(torch.zeros(1, 3, 48, 48)).shape == (1, 1, 24, 24)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from compress.classification import Classification
 from compress.data import Split
 from compress.model_file import write
 from compress.verify import GOLDEN, edge_logits, golden, latency, open_engine
@@ -30,7 +31,7 @@ def model_file(folder: Path) -> Path:
     """A model file with golden vectors, as a run makes it."""
     how = parse(packing.manifest(FLATBUFFER), "test").input
     entry = open_runtime(FLATBUFFER, "litert", 1).input
-    entries, members = golden(FLATBUFFER, how, int8_table(how, entry.scale, entry.zero_point))
+    entries, members = golden(FLATBUFFER, how, int8_table(how, entry.scale, entry.zero_point), Classification())
     assert parse(packing.manifest(FLATBUFFER, golden=entries), "test").golden
     write(folder / "tiny.tflite", FLATBUFFER, packing.manifest(FLATBUFFER, golden=entries), members)
     return folder / "tiny.tflite"

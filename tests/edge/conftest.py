@@ -103,6 +103,20 @@ def model(model_bytes: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def mask_flatbuffer() -> bytes:
+    """An int8 network, 24x24x3 to 12x12 logits: 3 times the mean of 2x2 pixels, so the mask is what is bright."""
+    return (HERE / "data/tiny-mask.tflite").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def mask_model(mask_flatbuffer: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The path of a model file with it."""
+    path = tmp_path_factory.mktemp("model") / "tiny-mask.tflite"
+    path.write_bytes(packing.pack(mask_flatbuffer, packing.mask_manifest(mask_flatbuffer)))
+    return path
+
+
 @pytest.fixture
 def picture(tmp_path: Path) -> Path:
     """A grey picture of 60 x 50 pixels."""
@@ -115,3 +129,9 @@ def picture(tmp_path: Path) -> Path:
 def infer(model: Path) -> Callable[..., Ended]:
     """`edge-infer --model tiny.tflite ...` as a process."""
     return lambda *words, **more: run("--model", model, *words, **more)
+
+
+@pytest.fixture
+def outline(mask_model: Path) -> Callable[..., Ended]:
+    """`edge-infer --model tiny-mask.tflite ...` as a process."""
+    return lambda *words, **more: run("--model", mask_model, *words, **more)

@@ -49,6 +49,22 @@ def manifest(flatbuffer: bytes, **changes: Any) -> dict[str, Any]:
     return raw
 
 
+def mask_manifest(flatbuffer: bytes, **changes: Any) -> dict[str, Any]:
+    """Return a valid manifest for the tiny segmentation; `changes` replace whole fields."""
+    raw = manifest(
+        flatbuffer,
+        name="tiny-mask",
+        task="segmentation",
+        labels=["polyp"],
+        activation="sigmoid",
+        decision={"label": "polyp", "threshold": 0.5, "minimum_area": 0.001},
+        runtime={"type": "int8", "operators": {"CONV_2D": 1}},
+    )
+    raw["input"]["color"] = "rgb"
+    raw.update(copy.deepcopy(changes))
+    return raw
+
+
 def labels_txt(raw: dict[str, Any]) -> bytes:
     return "".join(f"{label}\n" for label in raw["labels"]).encode()
 

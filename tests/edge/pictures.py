@@ -15,6 +15,14 @@ def grey_ramp(height: int = 50, width: int = 60) -> np.ndarray:
     return (np.add.outer(np.arange(height), np.arange(width)) * 255 / (height + width - 2)).astype(np.uint8)
 
 
+def blobs(height: int = 240, width: int = 320) -> np.ndarray:
+    """Return uint8 (height, width, 3), dark, with a large bright box at the top left and a small one at the right."""
+    array = np.full((height, width, 3), 30, np.uint8)
+    array[height // 6 : height // 2, width // 8 : width // 2] = 230
+    array[height // 3 : height // 2, 3 * width // 4 : 7 * width // 8] = 230
+    return array
+
+
 def png(array: np.ndarray) -> bytes:
     return encoded(Image.fromarray(array), "PNG")
 

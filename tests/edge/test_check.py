@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 
+import numpy as np
 import pytest
 
 import edge
 from edge.check import check
 from edge.errors import EdgeError
 from tests.edge import packing
+from tests.edge.pictures import png
 from tests.edge.processes import run
 
 
@@ -112,3 +115,70 @@ def test_the_command_says_it_and_exits_by_it(infer, each_runtime, tmp_path, flat
     path.write_bytes(packing.pack(flatbuffer, packing.manifest(flatbuffer, golden=entries), members))
     done = run("--model", path, "--check", "--json")
     assert done.status == 1 and done.out.count('"failed"') == 2 and "0 of 2" in done.err
+
+
+@pytest.fixture
+def checked_mask(tmp_path, mask_flatbuffer, each_runtime):
+    """A function that stores `change` of a segmentation's output as another path's, and returns the verdict on it."""
+
+    def verdict(change, tolerance=3, path="other"):
+        picture = np.random.default_rng(0).integers(0, 256, (24, 24, 3), np.uint8)
+        file = tmp_path / "m.tflite"
+        file.write_bytes(packing.pack(mask_flatbuffer, packing.mask_manifest(mask_flatbuffer)))
+        engine = edge.load(file, each_runtime, 1)
+        tensor = engine.tensor(picture)
+        output = engine.invoke(tensor)
+        path = engine.runtime.kernel_path if path == "own" else path
+        vector = {
+            "image": "golden/0.png",
+            "input_sha256": hashlib.sha256(tensor.tobytes()).hexdigest(),
+            "outputs": {path: "golden/0.out"},
+            "tolerance": tolerance,
+        }
+        members = {"golden/0.png": png(picture), "golden/0.out": change(output.copy()).tobytes()}
+        raw = packing.mask_manifest(mask_flatbuffer, golden=[vector])
+        file.write_bytes(packing.pack(mask_flatbuffer, raw, members))
+        (found,) = check(edge.load(file, each_runtime, 1))
+        return found
+
+    return verdict
+
+
+def moved(output, step, cells):
+    """The output with the first `cells` logits `step` further from the threshold's (-1 is the logit 0)."""
+    flat = output.reshape(-1)
+    flat[:cells] += np.where(flat[:cells] >= -1, step, -step).astype(np.int8)
+    return output
+
+
+def test_a_segmentations_bytes_are_compared_as_any(checked_mask):
+    assert checked_mask(lambda output: output, path="own").verdict == "bit-exact"
+    assert checked_mask(lambda output: output).verdict == "within tolerance"
+    other = checked_mask(lambda output: moved(output, 3, 144))
+    assert (other.verdict, other.max_difference) == ("within tolerance", 3)
+    assert checked_mask(lambda output: moved(output, 4, 1)).verdict == "failed"
+
+
+def test_a_segmentations_highest_logit_may_be_another(checked_mask):
+    def change(output):
+        flat = output.reshape(-1)
+        first, second = np.argsort(-flat.astype(int))[:2]
+        flat[first], flat[second] = flat[second], flat[first]
+        return output
+
+    assert checked_mask(change, tolerance=20).verdict == "within tolerance"
+
+
+def test_a_few_logits_may_pass_the_threshold_and_no_more(checked_mask):
+    def passing(count):
+        def change(output):
+            flat = output.reshape(-1)
+            near = np.argsort(abs(flat.astype(int) + 1))[:count]
+            flat[near] = np.where(flat[near] >= -1, -2, -1)
+            return output
+
+        return change
+
+    assert checked_mask(passing(1), tolerance=100).verdict == "within tolerance"
+    failed = checked_mask(passing(9), tolerance=100)
+    assert failed.verdict == "failed" and "of the mask is decided otherwise, at most 0.01 may be" in failed.reason

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ from edge.errors import EdgeError
 from edge.image import decode
 from edge.preprocess import pixels
 from tests.edge import packing
-from tests.edge.pictures import grey_ramp, png
+from tests.edge.pictures import blobs, encoded, grey_ramp, png
 
+DATA = Path(__file__).parent / "data"
 GREY = grey_ramp()
 
 
@@ -126,3 +128,72 @@ def test_the_module_has_what_it_says():
         assert getattr(edge, name) is not None
     with pytest.raises(AttributeError):
         edge.nothing  # noqa: B018
+
+
+@pytest.fixture
+def outliner(mask_model):
+    return edge.load(mask_model, threads=1)
+
+
+def test_a_segmentation_answers_with_regions_and_a_mask(outliner):
+    array = blobs()
+    answer = outliner(array)
+    assert isinstance(answer, edge.Outline) and answer.decision == "polyp"
+    large, small = answer.results
+    assert large["area"] > small["area"] and math.isclose(large["area"] + small["area"], answer.runs.area)
+    assert answer.mask.shape == array.shape[:2] and answer.mask.dtype == np.bool_
+    bright = array[:, :, 0] > 128
+    assert (answer.mask & bright).sum() > 0.85 * (answer.mask | bright).sum()
+    left, top, width, height = large["box"]
+    inside = answer.mask[top : top + height, left : left + width]
+    assert inside.sum() == large["pixels"] and inside[0].any() and inside[-1].any() and inside[:, 0].any()
+    assert list(answer.latency_ms) == ["read", "decode", "preprocess", "invoke", "postprocess", "total"]
+
+
+def test_nothing_found_is_an_answer(outliner):
+    answer = outliner(np.zeros((50, 70, 3), np.uint8))
+    assert (answer.results, answer.decision, answer.runs.area) == ([], "no polyp", 0) and not answer.mask.any()
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.full((1, 1), 240, np.uint8), np.full((20, 3000, 3), 240, np.uint8), np.full((9, 5), 240, np.uint8)],
+    ids=["dot", "long", "small and grey"],
+)
+def test_pictures_of_every_shape_have_a_mask(outliner, array):
+    answer = outliner(array)
+    assert answer.mask.shape == array.shape[:2] and answer.mask.all() and len(answer.results) == 1
+
+
+@pytest.mark.parametrize(("orientation", "turn"), [(1, 0), (3, 2), (6, 3), (8, 1)])
+def test_the_mask_lies_as_the_picture_is_shown(outliner, orientation, turn):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    answer = outliner(encoded(Image.fromarray(blobs()), "JPEG", quality=95, exif=exif))
+    bright = np.rot90(blobs()[:, :, 0], turn) > 128
+    assert answer.mask.shape == bright.shape
+    assert (answer.mask & bright).sum() > 0.85 * (answer.mask | bright).sum()
+
+
+def test_a_segmentations_logits_are_the_networks(outliner, tmp_path, each_runtime):
+    path = tmp_path / "float.tflite"
+    flatbuffer = (DATA / "tiny-mask-float.tflite").read_bytes()
+    raw = packing.mask_manifest(flatbuffer, runtime={"type": "float32", "operators": {}})
+    path.write_bytes(packing.pack(flatbuffer, raw))
+    array = np.random.default_rng(5).integers(0, 256, (24, 24, 3), np.uint8)
+    expected = 3 * ((array / 255 - 0.5) / 0.25).reshape(12, 2, 12, 2, 3).mean(axis=(1, 3, 4))[:, :, None]
+    for engine, error in ((edge.load(path, each_runtime), 1e-4), (outliner, 0.1)):
+        logits = engine.logits(array)
+        assert logits.dtype == np.float32 and logits.shape == (12, 12, 1)
+        assert np.abs(logits - expected).max() < error
+
+
+def test_a_segmentation_that_does_not_fit_its_network_is_refused(tmp_path, mask_flatbuffer, flatbuffer):
+    path = tmp_path / "m.tflite"
+    path.write_bytes(packing.pack(flatbuffer, packing.mask_manifest(flatbuffer)))
+    with pytest.raises(EdgeError, match=r"output is int8 \(1, 2\), .* int8 \(1, h, w, 1\) with h from 1 to 24"):
+        edge.load(path)
+    raw = packing.manifest(mask_flatbuffer)
+    path.write_bytes(packing.pack(mask_flatbuffer, raw))
+    with pytest.raises(EdgeError, match=r"output is int8 \(1, 12, 12, 1\), .* int8 \(1, 2\)"):
+        edge.load(path)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from edge import image as images
 from edge.errors import EdgeError
+from edge.preprocess import Preprocessing, pixels
 from tests.edge.pictures import encoded, grey_ramp, huge_png, png
 
 GREY = grey_ramp()
@@ -27,33 +28,33 @@ def refused(data, **options) -> str:
 
 @pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF", "GIF"])
 def test_grey_comes_as_it_is(form):
-    picture = images.read(encoded(Image.fromarray(GREY), form))
+    picture = images.read(encoded(Image.fromarray(GREY), form)).image
     assert np.array_equal(np.asarray(picture.convert("L")), GREY)
 
 
 @pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF"])
 def test_colour_comes_as_it_is(form):
-    picture = images.read(encoded(Image.fromarray(COLOUR), form))
+    picture = images.read(encoded(Image.fromarray(COLOUR), form)).image
     assert picture.mode == "RGB" and np.array_equal(np.asarray(picture), COLOUR)
 
 
 @pytest.mark.parametrize("form", ["JPEG", "WEBP"])
 def test_lossy_forms_come_near(form):
-    picture = images.read(encoded(Image.fromarray(COLOUR), form, quality=95))
+    picture = images.read(encoded(Image.fromarray(COLOUR), form, quality=95)).image
     assert picture.mode == "RGB" and abs(np.asarray(picture).astype(int) - COLOUR).mean() < 8
 
 
 @pytest.mark.parametrize("form", ["PNG", "TIFF"])
 def test_16_bit_grey_keeps_its_high_byte(form):
     deep = (GREY.astype(np.uint16) << 8) + 200
-    picture = images.read(encoded(Image.fromarray(deep), form))
+    picture = images.read(encoded(Image.fromarray(deep), form)).image
     assert picture.mode == "L" and np.array_equal(np.asarray(picture), GREY)
 
 
 def test_16_bit_grey_in_the_other_byte_order():
     deep = (GREY.astype(np.uint16) << 8) + 200
     swapped = Image.frombytes("I;16B", (60, 50), deep.astype(">u2").tobytes())
-    picture = images.read(encoded(swapped, "TIFF"))
+    picture = images.read(encoded(swapped, "TIFF")).image
     assert picture.mode == "L" and np.array_equal(np.asarray(picture), GREY)
 
 
@@ -63,13 +64,13 @@ def test_floating_point_pixels_are_refused():
 
 def test_1_bit_becomes_black_and_white():
     bits = GREY > 127
-    picture = images.read(encoded(Image.fromarray(bits), "PNG"))
+    picture = images.read(encoded(Image.fromarray(bits), "PNG")).image
     assert picture.mode == "L" and np.array_equal(np.asarray(picture), bits * np.uint8(255))
 
 
 def test_a_palette_becomes_its_colours():
     indexed = Image.fromarray(COLOUR).quantize(16)
-    picture = images.read(encoded(indexed, "PNG"))
+    picture = images.read(encoded(indexed, "PNG")).image
     assert picture.mode == "RGB" and np.array_equal(np.asarray(picture), np.asarray(indexed.convert("RGB")))
 
 
@@ -78,11 +79,11 @@ def test_transparency_is_dropped(mode, planes):
     picture = Image.fromarray(planes)
     picture.putalpha(7)
     assert picture.mode == mode
-    assert np.array_equal(np.asarray(images.read(encoded(picture, "PNG"))), planes)
+    assert np.array_equal(np.asarray(images.read(encoded(picture, "PNG")).image), planes)
 
 
 def test_cmyk_becomes_rgb():
-    picture = images.read(encoded(Image.fromarray(COLOUR).convert("CMYK"), "JPEG", quality=95))
+    picture = images.read(encoded(Image.fromarray(COLOUR).convert("CMYK"), "JPEG", quality=95)).image
     assert picture.mode == "RGB" and abs(np.asarray(picture).astype(int) - COLOUR).mean() < 12
 
 
@@ -91,13 +92,13 @@ def test_cmyk_becomes_rgb():
 def test_exif_orientation_is_applied(form, orientation, turn):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    picture = images.read(encoded(Image.fromarray(GREY), form, exif=exif))
+    picture = images.read(encoded(Image.fromarray(GREY), form, exif=exif)).image
     assert abs(np.asarray(picture).astype(int) - np.rot90(GREY, turn)).max() < 8
 
 
 def test_of_an_animation_the_first_frame_counts():
     frames = [Image.fromarray(np.full((10, 12), value, np.uint8)) for value in (40, 200)]
-    picture = images.read(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]))
+    picture = images.read(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])).image
     assert (np.asarray(picture.convert("L")) == 40).all()
 
 
@@ -159,9 +160,50 @@ def test_any_damage_is_an_answer_or_one_sentence(form, data):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
     damaged = damaged[: data.draw(st.integers(0, len(damaged)))]
     try:
-        picture = images.read(bytes(damaged), max_pixels=1_000_000)
+        picture = images.read(bytes(damaged), max_pixels=1_000_000).image
     except EdgeError as error:
         assert "\n" not in str(error)
     else:
         assert picture.mode in ("L", "RGB")
         Image.open(io.BytesIO(WHOLE["PNG"])).load()  # and Pillow still works
+
+
+@pytest.mark.parametrize(
+    ("size", "reduction"),
+    [((95, 90), 1), ((96, 79), 1), ((96, 80), 2), ((97, 81), 2), ((192, 400), 4), ((191, 400), 2), ((900, 321), 8)],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_jpeg_is_decoded_as_small_as_the_network_can_use_it(size, reduction, turned):
+    how = Preprocessing(height=20, width=24)
+    whole = Image.fromarray(grey_ramp(size[1], size[0])).convert("RGB")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stored = whole.transpose(Image.Transpose.ROTATE_90) if turned else whole
+    data = encoded(stored, "JPEG", quality=95, exif=exif if turned else b"")
+    picture = images.read(data, how)
+    assert (picture.size, picture.reduction) == (size, reduction)
+    assert picture.image.size == (-(-size[0] // reduction), -(-size[1] // reduction))
+    assert images.read(data).reduction == 1 and images.read(data).image.size == size
+    for fit in ("stretch", "crop", "pad"):
+        used = Preprocessing(height=20, width=24, fit=fit)
+        difference = pixels(picture, used).astype(int) - pixels(whole, used)
+        assert abs(difference).max() < 6
+
+
+def test_other_forms_are_decoded_in_full():
+    for form in ("PNG", "BMP", "TIFF", "GIF", "WEBP"):
+        picture = images.read(encoded(Image.new("RGB", (900, 900)), form), Preprocessing(20, 20))
+        assert (picture.size, picture.image.size, picture.reduction) == ((900, 900), (900, 900), 1)
+
+
+def test_the_limit_of_pixels_is_about_the_whole_jpeg():
+    data = encoded(Image.new("RGB", (900, 900)), "JPEG")
+    with pytest.raises(EdgeError, match="900x900 pixels"):
+        images.read(data, Preprocessing(20, 20), max_pixels=809_999)
+
+
+def test_a_cameras_jpeg_of_two_pictures_is_decoded_smaller_too():
+    frames = [Image.new("RGB", (400, 300), colour) for colour in ((200, 0, 0), (0, 200, 0))]
+    picture = images.read(encoded(frames[0], "MPO", save_all=True, append_images=frames[1:]), Preprocessing(20, 20))
+    assert (picture.size, picture.reduction, picture.image.size) == ((400, 300), 4, (100, 75))
+    assert picture.image.getpixel((50, 40))[0] > 150

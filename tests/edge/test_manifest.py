@@ -138,6 +138,37 @@ def test_a_wrong_value_is_refused_by_the_name_of_its_field(path, value):
     assert names[0] in refused(changed(path, value))
 
 
+MASK = packing.mask_manifest(b"flatbuffer")
+
+
+def test_a_segmentation_says_what_it_holds():
+    manifest = parse(MASK, "m")
+    assert (manifest.task, manifest.labels, manifest.activation) == ("segmentation", ("polyp",), "sigmoid")
+    assert manifest.decision == ("polyp", 0.5, 0.001)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("labels", ["polyp", "instrument"], "labels = ['polyp', 'instrument']: expected exactly 1 string"),
+        ("labels", [], "labels = []: expected exactly 1 string"),
+        ("activation", "softmax", "activation = 'softmax': expected \"sigmoid\""),
+        ("decision", None, "decision = null: expected an object of label, threshold and minimum_area"),
+        ("decision", {"label": "polyp", "minimum_area": 0}, "lacks the field decision.threshold"),
+        ("decision", {"label": "polyp", "threshold": 0.5}, "lacks the field decision.minimum_area"),
+        ("decision", {"label": "other", "threshold": 0.5, "minimum_area": 0}, "decision.label = 'other'"),
+        ("decision", {"label": "polyp", "threshold": -0.1, "minimum_area": 0}, "decision.threshold = -0.1"),
+        ("decision", {"label": "polyp", "threshold": 0.5, "minimum_area": 2}, "decision.minimum_area = 2"),
+        ("decision", {"label": "polyp", "threshold": 0.5, "minimum_area": "0"}, "decision.minimum_area = '0'"),
+        ("task", "detection", 'expected "classification" or "segmentation"'),
+        ("task", "classification", "expected 2 or more"),
+    ],
+)
+def test_a_wrong_segmentation_is_refused(field, value, expected):
+    message = refused({**MASK, field: value})
+    assert expected in message and ("; build the model file again" in message)
+
+
 @pytest.mark.parametrize("raw", [None, [], "text", 3, {}])
 def test_what_is_no_manifest_at_all_is_refused(raw):
     refused(raw)

@@ -50,4 +50,4 @@ def test_any_other_word_is_a_file(folder):
 
 def test_results_never_share_a_name():
     images = ["a/x.png", "b/x.jpg", "x-2.png", "X.png", "-", "stdin.png"]
-    assert list(result_names(images)) == ["x.json", "x-2.json", "x-2-2.json", "X-3.json", "stdin.json", "stdin-2.json"]
+    assert list(result_names(images)) == ["x", "x-2", "x-2-2", "X-3", "stdin", "stdin-2"]

@@ -1,4 +1,7 @@
-"""Make tests/edge/data/tiny.tflite: a full-int8 classifier of 24x24x3, two labels, random but fixed weights.
+"""Make the networks of the tests, each full int8 and float32:
+
+tiny.tflite, a classifier of 24x24x3, two labels, random but fixed weights;
+tiny-mask.tflite, a segmentation of 24x24x3 to 12x12 logits, which finds what is brighter than middle grey.
 
 Needs tensorflow, which the tests themselves do not. Run from the repository's root:
 
@@ -29,28 +32,37 @@ def main() -> None:
     first, second, last = weights(3, 3, 3, 8), weights(3, 3, 8, 8), weights(8, 2) * 4
 
     @tf.function(input_signature=[tf.TensorSpec([1, 24, 24, 3], tf.float32)])
-    def network(x: tf.Tensor) -> tf.Tensor:
+    def classifier(x: tf.Tensor) -> tf.Tensor:
         x = tf.nn.relu6(tf.nn.conv2d(x, first, 2, "SAME"))
         x = tf.nn.relu6(tf.nn.conv2d(x, second, 2, "SAME"))
         return tf.matmul(tf.reduce_mean(x, [1, 2]), last)
+
+    @tf.function(input_signature=[tf.TensorSpec([1, 24, 24, 3], tf.float32)])
+    def segmentation(x: tf.Tensor) -> tf.Tensor:
+        return tf.nn.conv2d(x, tf.fill([2, 2, 3, 1], 3 / 12), 2, "VALID")  # 3 times the mean, from -6 to 6
 
     def calibration():
         for brightness in np.linspace(0.1, 1, 32):
             plane = random.random((1, 24, 24, 1)) * brightness
             yield [np.repeat((plane - 0.5) / 0.25, 3, axis=3).astype(np.float32)]
 
+    def ends():
+        for brightness in (0, 1):
+            yield [np.full((1, 24, 24, 3), (brightness - 0.5) / 0.25, np.float32)]
+
     module = tf.Module()
-    module.network = network
-    for name in ("tiny", "tiny-float"):
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([network.get_concrete_function()], module)
-        if name == "tiny":
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            converter.representative_dataset = calibration
-            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-            converter.inference_input_type = converter.inference_output_type = tf.int8
-        flatbuffer = converter.convert()
-        (HERE / f"{name}.tflite").write_bytes(flatbuffer)
-        print(f"{name}.tflite: {len(flatbuffer)} bytes")
+    module.networks = [classifier, segmentation]
+    for name, network, examples in (("tiny", classifier, calibration), ("tiny-mask", segmentation, ends)):
+        for ending in ("", "-float"):
+            converter = tf.lite.TFLiteConverter.from_concrete_functions([network.get_concrete_function()], module)
+            if not ending:
+                converter.optimizations = [tf.lite.Optimize.DEFAULT]
+                converter.representative_dataset = examples
+                converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+                converter.inference_input_type = converter.inference_output_type = tf.int8
+            flatbuffer = converter.convert()
+            (HERE / f"{name}{ending}.tflite").write_bytes(flatbuffer)
+            print(f"{name}{ending}.tflite: {len(flatbuffer)} bytes")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,85 @@
+"""Augmentation: training images changed at random, in batches, as the network reads them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from edge.preprocess import Preprocessing, float_table
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes of a training image; each is drawn anew for every image and epoch. A mask moves with its image.
+
+    Attributes:
+        flip: mirror left and right in half of the images.
+        rotate: degrees, uniform in +-rotate.
+        zoom: scale factor uniform in 1 +- zoom.
+        shift: share of the image's side, uniform in +-shift, each axis.
+        contrast: factor uniform in 1 +- contrast, about mid grey.
+        brightness: share of the full range, uniform in +-brightness.
+        tint: factor of each colour by itself, uniform in 1 +- tint.
+    """
+
+    flip: bool = False
+    rotate: float = 0.0
+    zoom: float = 0.0
+    shift: float = 0.0
+    contrast: float = 0.0
+    brightness: float = 0.0
+    tint: float = 0.0
+
+
+def to_input(pixels: Tensor, how: Preprocessing) -> Tensor:
+    """Return float32 (N, channels, H, W) from uint8 (N, H, W, planes): what the network reads on the device."""
+    table = torch.from_numpy(float_table(how)).to(pixels.device)
+    planes = pixels.shape[3]
+    columns = [table[:, c][pixels[..., min(c, planes - 1)].int()] for c in range(how.channels)]
+    return torch.stack(columns, 1).contiguous(memory_format=torch.channels_last)
+
+
+def augmented(
+    pixels: Tensor, masks: Tensor | None, how: Preprocessing, a: Augmentation, size: int = 0
+) -> tuple[Tensor, Tensor | None]:
+    """Return a batch, changed at random and resampled, as the network reads it: float32 (N, channels, side, side).
+
+    Second, the masks that moved with it, float32 (N, 1, side, side), 0..1; None without masks.
+
+    Args:
+        pixels: uint8 (N, H, W, planes). masks: uint8 (N, H, W), 0..255.
+        size: side of what is returned; 0 keeps H and W.
+    """
+    n, planes = len(pixels), pixels.shape[3]
+    x = (pixels if masks is None else torch.cat([pixels, masks[..., None]], 3)).permute(0, 3, 1, 2).float() / 255
+    where = x.device
+
+    def uniform(reach: float, count: int = 1) -> Tensor:
+        return (torch.rand(n * count, device=where) * 2 - 1) * reach
+
+    angle, scale = uniform(math.radians(a.rotate)), 1 + uniform(a.zoom)
+    mirror = torch.where(torch.rand(n, device=where) < (0.5 if a.flip else 0.0), -1.0, 1.0)
+    cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
+    tall = x.shape[2] / x.shape[3]  # grid coordinates run from -1 to 1 along both sides, whatever their lengths
+    rows = [cos * mirror, -sin * tall, uniform(2 * a.shift), sin * mirror / tall, cos, uniform(2 * a.shift)]
+    side = (size, size) if size else x.shape[2:]
+    if side[0] < x.shape[2]:
+        x = F.interpolate(x, size=side, mode="bilinear", antialias=True, align_corners=False)
+    grid = F.affine_grid(torch.stack(rows, 1).view(n, 2, 3), [n, x.shape[1], *side], align_corners=False)
+    x = F.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    moved = None if masks is None else x[:, planes:]
+    x = (
+        (x[:, :planes] - 0.5) * (1 + uniform(a.contrast)).view(n, 1, 1, 1)
+        + 0.5
+        + uniform(a.brightness).view(n, 1, 1, 1)
+    )
+    if a.tint:
+        x = x * (1 + uniform(a.tint, planes)).view(n, planes, 1, 1)
+    x = x.clamp(0, 1).expand(-1, how.channels, -1, -1)
+    mean = torch.tensor(how.mean, device=where).view(1, -1, 1, 1)
+    std = torch.tensor(how.std, device=where).view(1, -1, 1, 1)
+    return ((x - mean) / std).contiguous(memory_format=torch.channels_last), moved

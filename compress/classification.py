@@ -1,0 +1,107 @@
+"""The task of telling classes apart: image folders, cross-entropy, AUC, a threshold, flips from float to int8."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from compress import metrics
+from compress.data import DataSet, load_folder
+from compress.phantom import phantom
+from compress.recipe import Recipe
+from compress.task import Task
+from edge.classification import decide, rank, softmax
+from edge.errors import EdgeError
+from edge.manifest import Decision
+
+
+class Classification(Task):
+    """One label of several. `truth` is an index into the labels, int64 (N,)."""
+
+    name = "classification"
+    activation = "softmax"
+    metric = "AUC"
+    drop = "accuracy_drop"
+
+    def load(self, root: Path, recipe: Recipe, progress: Callable[[str], None]) -> DataSet:
+        """Read `root/{train,val,test}/CLASS/*`; EdgeError where the recipe's positive label is none of the classes."""
+        data = load_folder(self, root, recipe.input, recipe.data.validation, recipe.data.group or None, progress)
+        if recipe.data.positive and recipe.data.positive not in data.labels:
+            raise EdgeError(
+                f"{recipe.origin}: data.positive is {recipe.data.positive!r}, and the data has the classes "
+                f"{', '.join(data.labels)}: name one of those"
+            )
+        return data
+
+    def output(self, recipe: Recipe, classes: int, found: tuple[int, ...]) -> str:
+        """Logits (2, classes)."""
+        return "" if found == (2, classes) else f"logits of shape {(2, classes)}"
+
+    def losses(self, outputs: Tensor, truth: Tensor, smoothing: float = 0.0, weight: Tensor | None = None) -> Tensor:
+        """Return each image's cross-entropy (N,), times its class's `weight`."""
+        return F.cross_entropy(outputs, truth, weight=weight, label_smoothing=smoothing, reduction="none")
+
+    def worth(self, outputs: np.ndarray, data: DataSet) -> float:
+        """AUC of the last class against the rest for two classes; the mean over the classes for more."""
+        return metrics.auc(outputs, data.val.truth)
+
+    def figures(
+        self, recipe: Recipe, data: DataSet, outputs: dict[str, tuple[np.ndarray, np.ndarray]]
+    ) -> dict[str, Any]:
+        """Return the report.
+
+        The decision threshold is chosen on the validation images, by the int8 model as the device runs it, and serves
+        the float network as well, so that a flip is quantization's doing alone; the baseline gets its own in the same
+        way. Test images decide nothing. Besides the keys of `Task.figures`: `labels`, `thresholds`, `flips`.
+        """
+        positive = data.labels.index(recipe.data.positive) if recipe.data.positive else None
+        result: dict[str, Any] = {"labels": list(data.labels), "test": {}, "decision": None}
+        thresholds = {}
+        for name, (val, _) in outputs.items():
+            if positive is not None:
+                thresholds[name] = metrics.threshold(softmax(val)[:, positive], data.val.truth == positive)
+        if positive is not None:  # one rule for the network, in float as in int8: the one that the device will have
+            thresholds["float"] = thresholds["int8"]
+            result["decision"] = {"label": recipe.data.positive, "threshold": thresholds["int8"]}
+        decided = {}
+        for name, (_, test) in outputs.items():
+            rule = Decision(recipe.data.positive, thresholds[name]) if positive is not None else None
+            decided[name] = _decide(data.labels, test, rule)
+            result["test"][name] = metrics.summary(decided[name], test, data.test.truth, positive)
+        flips = [
+            {
+                "image": data.test.names[i],
+                "label": data.labels[data.test.truth[i]],
+                "float": data.labels[decided["float"][i]],
+                "int8": data.labels[decided["int8"][i]],
+            }
+            for i in np.flatnonzero(decided["float"] != decided["int8"])
+        ]
+        accuracy = {name: figures["accuracy"]["value"] for name, figures in result["test"].items()}
+        return result | {
+            "thresholds": thresholds,
+            "drop": 100 * (accuracy["baseline"] - accuracy["int8"]),
+            "cosine": metrics.cosine(outputs["float"][1], outputs["int8"][1]),
+            "validation": self.worth(outputs["int8"][0], data),
+            "flips": flips,
+            "differences": [f"decisions that differ between float and int8: {len(flips)}"]
+            + [f"{flip['image']} ({flip['label']}): {flip['float']} -> {flip['int8']}" for flip in flips],
+        }
+
+    def undecided(self, recipe: Recipe) -> dict[str, Any] | None:
+        """None: the highest score decides."""
+        return None
+
+    def golden(self, number: int) -> Image.Image:
+        """A phantom chest X-ray, every second one with an opacity."""
+        return Image.fromarray(phantom(1000 + number, opacity=bool(number % 2), size=96))
+
+
+def _decide(labels: tuple[str, ...], values: np.ndarray, rule: Decision | None) -> np.ndarray:
+    return np.array([labels.index(decide(rank(labels, row), rule)) for row in softmax(values)])

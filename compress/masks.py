@@ -1,0 +1,146 @@
+"""Folders of pictures with masks: `ROOT/images/NAME.jpg` beside `ROOT/masks/NAME.png`, any picture format, same stem.
+
+Kvasir-SEG (Jha et al. 2020) is published so; CVC-ClinicDB's pair of folders is read alike once they are called images
+and masks. A mask is white where the thing is. JPEG masks have grey rims: half of the full range divides.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from compress.data import DataSet, Entry, Split, digest, divide
+from compress.task import Task
+from edge import image as images
+from edge.errors import EdgeError
+from edge.preprocess import Preprocessing, pixels
+
+HALF = 128
+
+
+def load_masks(
+    task: Task,
+    root: Path,
+    how: Preprocessing,
+    label: str,
+    validation: float = 0.1,
+    test: float = 0.1,
+    group: str | None = None,
+    progress: Callable[[str], None] = lambda text: None,
+) -> DataSet:
+    """Read `root/images` and `root/masks`; or the two in `root/train` and, where they exist, `root/test`, `root/val`.
+
+    Args:
+        label: what the masks show.
+        validation, test: shares that are set aside where they have no folder, first `test` of all, then `validation` of
+            the rest; which images go is decided by a hash of their names, the same on any machine.
+        group: regular expression whose match in a file's name says to which patient (or video) it belongs; these are
+            never divided.
+
+    Raises EdgeError for a missing folder, an image without a mask or the other way round, a mask of another size than
+    its image, an unreadable file, or masks for training that are all empty.
+    """
+    if not root.is_dir():
+        raise EdgeError(f"data folder {root} does not exist: expected a folder with images/ and masks/; check --data")
+    parts: dict[str, list[Entry]]
+    given: set[str] = set()  # parts that have a folder
+    if (root / "images").is_dir():
+        everything = _pairs(root, "")
+        rest, tested = divide(everything, test, group)
+        train, val = divide(rest, validation, group)
+        parts = {"train": train, "val": val, "test": tested}
+    elif (root / "train").is_dir():
+        parts = {part: _pairs(root, f"{part}/") for part in ("train", "val", "test") if (root / part).is_dir()}
+        given = set(parts)
+        if "test" not in parts:
+            parts["train"], parts["test"] = divide(parts["train"], test, group)
+        if "val" not in parts:
+            parts["train"], parts["val"] = divide(parts["train"], validation, group)
+    else:
+        raise EdgeError(f"{root} has no folder 'images' and no folder 'train': expected images/ and masks/ in {root}")
+    progress(f"reading {sum(map(len, parts.values()))} images and their masks from {root}")
+    splits = {part: _read(root, entries, how, whole=part != "train") for part, entries in parts.items()}
+    if not splits["train"].truth.any():
+        raise EdgeError(
+            f"{root} has no mask that shows {label} among those to train on: expected white there (128 to 255), black "
+            "elsewhere; export them again"
+        )
+    empty = {part: int(sum(not mask.any() for mask in split.truth)) for part, split in splits.items()}
+    summary: dict[str, object] = {
+        "labels": [label],
+        "validation": "folder val" if "val" in given else f"{validation:g} of the images that are not tested",
+        "divided_by": group or "image",
+        "test": "folder test" if "test" in given else f"{test:g} of all images",
+        "counts": {part: [len(split)] for part, split in splits.items()},
+        "empty_masks": empty,
+        "digest": digest(splits),
+    }
+    return DataSet(task, how, (label,), splits["train"], splits["val"], splits["test"], summary)
+
+
+def _pairs(root: Path, part: str) -> list[Entry]:
+    """Return the images under `root/part` that have a mask; every file must have its partner."""
+    names = {kind: _stems(root, f"{part}{kind}") for kind in ("images", "masks")}
+    for kind, other in (("images", "masks"), ("masks", "images")):
+        if alone := sorted(names[kind].keys() - names[other].keys()):
+            more = f" (and {len(alone) - 1} more)" if len(alone) > 1 else ""
+            raise EdgeError(
+                f"{root / names[kind][alone[0]]} has no partner in {root / part / other}{more}: expected a file of the "
+                f"same stem there, {alone[0]}.png for example; add it, or remove the file"
+            )
+    return [(path, 0) for _, path in sorted(names["images"].items())]
+
+
+def _stems(root: Path, folder: str) -> dict[str, str]:
+    """Return stem -> path relative to the root of the folder's pictures."""
+    if not (root / folder).is_dir():
+        raise EdgeError(f"{root / folder} does not exist: expected the folders images and masks side by side")
+    found: dict[str, str] = {}
+    for name in sorted(entry.name for entry in os.scandir(root / folder)):
+        if name.startswith(".") or not name.lower().endswith(images.SUFFIXES):
+            continue
+        stem = os.path.splitext(name)[0]
+        if stem in found:
+            raise EdgeError(f"{root / folder} has {found[stem].rsplit('/', 1)[1]} and {name}: expected one; remove one")
+        found[stem] = f"{folder}/{name}"
+    if not found:
+        raise EdgeError(f"{root / folder} has no images: expected files that end in {', '.join(images.SUFFIXES)}")
+    return found
+
+
+def _read(root: Path, entries: list[Entry], how: Preprocessing, whole: bool) -> Split:
+    flat = replace(how, color="grey", channels=1, mean=(0.0,), std=(1.0,))
+    partners: dict[str, dict[str, str]] = {}
+    for name, _ in entries:
+        folder = name.rsplit("/", 1)[0].removesuffix("images") + "masks"
+        if folder not in partners:
+            partners[folder] = _stems(root, folder)
+
+    def one(entry: Entry) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        folder, name = entry[0].rsplit("/", 1)
+        picture = images.read(root / entry[0], how)
+        partner = root / partners[folder.removesuffix("images") + "masks"][os.path.splitext(name)[0]]
+        drawn = images.read(partner).image.convert("L")
+        if drawn.size != picture.size:
+            raise EdgeError(
+                f"{partner} is {drawn.size[0]}x{drawn.size[1]} and its image {picture.size[0]}x{picture.size[1]}: "
+                "expected a mask of the image's size; export it again"
+            )
+        mask = np.asarray(drawn) >= HALF
+        coverage = pixels(Image.fromarray(mask.astype(np.uint8) * 255), flat)[:, :, 0]
+        return pixels(picture, how), coverage, mask if whole else None
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:  # decoders release the interpreter's lock
+        rows = list(pool.map(one, entries))
+    return Split(
+        np.stack([row[0] for row in rows]),
+        np.stack([row[1] for row in rows]),
+        tuple(name for name, _ in entries),
+        tuple(row[2] for row in rows if row[2] is not None),
+    )

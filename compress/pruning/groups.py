@@ -1,0 +1,140 @@
+"""Groups of coupled channels: what has to go together when a channel goes, and where the layers compute how often.
+
+The dependency graph is torch-pruning's (Fang et al., "DepGraph: Towards Any Structural Pruning", CVPR 2023).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch_pruning as tp
+from torch import Tensor, nn
+from torch_pruning.dependency import Group
+from torch_pruning.ops import OPTYPE
+from torch_pruning.pruner import function
+
+OUTPUTS = (function.prune_conv_out_channels, function.prune_depthwise_conv_out_channels)
+INPUTS = (function.prune_conv_in_channels, function.prune_linear_in_channels)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What one forward pass shows of a network.
+
+    Attributes:
+        network: the network that was run.
+        graph: which layers lose a slice when another one does.
+        source: a stand-in for the network's input, so that the graph knows what is coupled with it.
+        positions: convolution or linear layer -> at how many positions it is applied to one image.
+        outputs: shape of the network's output for one image.
+    """
+
+    network: nn.Module
+    graph: tp.DependencyGraph
+    source: nn.Module
+    positions: Counter[nn.Module]
+    outputs: tuple[int, ...]
+
+
+def trace(network: nn.Module, shape: tuple[int, int, int]) -> Trace:
+    """Run `network`, in eval mode, once on an input of `shape` (channels, height, width)."""
+    channels = shape[0]
+    source = nn.Conv2d(channels, channels, 1, bias=False)
+    positions: Counter[nn.Module] = Counter()
+    outputs: list[tuple[int, ...]] = []
+
+    def count(module: nn.Module, _: object, y: Tensor) -> None:
+        assert isinstance(module, (nn.Conv2d, nn.Linear))
+        positions[module] += y.numel() // module.weight.shape[0]
+
+    def end(y: Tensor) -> Tensor:
+        outputs.append(tuple(y.shape))
+        return y.clone()  # torch-pruning knows an operation as the network's output, but not a layer
+
+    hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
+    device = next(network.parameters()).device
+    image = torch.zeros(1, *shape, device=device)
+    whole = nn.Sequential(source.to(device), network.eval())
+    try:
+        with torch.enable_grad():
+            graph = tp.DependencyGraph().build_dependency(whole, example_inputs=(image,), output_transform=end)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return Trace(network, graph, source, positions, outputs[-1])
+
+
+def whole_group(seen: Trace, layer: nn.Conv2d, channels: list[int] | None = None) -> Group:
+    """Return the group of `layer`'s output channels, all of them unless `channels` says which."""
+    chosen = list(range(layer.out_channels)) if channels is None else channels
+    return seen.graph.get_pruning_group(layer, tp.prune_conv_out_channels, idxs=chosen)
+
+
+def members(
+    group: Group, pruned_by: Sequence[Callable[..., nn.Module]] = ()
+) -> Iterator[tuple[tp.Dependency, Tensor, Tensor]]:
+    """Yield (dependency, i, g) for each slice that the group loses: all of them, or those taken by `pruned_by`.
+
+    Channel i[k] of the layer `dependency.target.module` goes with channel g[k] of the group; both int64, and as long as
+    the group is wide unless a concatenation or a flattening lies between.
+    """
+    roots = group[0].idxs
+    place = {root: position for position, root in enumerate(roots)}
+    same = torch.arange(len(roots))
+    for item in group.items:
+        if not pruned_by or item.dep.handler in pruned_by:
+            g = same if item.root_idxs == roots else torch.tensor([place[root] for root in item.root_idxs])
+            yield item.dep, same if item.idxs == list(range(len(roots))) else torch.tensor(item.idxs), g
+
+
+def prunable_groups(seen: Trace) -> list[Group]:
+    """Divide the output channels of all convolutions into groups, none in two of them, and return those that may go.
+
+    A layer behind an addition to a concatenation is coupled with several layers, each with a part of its channels.
+    Starting from the narrowest layers, every group has one layer to which all its channels belong, and the channels
+    which that layer has left are never part of another group. So groups can be pruned independently of each other,
+    from the last to the first (the indices of the earlier ones then stay what they are).
+
+    Left out is what must keep its width: what is coupled with the network's input or its output, what a convolution in
+    groups or a group normalization divides, and what the graph can't follow through an operation that renumbers
+    channels.
+    """
+    layers = [m for m in seen.network.modules() if isinstance(m, nn.Conv2d) and m in seen.graph.module2node]
+    layers.sort(key=lambda m: (_depthwise(m), m.out_channels))  # a depthwise one only carries another one's channels
+    taken: dict[nn.Module, set[int]] = {layer: set() for layer in layers}
+    groups = []
+    for layer in layers:
+        free = [i for i in range(layer.out_channels) if i not in taken[layer]]
+        if not free:
+            continue
+        group = whole_group(seen, layer, free)
+        for dependency, i, _ in members(group, OUTPUTS):
+            taken.setdefault(dependency.target.module, set()).update(i.tolist())
+        if _understood(seen, group) and not any(_fixed(seen, item.dep.target) for item in group.items):
+            groups.append(group)
+    return groups
+
+
+def _depthwise(module: nn.Module) -> bool:
+    return isinstance(module, nn.Conv2d) and 1 < module.groups == module.out_channels == module.in_channels
+
+
+def _fixed(seen: Trace, node: tp.dependency.Node) -> bool:
+    module = node.module
+    if module is seen.source or node.type == OPTYPE.OUTPUT or isinstance(module, nn.GroupNorm):
+        return True
+    return isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) and module.groups > 1 and not _depthwise(module)
+
+
+def _understood(seen: Trace, group: Group) -> bool:
+    """Return False where a layer would lose channels that it does not have."""
+    for dependency, i, _ in members(group):
+        inputs = dependency.handler in INPUTS
+        node = dependency.target
+        width = seen.graph.get_in_channels(node) if inputs else seen.graph.get_out_channels(node)
+        if width is not None and int(i.max()) >= width:
+            return False
+    return True

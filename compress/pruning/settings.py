@@ -1,0 +1,87 @@
+"""Settings of a pruning step, as recipes write them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from compress.pruning.criteria import CRITERIA
+from compress.pruning.taylor import GRADIENTS, IMPORTANCES
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """One pruning step of a recipe: either `ratios`, or what share of `macs` and `parameters` goes.
+
+    Attributes:
+        ratios: pattern of layer names -> share of the layer's output channels to remove; of the patterns that match a
+            layer (shell style: `*`, `?`, `[12]`) the first counts, a layer that none matches is left alone. Coupled
+            layers (those joined by an addition) are pruned together, at the rate of the first of them.
+        criterion: one of "bn-scale", "l2-norm" (`compress.pruning.criteria`), "taylor", "taylor-abs", "taylor-sq"
+            (`compress.pruning.taylor`) and "random".
+        round_to: what remains of a layer is a multiple of this, and at least one; kernels compute channels in blocks
+            of 8, so a 9th channel costs as much as a 16th. With `ratios` it is the multiple nearest to
+            (1 - ratio) * channels.
+        macs, parameters: share of the network's to remove, 0 to below 1; the weakest blocks of all layers go until
+            both are reached. 0: not asked for.
+        layers: patterns of the layers that may be pruned for it; none: all but those that make the output. Of coupled
+            layers one match is enough.
+        steps: the shares are approached in so many equal parts, with scores computed anew after each.
+        gradient: for the Taylor criteria, "loss", or "random", which needs no labels.
+        normalize: whether each sample counts equally, however large the gradient of its loss is.
+        samples: images that the Taylor criteria look at.
+        seed: of what is random.
+    """
+
+    ratios: Mapping[str, float] = field(default_factory=dict)
+    criterion: str = "bn-scale"
+    round_to: int = 8
+    macs: float = 0.0
+    parameters: float = 0.0
+    layers: tuple[str, ...] = ()
+    steps: int = 1
+    gradient: str = "loss"
+    normalize: bool = True
+    samples: int = 64
+    seed: int = 1
+
+    @property
+    def detail(self) -> str:
+        """What a ledger says of the step, such as "taylor, 60% of the MACs" or "bn-scale, 60% to 90%"."""
+        if self.ratios:
+            low, high = min(self.ratios.values()), max(self.ratios.values())
+            return f"{self.criterion}, {low:.0%}" + (f" to {high:.0%}" if low != high else "")
+        return f"{self.criterion}, " + " and ".join(f"{share:.0%} of the {what}" for what, share in self.shares.items())
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """What is to go, "MACs" and "parameters", and how large a share of it."""
+        asked = {"MACs": self.macs, "parameters": self.parameters}
+        return {what: share for what, share in asked.items() if share}
+
+    @property
+    def needs_images(self) -> bool:
+        """Whether `prune` must be given examples."""
+        return self.criterion in IMPORTANCES
+
+    def faults(self) -> Iterator[tuple[str, object, str]]:
+        """Yield (field, what it is, what was expected) for what is wrong with the settings."""
+        if self.criterion not in CRITERIA:
+            yield "criterion", self.criterion, f"one of {', '.join(CRITERIA)}"
+        if self.shares:
+            if self.ratios:
+                yield "ratios", dict(self.ratios), "either ratios, or macs and parameters"
+        elif not self.ratios or not all(0 <= ratio < 1 for ratio in self.ratios.values()):
+            yield "ratios", dict(self.ratios), "layer patterns with shares from 0 to below 1 (or macs or parameters)"
+        elif self.steps != 1 or self.layers:
+            yield "ratios", dict(self.ratios), "macs or parameters, where steps or layers are given"
+        for name in ("macs", "parameters"):
+            if not 0 <= getattr(self, name) < 1:
+                yield name, getattr(self, name), "a share from 0 to below 1"
+        for name in ("round_to", "steps", "samples"):
+            if getattr(self, name) < 1:
+                yield name, getattr(self, name), "1 or more"
+        if self.gradient not in GRADIENTS:
+            yield "gradient", self.gradient, f"one of {', '.join(GRADIENTS)}"
+        if not 0 <= self.seed < 2**32:
+            yield "seed", self.seed, "0 to 4294967295"

@@ -1,0 +1,50 @@
+"""A contact sheet of the pictures on which a segmenter did worst: the truth, the float mask, the int8 mask."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+SIDE, BAR = 224, 18
+COLORS = {"truth": (60, 220, 90), "float": (70, 140, 255), "int8": (255, 160, 40)}
+
+
+class Entry(NamedTuple):
+    """One row: `picture` uint8 (h, w, 1 or 3); masks bool of any size, by column; what is written above each."""
+
+    picture: np.ndarray
+    masks: dict[str, np.ndarray]
+    captions: dict[str, str]
+
+
+def sheet(entries: Sequence[Entry]) -> bytes:
+    """Return a PNG with one row for each entry and one column for each of COLORS."""
+    canvas = Image.new("RGB", (SIDE * len(COLORS), (SIDE + BAR) * len(entries)), "white")
+    draw = ImageDraw.Draw(canvas)
+    for row, entry in enumerate(entries):
+        ground = np.broadcast_to(entry.picture, (*entry.picture.shape[:2], 3))
+        base = Image.fromarray(np.ascontiguousarray(ground)).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+        for column, (name, color) in enumerate(COLORS.items()):
+            left, top = column * SIDE, row * (SIDE + BAR)
+            draw.text((left + 3, top + 3), entry.captions[name], fill="black")
+            canvas.paste(outlined(base, entry.masks[name], color), (left, top + BAR))
+    buffer = io.BytesIO()
+    canvas.save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def outlined(base: Image.Image, mask: np.ndarray, color: tuple[int, int, int]) -> Image.Image:
+    """Return `base` with the mask's outline on it, two pixels wide."""
+    drawn = Image.fromarray(mask.astype(np.uint8) * 255).resize(base.size, Image.Resampling.NEAREST)
+    inside = np.pad(np.asarray(drawn) > 0, 2)
+    height, width = inside.shape
+    eroded = np.all(
+        [inside[y : height - 4 + y, x : width - 4 + x] for y, x in ((0, 2), (4, 2), (2, 0), (2, 4))], axis=0
+    )
+    pixels = np.array(base)
+    pixels[inside[2:-2, 2:-2] & ~eroded] = color
+    return Image.fromarray(pixels)

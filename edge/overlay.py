@@ -1,0 +1,104 @@
+"""A segmentation's mask as a picture file, and drawn over the picture for people."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from edge import image as images
+from edge.preprocess import Preprocessing
+from edge.segmentation import Region
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
+
+LABELLED = 10  # regions that get a number; more would hide the picture
+LARGEST, SMALLEST = 2048, 256  # pixels of the longer side: larger pictures are shrunk, smaller ones magnified
+
+_COLOUR = (0, 255, 80)  # seldom inside of a body
+_TINT = 56  # of 255
+_BLACK, _WHITE, _GREY = (0, 0, 0), (255, 255, 255), (170, 170, 170)
+# JPEGs far larger than the overlay need not be decoded in full.
+_DECODED = Preprocessing(height=LARGEST // 2, width=LARGEST // 2)
+
+
+def mask_png(mask: np.ndarray) -> bytes:
+    """Return a PNG of a bool (height, width) mask: 8-bit grey, 255 where it is true and 0 elsewhere."""
+    buffer = io.BytesIO()
+    Image.fromarray(mask.view(np.uint8) * np.uint8(255)).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def overlay_jpeg(data: bytes, mask: np.ndarray, regions: list[Region], captions: list[str]) -> bytes:
+    """Return a JPEG of the picture in `data`, a file's bytes, with its mask tinted and outlined.
+
+    The largest regions bear their number in `regions` and their score; `captions` are lines below the picture.
+
+    Args:
+        mask: bool (height, width), in the picture's own size.
+
+    Raises EdgeError where `data` is no picture.
+    """
+    picture = images.decode(data, how=_DECODED, max_pixels=mask.size)
+    scale = _scale(picture.size)
+    size = (max(1, round(picture.size[0] * scale)), max(1, round(picture.size[1] * scale)))
+    image = picture.image.convert("RGB")
+    if image.size != size:
+        image = image.resize(size, Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BILINEAR)
+    shown = Image.fromarray(mask.view(np.uint8) * np.uint8(255)).resize(size, Image.Resampling.NEAREST)
+    inside = np.asarray(shown) > 0
+    image.paste(_COLOUR, mask=shown.point([0] * 255 + [_TINT]))
+    image.paste(_COLOUR, mask=Image.fromarray(_rim(inside, max(2, max(size) // 400)).view(np.uint8) * np.uint8(255)))
+    font = _font(max(14, max(size) // 50))
+    _number(image, regions[:LABELLED], size[0] / picture.size[0], size[1] / picture.size[1], font)
+    buffer = io.BytesIO()
+    _caption(image, captions, font).save(buffer, "JPEG", quality=90, subsampling=0)  # thin lines need all the colour
+    return buffer.getvalue()
+
+
+def _scale(size: tuple[int, int]) -> float:
+    longer = max(size)
+    return LARGEST / longer if longer > LARGEST else max(1, SMALLEST // longer)
+
+
+def _rim(inside: np.ndarray, thickness: int) -> np.ndarray:
+    """Return the pixels of a bool (height, width) mask that are at most `thickness` from its outside or the edge."""
+    core = np.pad(inside, 1)
+    for _ in range(thickness):
+        core[1:-1, 1:-1] &= core[:-2, 1:-1] & core[2:, 1:-1] & core[1:-1, :-2] & core[1:-1, 2:]
+    return inside & ~core[1:-1, 1:-1]
+
+
+def _number(image: Image.Image, regions: list[Region], across: float, down: float, font: Font) -> None:
+    """Write number and score of each region above its box, inside of the picture; the largest on top."""
+    draw = ImageDraw.Draw(image)
+    for number, region in reversed(list(enumerate(regions, 1))):
+        text = f"{number}: {region['score']:.2f}"
+        _, _, right, bottom = draw.textbbox((0, 0), text, font=font)
+        x = max(0, min(int(region["box"][0] * across), image.width - int(right) - 4))
+        y = max(0, int(region["box"][1] * down) - int(bottom) - 6)
+        draw.rectangle((x, y, x + right + 3, y + bottom + 3), fill=_BLACK)
+        draw.text((x + 2, y + 1), text, fill=_COLOUR, font=font)
+
+
+def _caption(image: Image.Image, lines: list[str], font: Font) -> Image.Image:
+    """Return the image with the lines below it, the first one bright; as wide as the longest line at least."""
+    boxes = [ImageDraw.Draw(image).textbbox((0, 0), line, font=font) for line in lines]
+    step = int(max(box[3] for box in boxes)) + 6
+    width = max(image.width, int(max(box[2] for box in boxes)) + 12)
+    canvas = Image.new("RGB", (width, image.height + step * len(lines) + 6), _BLACK)
+    canvas.paste(image, (0, 0))
+    draw = ImageDraw.Draw(canvas)
+    for number, line in enumerate(lines):
+        draw.text((6, image.height + 4 + number * step), line, fill=_GREY if number else _WHITE, font=font)
+    return canvas
+
+
+def _font(size: int) -> Font:
+    try:
+        return ImageFont.load_default(size)
+    except (TypeError, ImportError):  # Pillow 10.0, or one without FreeType: a small font of fixed size
+        return ImageFont.load_default()

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import torch
+
+from compress.pruning.criteria import bn_scale, bn_scale_across, l2_norm, random
+from compress.pruning.groups import trace, whole_group
+from tests.compress.pruning.networks import SHAPE, build
+
+
+def test_bn_scales_count_relative_to_their_layer_or_as_they_are() -> None:
+    network = build("residual")
+    group = whole_group(trace(network, SHAPE), network.inner)
+    rows = torch.stack([norm.weight.detach().abs() for norm in (network.stem_norm, network.inner_norm)])
+    torch.testing.assert_close(bn_scale(group), (rows / rows.mean(1, keepdim=True)).mean(0))
+    torch.testing.assert_close(bn_scale_across(group), torch.maximum(*rows))
+
+
+def test_without_normalization_the_filters_norm_counts() -> None:
+    network = build("residual")
+    group = whole_group(trace(network, SHAPE), network.last)
+    norms = torch.stack([(row * row).sum().sqrt() for row in network.last.weight.detach()])
+    torch.testing.assert_close(l2_norm(group), norms / norms.mean())
+    assert torch.equal(bn_scale(group), l2_norm(group)) and torch.equal(bn_scale_across(group), l2_norm(group))
+
+
+def test_a_layer_behind_a_concatenation_is_scored_with_the_layers_before_it() -> None:
+    network = build("own")
+    seen = trace(network, SHAPE)
+    norms = {name: getattr(network, name).weight.detach().flatten(1).norm(dim=1) for name in ("left", "right", "skip")}
+    relative = {name: row / row.mean() for name, row in norms.items()}
+    expected = (relative["right"] + relative["skip"][16:]) / 2
+    torch.testing.assert_close(l2_norm(whole_group(seen, network.right)), expected)
+
+
+def test_random_scores_are_the_same_for_a_seed() -> None:
+    network = build("residual")
+    group = whole_group(trace(network, SHAPE), network.inner)
+    first, second = (random(torch.Generator().manual_seed(2))(group) for _ in range(2))
+    assert torch.equal(first, second) and len(first.unique()) == 16
+    assert not torch.equal(first, random(torch.Generator().manual_seed(3))(group))

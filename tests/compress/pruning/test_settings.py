@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from compress.pruning.settings import Pruning
+from compress.recipe import parse
+from edge.errors import EdgeError
+
+
+def recipe(**step: Any) -> dict[str, Any]:
+    return {
+        "name": "own",
+        "title": "A recipe",
+        "network": "own_network:build",
+        "input": {"height": 48, "width": 48, "color": "rgb", "mean": [0.5], "std": [0.25]},
+        "steps": [{"kind": "prune", **step}],
+    }
+
+
+def test_a_recipe_can_ask_for_a_share_of_the_cost() -> None:
+    fields = {
+        "criterion": "taylor-sq",
+        "macs": 0.6,
+        "parameters": 0.5,
+        "round_to": 4,
+        "layers": ["down*", "up*"],
+        "steps": 5,
+        "gradient": "random",
+        "normalize": False,
+        "samples": 128,
+        "seed": 7,
+    }
+    (step,) = parse(recipe(**fields), "here").steps
+    assert step == Pruning(**fields | {"layers": ("down*", "up*")})
+
+
+def test_every_setting_has_a_default() -> None:
+    assert all(
+        field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+        for field in dataclasses.fields(Pruning)
+    )
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        ({"macs": 0.5, "ratios": {"a": 0.5}}, r"steps\[1\]\.ratios is .*either ratios, or macs and parameters"),
+        ({"macs": 1.5}, r"steps\[1\]\.macs is 1\.5: expected a share from 0 to below 1"),
+        ({"macs": 0.5, "samples": 0}, r"steps\[1\]\.samples is 0: expected 1 or more"),
+        ({"macs": 0.5, "gradient": "x"}, r"steps\[1\]\.gradient is 'x': expected one of loss, random"),
+        ({}, r"steps\[1\]\.ratios is \{\}: expected layer patterns"),
+    ],
+)
+def test_a_recipe_s_mistakes_are_placed(step: dict[str, Any], message: str) -> None:
+    with pytest.raises(EdgeError, match=f"here: {message}"):
+        parse(recipe(**step), "here")
+
+
+def test_a_ledger_says_what_was_asked_for() -> None:
+    assert Pruning({"a": 0.6, "b": 0.9}).detail == "bn-scale, 60% to 90%"
+    assert Pruning({"a": 0.6}).detail == "bn-scale, 60%"
+    both = Pruning(criterion="taylor", macs=0.6, parameters=0.5)
+    assert both.detail == "taylor, 60% of the MACs and 50% of the parameters"
+    assert both.needs_images and not Pruning({"a": 0.6}).needs_images

@@ -1,0 +1,193 @@
+"""`edge-infer` with a segmentation, as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import os
+from threading import Thread
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.edge.pictures import blobs, encoded, png
+from tests.edge.processes import environment
+from tests.edge.test_cli import KEYS
+
+NOTHING = np.zeros((60, 80, 3), np.uint8)
+
+
+@pytest.fixture
+def scene(tmp_path):
+    """A picture with a large and a small bright box."""
+    path = tmp_path / "scene.jpg"
+    path.write_bytes(encoded(Image.fromarray(blobs()), "JPEG", quality=95))
+    return path
+
+
+def counted(encoded_mask):
+    """Return the bool (height, width) of COCO's counts."""
+    height, width = encoded_mask["size"]
+    bits = [number % 2 == 1 for number, count in enumerate(encoded_mask["counts"]) for _ in range(count)]
+    return np.array(bits).reshape(width, height).T
+
+
+def test_people_see_regions_decision_and_cost(outline, scene):
+    done = outline(scene)
+    assert done.status == 0 and done.err == "" and done.out.isascii()
+    lines = done.out.splitlines()
+    assert lines[0] == str(scene)
+    assert lines[1].split()[:2] == ["1", "polyp"] and " % of the picture, " in lines[1] and " pixels at " in lines[1]
+    assert lines[2].split()[:2] == ["2", "polyp"]
+    assert lines[3].startswith("  decision: polyp (2 regions, ") and "score 0.5 on, regions from 0.1 % on)" in lines[3]
+    assert lines[4].startswith("  cost: read ") and "targets of tiny-mask" in done.out
+
+
+def test_nothing_found_is_said(outline, tmp_path):
+    (tmp_path / "dark.png").write_bytes(png(NOTHING))
+    done = outline(tmp_path / "dark.png")
+    assert done.status == 0 and "decision: no polyp (nothing found; pixels count from the score 0.5 on" in done.out
+
+
+def test_of_many_regions_the_largest_are_shown(outline, tmp_path):
+    dots = np.kron(np.ones((4, 4)), np.pad(np.full((20, 20), 255), 20)).astype(np.uint8)  # 16, of six logits a row
+    (tmp_path / "dots.png").write_bytes(png(dots))
+    done = outline(tmp_path / "dots.png")
+    assert done.status == 0 and "decision: polyp (16 regions" in done.out
+    assert " 10  polyp" in done.out and " 11  polyp" not in done.out and "and 6 smaller, together" in done.out
+
+
+def test_json_holds_regions_area_and_mask(outline, scene, tmp_path):
+    (tmp_path / "dark.png").write_bytes(png(NOTHING))
+    done = outline(scene, tmp_path / "dark.png", "--json")
+    found, nothing = [json.loads(line) for line in done.out.splitlines()]
+    keys = [*KEYS[:5], "area", "mask", *KEYS[5:]]
+    assert list(found) == list(nothing) == keys and found["task"] == "segmentation"
+    mask = counted(found["mask"])
+    assert mask.shape == (240, 320) and abs(mask.mean() - found["area"]) < 1e-9
+    assert [set(region) for region in found["results"]] == [{"label", "score", "area", "pixels", "box"}] * 2
+    for region in found["results"]:
+        left, top, width, height = region["box"]
+        assert mask[top : top + height, left : left + width].sum() == region["pixels"]
+    assert found["decision"] == "polyp"
+    assert (nothing["decision"], nothing["results"], nothing["area"]) == ("no polyp", [], 0)
+    assert nothing["mask"] == {"size": [60, 80], "counts": [4800]}
+
+
+def test_output_is_json_mask_and_overlay(outline, scene, tmp_path):
+    out = tmp_path / "out"
+    done = outline(scene, "--output", out)
+    assert done.status == 0
+    assert sorted(os.listdir(out)) == ["scene.json", "scene.mask.png", "scene.overlay.jpg"]
+    with Image.open(out / "scene.mask.png") as mask:
+        assert (mask.mode, mask.size) == ("L", (320, 240))
+        array = np.asarray(mask)
+    assert set(np.unique(array)) == {0, 255}
+    assert np.array_equal(array == 255, counted(json.loads((out / "scene.json").read_text())["mask"]))
+    with Image.open(out / "scene.overlay.jpg") as overlay:
+        drawn = np.asarray(overlay.convert("RGB")).astype(int)
+    shown, before = drawn[:240, :320], blobs().astype(int)
+    greener = (shown[:, :, 1] - shown[:, :, 0]) - (before[:, :, 1] - before[:, :, 0])
+    deep = array == 255
+    deep[:20] = False
+    assert np.median(greener[deep]) > 20 and abs(np.median(greener[array == 0])) < 10
+    assert greener[array == 255].max() > 150  # the contour
+    assert drawn.shape[0] > 240 and drawn[240:].max() > 200  # the caption
+
+
+def test_pictures_without_a_finding_and_of_odd_shapes_are_drawn_too(outline, tmp_path):
+    pictures = tmp_path / "in"
+    pictures.mkdir()
+    (pictures / "dark.png").write_bytes(png(NOTHING))
+    (pictures / "dot.png").write_bytes(png(np.array([[250]], np.uint8)))
+    (pictures / "long.png").write_bytes(png(np.full((20, 3000), 250, np.uint8)))
+    out = tmp_path / "out"
+    assert outline(pictures, "--output", out).status == 0
+    for name, size, value in (("dark", (80, 60), 0), ("dot", (1, 1), 255), ("long", (3000, 20), 255)):
+        with Image.open(out / f"{name}.mask.png") as mask, Image.open(out / f"{name}.overlay.jpg") as overlay:
+            assert mask.size == size and np.asarray(mask).min() == np.asarray(mask).max() == value
+            assert overlay.width >= 256 and np.asarray(overlay)[-30:].max() > 150
+
+
+def test_a_turned_picture_is_drawn_as_it_is_shown(outline, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (tmp_path / "turned.jpg").write_bytes(encoded(Image.fromarray(blobs()), "JPEG", quality=95, exif=exif))
+    assert outline(tmp_path / "turned.jpg", "--output", tmp_path / "out").status == 0
+    with Image.open(tmp_path / "out/turned.mask.png") as mask:
+        assert mask.size == (240, 320)
+        bright = np.rot90(blobs()[:, :, 0], 3) > 128
+        assert ((np.asarray(mask) == 255) & bright).sum() > 0.85 * bright.sum()
+    with Image.open(tmp_path / "out/turned.overlay.jpg") as overlay:
+        drawn = np.asarray(overlay.convert("RGB")).astype(int)[:320, :240]
+    assert (drawn[:, :, 1] - drawn[:, :, 0] > 150).any(axis=1)[bright.any(axis=1)].mean() > 0.8  # the contour
+
+
+def test_standard_input_is_read_once(outline, scene, tmp_path):
+    done = outline("-", "--output", tmp_path / "out", "--json", stdin=scene.read_bytes())
+    assert done.status == 0 and json.loads(done.out)["decision"] == "polyp"
+    assert sorted(os.listdir(tmp_path / "out")) == ["stdin.json", "stdin.mask.png", "stdin.overlay.jpg"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_a_pipe_is_read_once(outline, scene, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    Thread(target=lambda: (tmp_path / "pipe").write_bytes(scene.read_bytes()), daemon=True).start()
+    done = outline(tmp_path / "pipe", "--output", tmp_path / "out")
+    assert done.status == 0 and (tmp_path / "out/pipe.overlay.jpg").exists()
+
+
+def test_a_picture_is_never_replaced_by_a_mask(outline, scene, tmp_path):
+    truth = tmp_path / "scene.mask.png"
+    truth.write_bytes(png(NOTHING))
+    done = outline(scene, truth, "--output", tmp_path)
+    assert done.status == 2 and len(done.complaints) == 1
+    assert "scene.mask.png is one of the pictures and would be replaced: give --output another" in done.err
+    assert truth.read_bytes() == png(NOTHING) and not (tmp_path / "scene.json").exists()
+    assert (tmp_path / "scene.mask.json").exists()  # the other picture is answered
+
+
+def test_bad_pictures_are_named_and_good_ones_drawn(outline, scene, tmp_path):
+    (tmp_path / "half.jpg").write_bytes(scene.read_bytes()[:-1000])
+    done = outline(tmp_path / "half.jpg", tmp_path / "none.jpg", scene, "--output", tmp_path / "out")
+    assert done.status == 2 and len(done.complaints) == 2
+    assert "half.jpg is damaged" in done.err and "none.jpg does not exist" in done.err
+    assert len(os.listdir(tmp_path / "out")) == 3
+
+
+@pytest.mark.parametrize("limit", [20, 1500, 6000])
+def test_a_full_disk_leaves_no_half_file(outline, scene, tmp_path, limit):
+    resource = pytest.importorskip("resource")
+    out = tmp_path / "out"
+    done = outline(scene, "--output", out, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    assert done.status == 2 and len(done.complaints) == 1 and "can't be written" in done.err
+    for name in os.listdir(out):
+        assert name == "scene.mask.png"  # whole, where the limit lets it be; the JSON comes last
+        Image.open(out / name).load()
+
+
+@pytest.mark.parametrize("name", ["scene.mask.png", "scene.overlay.jpg", "scene.json"])
+def test_a_file_that_can_not_be_put_in_its_place_is_said(outline, scene, tmp_path, name):
+    (tmp_path / "out" / name).mkdir(parents=True)
+    done = outline(scene, "--output", tmp_path / "out")
+    assert done.status == 2 and len(done.complaints) == 1
+    assert f"{name} can't be written (" in done.err and "give --output another one" in done.err
+    assert not [left for left in os.listdir(tmp_path / "out") if left.startswith(".")]
+
+
+def test_an_output_that_is_no_folder_is_said(outline, scene, tmp_path):
+    done = outline(scene, "--output", scene)
+    assert done.status == 2 and "can't be made a folder" in done.err
+
+
+def test_many_pictures_take_no_more_memory_than_one(outline, tmp_path):
+    pictures = tmp_path / "in"
+    pictures.mkdir()
+    large = encoded(Image.fromarray(blobs(768, 1024)), "JPEG")
+    for number in range(12):
+        (pictures / f"{number:02}.jpg").write_bytes(large)
+    done = outline(pictures, "--output", tmp_path / "out", "--json", env=environment(OMP_NUM_THREADS="1"))
+    peaks = [json.loads(line)["memory_mb"]["peak"] for line in done.out.splitlines()]
+    if None in peaks:
+        pytest.skip("this system does not say how much memory a process holds")
+    assert len(peaks) == 12 and peaks[-1] - peaks[2] < 8  # one decoded picture is 2.4 MB, its mask 0.8
