@@ -1,0 +1,25 @@
+#ifndef EDGE_ARGUMENTS_H
+#define EDGE_ARGUMENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "text.h"
+
+/* The command line, as Python's argparse reads it: options may be abbreviated, `--name=value`, all after -- are IMAGEs. */
+struct arguments {
+    char **images;
+    int image_count;
+    const char *model, *runtime, *output; /* `output` may be NULL */
+    bool list, json, check;
+    long threads; /* 0: not given; less: asked for and impossible */
+    bool has_threads;
+    long repeat;
+    uint64_t max_pixels;
+};
+
+enum parsed { PARSED, SAID, WRONG }; /* SAID: `text` is the whole answer; WRONG: it is for standard error */
+
+enum parsed arguments_parse(struct arguments *arguments, int count, char **words, struct text *text);
+
+#endif

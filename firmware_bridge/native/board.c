@@ -1,0 +1,198 @@
+#include "board.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <math.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "memory.h"
+
+#define FREQUENCY "/sys/devices/system/cpu/cpu0/cpufreq/"
+
+/* Bits of the Raspberry Pi firmware's get_throttled; the same ones 16 higher say that it happened since the start. */
+static const char *const CAUSES[] = {"under-voltage", "frequency capped", "throttled", "soft temperature limit"};
+enum { CAUSE_COUNT = 4, OCCURRED = 16 };
+
+/* A small file's text, printable characters only; NULL where there is none. */
+static char *small_text(const char *path)
+{
+    char bytes[4096];
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t count = descriptor < 0 ? -1 : read(descriptor, bytes, sizeof bytes);
+    if (descriptor >= 0)
+        close(descriptor);
+    struct text text = {0};
+    const char *at = bytes;
+    while (count > 0 && at < bytes + count) {
+        uint32_t letter = next_letter(&at, bytes + count, false);
+        if (letter >= 0xdc80 && letter <= 0xdcff)
+            letter = 0xfffd;
+        if (is_printable(letter) && (letter != ' ' || text.length))
+            text_letter(&text, letter);
+    }
+    while (text.length && text.at[text.length - 1] == ' ')
+        text.at[--text.length] = 0;
+    if (text.length == 0)
+        text_free(&text);
+    return text.at;
+}
+
+static int is_zone(const struct dirent *item)
+{
+    return strncmp(item->d_name, "thermal_zone", 12) == 0;
+}
+
+static int by_bytes(const struct dirent **one, const struct dirent **other)
+{
+    return strcmp((*one)->d_name, (*other)->d_name);
+}
+
+static double temperature(void)
+{
+    static const char *const words[] = {"cpu", "soc", "pkg"};
+    static const char folder[] = "/sys/class/thermal";
+    struct dirent **zones = NULL;
+    int count = scandir(folder, &zones, is_zone, by_bytes), best = 4;
+    double found = NAN;
+    for (int index = 0; index < count; index++) {
+        char path[400];
+        snprintf(path, sizeof path, "%s/%s/temp", folder, zones[index]->d_name);
+        char *degrees = small_text(path);
+        snprintf(path, sizeof path, "%s/%s/type", folder, zones[index]->d_name);
+        char *type = small_text(path);
+        int rank = 3;
+        for (int word = 2; word >= 0; word--)
+            if (strcasestr(type ? type : zones[index]->d_name, words[word]))
+                rank = word;
+        char *end = degrees;
+        long thousandths = degrees ? strtol(degrees, &end, 10) : 0;
+        if (degrees && end != degrees && !*end && rank < best) {
+            best = rank;
+            found = (double)thousandths / 1000;
+        }
+        free(degrees);
+        free(type);
+        free(zones[index]);
+    }
+    free(zones);
+    return found;
+}
+
+struct board board_read(void)
+{
+    struct board board = {.cores = sysconf(_SC_NPROCESSORS_ONLN), .temperature_c = temperature()};
+    struct utsname name;
+    snprintf(board.architecture, sizeof board.architecture, "%s", uname(&name) == 0 ? name.machine : "unknown");
+    board.model = small_text("/proc/device-tree/model");
+    if (!board.model)
+        board.model = small_text("/sys/class/dmi/id/product_name");
+    if (!board.model)
+        board.model = need_copy(board.architecture);
+    board.governor = small_text(FREQUENCY "scaling_governor");
+    board.driver = small_text(FREQUENCY "scaling_driver");
+    char *bits = small_text("/sys/devices/platform/soc/soc:firmware/get_throttled"), *end = bits;
+    board.throttled = bits ? (unsigned)strtoul(bits, &end, 16) : 0;
+    board.knows_throttled = bits && end != bits && !*end;
+    free(bits);
+    return board;
+}
+
+void board_free(struct board *board)
+{
+    free(board->model);
+    free(board->governor);
+    free(board->driver);
+}
+
+static void add_causes(unsigned bits, const char *quote, struct text *text)
+{
+    const char *between = "";
+    for (int cause = 0; cause < CAUSE_COUNT; cause++)
+        if (bits >> cause & 1) {
+            text_print(text, "%s%s%s%s", between, quote, CAUSES[cause], quote);
+            between = ", ";
+        }
+}
+
+static void add_words(const char *key, const char *words, struct text *text)
+{
+    text_print(text, ", \"%s\": ", key);
+    if (words)
+        text_json(text, words);
+    else
+        text_word(text, "null");
+}
+
+void board_json(const struct board *board, struct text *text)
+{
+    text_word(text, "{\"model\": ");
+    text_json(text, board->model);
+    add_words("architecture", board->architecture, text);
+    text_print(text, ", \"cores\": %ld", board->cores < 1 ? 1 : board->cores);
+    add_words("governor", board->governor, text);
+    add_words("driver", board->driver, text);
+    text_word(text, ", \"temperature_c\": ");
+    if (isnan(board->temperature_c))
+        text_word(text, "null");
+    else
+        text_float(text, board->temperature_c);
+    text_word(text, ", \"throttled\": ");
+    if (board->knows_throttled) {
+        text_word(text, "{\"now\": [");
+        add_causes(board->throttled, "\"", text);
+        text_word(text, "], \"occurred\": [");
+        add_causes(board->throttled >> OCCURRED, "\"", text);
+        text_word(text, "]}");
+    } else {
+        text_word(text, "null");
+    }
+    text_word(text, "}");
+}
+
+void board_line(const struct board *board, struct text *text)
+{
+    text_word(text, board->model);
+    if (strcmp(board->model, board->architecture) != 0)
+        text_print(text, ", %s", board->architecture);
+    text_print(text, ", %ld core%s", board->cores, board->cores > 1 ? "s" : "");
+    if (board->governor)
+        text_print(text, ", governor %s", board->governor);
+    if (!isnan(board->temperature_c))
+        text_print(text, ", %.1f degC", board->temperature_c);
+    if (board->knows_throttled) {
+        text_word(text, ", throttled: ");
+        if (board->throttled & 0xf)
+            add_causes(board->throttled, "", text);
+        else
+            text_word(text, "no");
+    }
+}
+
+void board_warnings(const struct board *board, struct text *text)
+{
+    unsigned now = board->knows_throttled ? board->throttled & 0xf : 0;
+    unsigned before = board->knows_throttled ? board->throttled >> OCCURRED & 0xf : 0;
+    if (now || before) {
+        text_word(text, now ? "warning: the board is held back now (" : "warning: the board was held back since its start (");
+        add_causes(now ? now : before, "", text);
+        text_word(text, "): check power supply and cooling\n");
+    }
+    /* The pstate drivers' "powersave" is their ordinary mode and no slow one. */
+    if (board->governor && strcmp(board->governor, "powersave") == 0 && !strstr(board->driver ? board->driver : "", "pstate"))
+        text_word(text, "warning: the governor powersave keeps the cores slow: `cpufreq-set -g performance` makes them "
+                        "fast\n");
+}
+
+int usable_cores(void)
+{
+    cpu_set_t cores;
+    if (sched_getaffinity(0, sizeof cores, &cores) == 0)
+        return CPU_COUNT(&cores);
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count < 1 ? 1 : (int)count;
+}

@@ -1,0 +1,35 @@
+#ifndef EDGE_DECODER_H
+#define EDGE_DECODER_H
+
+#include "picture.h"
+
+/* What a decoder is given, and what it says besides the pixels. */
+struct decoding {
+    const struct bytes *data;
+    const char *name; /* of the picture, for messages */
+    const struct preprocessing *how;
+    bool full_size; /* no JPEG decoded smaller */
+    uint64_t max_pixels;
+    int orientation; /* out: EXIF's, 1 to 8 where it means something */
+    struct failure *failure;
+};
+
+/* Fill the picture with the pixels as they lie in the file; grey from the start where the network is. On failure the
+   caller frees what there is of them. */
+bool png_decode(struct decoding *decoding, struct picture *picture);
+bool jpeg_decode(struct decoding *decoding, struct picture *picture);
+
+bool damaged(const struct decoding *decoding, const char *reason);
+/* Hold the limit of pixels. */
+bool hold_size(const struct decoding *decoding, uint64_t width, uint64_t height);
+/* Make room for rows x columns of the picture's planes. */
+bool make_canvas(const struct decoding *decoding, struct picture *picture);
+/* How a JPEG of this upright size may be decoded smaller: 8, 4, 2 or 1. */
+int reduction_for(int64_t width, int64_t height, const struct preprocessing *how);
+
+static inline unsigned char grey_of(unsigned red, unsigned green, unsigned blue)
+{
+    return (unsigned char)((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16); /* Pillow's ITU-R 601 */
+}
+
+#endif

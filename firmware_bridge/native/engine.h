@@ -1,0 +1,47 @@
+#ifndef EDGE_ENGINE_H
+#define EDGE_ENGINE_H
+
+#include "model.h"
+#include "runtime.h"
+#include "segmentation.h"
+
+enum phase { READ_PHASE, DECODE, PREPROCESS, INVOKE, POSTPROCESS, TOTAL, PHASES };
+
+struct result {
+    const char *label;
+    double score;
+};
+
+/* What the network says of one picture. */
+struct answer {
+    struct result *results; /* of a classification: every label, the highest score first */
+    struct outline outline; /* of a segmentation */
+    char *decision;
+    double ms[PHASES];
+};
+
+/* A model that is loaded and answers pictures. NaN: not known yet, or not at all. */
+struct engine {
+    struct model model;
+    struct library *library;
+    struct runtime runtime;
+    float floats[3][256];
+    int8_t int8s[3][256];
+    void *input, *output; /* the network's tensors */
+    double load_ms, first_invoke_ms, load_mb, model_mb;
+};
+
+bool engine_load(struct engine *engine, const char *model, const char *runtime, int threads, struct failure *failure);
+void engine_close(struct engine *engine);
+/* Answer the picture in a file's bytes, invoking the network `repeat` times. */
+bool engine_answer(struct engine *engine, const struct bytes *data, const char *name, long repeat, uint64_t max_pixels,
+                   struct answer *answer, struct failure *failure);
+void answer_free(struct answer *answer);
+/* Make the network's input of a decoded picture. */
+bool engine_fill(struct engine *engine, struct picture *picture, struct failure *failure);
+bool engine_invoke(struct engine *engine, struct failure *failure);
+/* How many values the output has, and the logit of one of a raw output. */
+size_t output_count(const struct engine *engine);
+float dequantize(const struct engine *engine, const void *raw, size_t index);
+
+#endif

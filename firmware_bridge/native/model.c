@@ -1,0 +1,286 @@
+#include "model.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "memory.h"
+#include "sha256.h"
+#include "text.h"
+
+#define REBUILD "build the model file again with edge-compress"
+#define AGAIN "copy it again from where it was made"
+
+enum { MAX_MEMBERS = 64, MAX_TEXT = 1 << 20, MAX_GOLDEN = 8 << 20, MAX_RATIO = 100, TRAILER = 71 };
+#define MAX_FILE_BYTES 1073741824 /* far above any network for a board; keeps /dev/zero from filling the memory */
+
+static bool read_bytes(const char *path, struct bytes *data, struct failure *failure)
+{
+    struct stat status;
+    int descriptor = -1, error = stat(path, &status) ? errno : 0;
+    if (!error && S_ISDIR(status.st_mode))
+        return fail(failure, "%s is a folder: expected a .tflite model file", path);
+    if (!error && (!S_ISREG(status.st_mode) || status.st_size > MAX_FILE_BYTES))
+        return fail(failure, "%s is not a file of at most %d bytes: expected a .tflite model file", path, MAX_FILE_BYTES);
+    if (!error) {
+        descriptor = open(path, O_RDONLY | O_CLOEXEC);
+        error = descriptor < 0 ? errno : read_all(descriptor, data);
+    }
+    if (descriptor >= 0)
+        close(descriptor);
+    if (error == ENOENT)
+        return fail(failure, "%s does not exist: expected a .tflite model file; check the path or --list", path);
+    if (error)
+        return fail(failure, "%s can't be read (%s): check the file and its permissions", path, strerror(error));
+    if (data->count == 0)
+        return fail(failure, "%s is empty: expected a .tflite model file; " AGAIN, path);
+    if (data->count < 8 || memcmp(data->at + 4, "TFL3", 4) != 0) {
+        struct text shown = {0};
+        text_repr_bytes(&shown, data->at, data->count < 8 ? data->count : 8);
+        fail(failure,
+             "%s is not a TFLite file (it begins with %s, expected \"TFL3\" at byte 4): give --model a .tflite file that "
+             "edge-compress made",
+             path, shown.at);
+        text_free(&shown);
+        return false;
+    }
+    return true;
+}
+
+static bool has_trailer(const struct bytes *data)
+{
+    if (data->count < TRAILER || memcmp(data->at + data->count - TRAILER, "sha256:", 7) != 0)
+        return false;
+    for (size_t index = data->count - TRAILER + 7; index < data->count; index++)
+        if (!((data->at[index] >= '0' && data->at[index] <= '9') || (data->at[index] >= 'a' && data->at[index] <= 'f')))
+            return false;
+    return true;
+}
+
+static const struct member *find_member(const struct archive *archive, const char *name)
+{
+    for (size_t index = 0; index < archive->count; index++)
+        if (strcmp(archive->members[index].name, name) == 0)
+            return &archive->members[index];
+    return NULL;
+}
+
+static bool hold_members(const struct model *model, struct failure *failure)
+{
+    const struct archive *archive = &model->archive;
+    struct text shown = {0};
+    if (archive->count > MAX_MEMBERS)
+        return fail(failure, "%s has %zu members in its zip: expected at most %d; " REBUILD, model->path, archive->count,
+                    MAX_MEMBERS);
+    for (size_t index = 0; index < archive->count; index++)
+        if (find_member(archive, archive->members[index].name) != &archive->members[index])
+            return fail(failure, "%s has two members of one name in its zip: " REBUILD, model->path);
+    for (size_t index = 0; index < archive->count && !failure->text; index++) {
+        const struct member *member = &archive->members[index];
+        bool is_text = strcmp(member->name, "manifest.json") == 0 || strcmp(member->name, "labels.txt") == 0;
+        uint32_t limit = is_text ? MAX_TEXT : MAX_GOLDEN;
+        shown.length = 0;
+        text_repr(&shown, member->name, strlen(member->name), false);
+        if (member->size > limit)
+            fail(failure,
+                 "%s has a member %s that unpacks to %u bytes: expected at most %u; do not use the file unless you trust "
+                 "it, and " REBUILD,
+                 model->path, shown.at, member->size, limit);
+        else if (member->size > (uint64_t)MAX_RATIO * (member->packed ? member->packed : 1))
+            fail(failure,
+                 "%s has a member %s that is compressed more than %d to 1: expected no more; do not use the file unless "
+                 "you trust it, and " REBUILD,
+                 model->path, shown.at, MAX_RATIO);
+    }
+    text_free(&shown);
+    return failure->text == NULL;
+}
+
+bool model_member(const struct model *model, const char *name, struct bytes *content, struct failure *failure)
+{
+    const struct member *member = find_member(&model->archive, name);
+    const char *damage = member ? archive_read(&model->archive, member, content) : NULL;
+    if (member && !damage)
+        return true;
+    struct text shown = {0};
+    text_repr(&shown, name, strlen(name), false);
+    if (!member)
+        fail(failure, "%s lacks the member %s in its zip: " REBUILD, model->path, shown.at);
+    else
+        fail(failure, "%s has a member %s that can't be unpacked (%s): " REBUILD, model->path, shown.at, damage);
+    text_free(&shown);
+    return false;
+}
+
+static bool hold_labels(const struct model *model, struct failure *failure)
+{
+    struct bytes content;
+    if (!model_member(model, "labels.txt", &content, failure))
+        return false;
+    struct text expected = {0};
+    text_word(&expected, "");
+    for (size_t index = 0; index < model->manifest.label_count; index++)
+        text_print(&expected, "%s\n", model->manifest.labels[index]);
+    bool same = expected.length == content.count && memcmp(expected.at, content.at, content.count) == 0;
+    text_free(&expected);
+    free(content.at);
+    return same || fail(failure, "%s has other labels in labels.txt than in its manifest: " REBUILD, model->path);
+}
+
+static bool hold_golden(const struct model *model, struct failure *failure)
+{
+    for (size_t index = 0; index < model->manifest.golden_count; index++) {
+        const struct golden *golden = &model->manifest.golden[index];
+        for (size_t output = 0; output <= golden->output_count; output++) {
+            struct bytes content;
+            if (!model_member(model, output ? golden->outputs[output - 1].member : golden->image, &content, failure))
+                return false;
+            free(content.at);
+        }
+    }
+    return true;
+}
+
+static bool hold_digest(const struct model *model, const char *damage, char flatbuffer_hex[65], struct failure *failure)
+{
+    const struct bytes *data = &model->data;
+    size_t begin = damage ? 0 : model->archive.start;
+    struct sha256 digest;
+    char hex[65];
+    sha256_begin(&digest);
+    sha256_add(&digest, data->at, begin);
+    sha256_hex(&digest, flatbuffer_hex);
+    sha256_add(&digest, data->at + begin, data->count - TRAILER - begin);
+    sha256_hex(&digest, hex);
+    if (memcmp(hex, data->at + data->count - 64, 64) != 0)
+        return fail(failure, "%s was cut short or changed (its bytes do not match its digest): " AGAIN, model->path);
+    if (damage) /* told only where the digest is right: a changed byte explains it better */
+        return fail(failure, "%s has a damaged zip behind the flatbuffer (%s): " REBUILD, model->path, damage);
+    return true;
+}
+
+static bool hold_trailer(const struct model *model, struct failure *failure)
+{
+    if (has_trailer(&model->data))
+        return true;
+    if (memmem(model->data.at, model->data.count, "manifest.json", 13))
+        return fail(failure, "%s was cut short or changed (its digest is missing at the end): " AGAIN, model->path);
+    const char *slash = strrchr(model->path, '/');
+    return fail(failure,
+                "%s is a TFLite file without a manifest, or was cut short before it: add one with `edge-compress pack %s "
+                "--manifest manifest.json`, or " AGAIN,
+                model->path, slash ? slash + 1 : model->path);
+}
+
+bool model_read(struct model *model, const char *path, struct failure *failure)
+{
+    *model = (struct model){.path = need_copy(path)};
+    char flatbuffer_hex[65];
+    struct bytes text;
+    if (!read_bytes(path, &model->data, failure) || !hold_trailer(model, failure))
+        return false;
+    const char *damage = archive_open(&model->archive, model->data.at, model->data.count, TRAILER);
+    if (!hold_digest(model, damage, flatbuffer_hex, failure) || !hold_members(model, failure) ||
+        !model_member(model, "manifest.json", &text, failure))
+        return false;
+    bool parsed = manifest_parse(&model->manifest, (const char *)text.at, text.count, path, failure);
+    free(text.at);
+    if (!parsed)
+        return false;
+    if (model->manifest.model_bytes != model->archive.start || strcmp(model->manifest.model_sha256, flatbuffer_hex) != 0)
+        return fail(failure, "%s holds another flatbuffer than its manifest says (digests differ): " REBUILD, path);
+    return hold_labels(model, failure) && hold_golden(model, failure);
+}
+
+void model_close(struct model *model)
+{
+    manifest_free(&model->manifest);
+    archive_close(&model->archive);
+    free(model->data.at);
+    free(model->path);
+    *model = (struct model){0};
+}
+
+char *program_folder(void)
+{
+    char path[PATH_MAX];
+    ssize_t count = readlink("/proc/self/exe", path, sizeof path - 1);
+    path[count > 0 ? count : 0] = 0;
+    char *slash = strrchr(path, '/');
+    *(slash ? slash : path) = 0;
+    return need_copy(path);
+}
+
+static char *models_folder(void)
+{
+    const char *chosen = getenv("EDGE_INFER_MODELS");
+    if (chosen && *chosen)
+        return need_copy(chosen);
+    char *folder = program_folder(), *path;
+    if (asprintf(&path, "%s/../models", folder) < 0)
+        path = need_copy("models");
+    free(folder);
+    return path;
+}
+
+static int by_name(const void *one, const void *other)
+{
+    return strcmp(*(char *const *)one, *(char *const *)other);
+}
+
+char **model_shipped(void)
+{
+    char *folder = models_folder(), **found = need(sizeof *found);
+    size_t count = 0;
+    DIR *directory = opendir(folder);
+    for (struct dirent *item; directory && (item = readdir(directory));) {
+        size_t length = strlen(item->d_name);
+        if (length < 7 || strcmp(item->d_name + length - 7, ".tflite") != 0)
+            continue;
+        found = need_more(found, (count + 2) * sizeof *found);
+        if (asprintf(&found[count], "%s/%s", folder, item->d_name) > 0)
+            count++;
+        found[count] = NULL;
+    }
+    if (directory)
+        closedir(directory);
+    free(folder);
+    if (count)
+        qsort(found, count, sizeof *found, by_name);
+    return found;
+}
+
+char *model_find(const char *name, struct failure *failure)
+{
+    size_t length = strlen(name);
+    bool is_path = strchr(name, '/') || (length >= 7 && strcmp(name + length - 7, ".tflite") == 0);
+    struct stat status;
+    char *folder = models_folder(), *by_name_path = NULL;
+    int made = asprintf(&by_name_path, "%s/%s.tflite", folder, name);
+    free(folder);
+    if (made > 0 && !is_path && stat(by_name_path, &status) == 0 && S_ISREG(status.st_mode))
+        return by_name_path;
+    free(by_name_path);
+    if (is_path || stat(name, &status) == 0)
+        return need_copy(name);
+    char **shipped = model_shipped();
+    struct text known = {0}, shown = {0};
+    text_repr(&shown, name, length, false);
+    for (char **item = shipped; *item; item++) {
+        const char *stem = strrchr(*item, '/') + 1;
+        text_print(&known, "%s%.*s", item == shipped ? "" : ", ", (int)(strlen(stem) - 7), stem);
+        free(*item);
+    }
+    free(shipped);
+    fail(failure, "there is no model %s: expected a shipped one (%s) or the path of a .tflite file", shown.at,
+         known.at ? known.at : "none came with this installation");
+    text_free(&known);
+    text_free(&shown);
+    return NULL;
+}

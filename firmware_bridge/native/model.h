@@ -1,0 +1,28 @@
+#ifndef EDGE_MODEL_H
+#define EDGE_MODEL_H
+
+#include "archive.h"
+#include "manifest.h"
+
+/* A model file that passed every check: a flatbuffer, a zip behind it, a digest at the end (docs/model-file.md). */
+struct model {
+    char *path;
+    struct bytes data; /* the whole file */
+    struct archive archive;
+    struct manifest manifest;
+};
+
+bool model_read(struct model *model, const char *path, struct failure *failure);
+void model_close(struct model *model);
+/* Return a member's bytes, which the caller frees. */
+bool model_member(const struct model *model, const char *name, struct bytes *content, struct failure *failure);
+
+/* The model files that came with the program, sorted by name; ends in NULL, the caller frees all. */
+char **model_shipped(void);
+/* Return the file of a shipped model's name, or the path that `name` is; NULL and a failure for a bare word that is
+   neither. */
+char *model_find(const char *name, struct failure *failure);
+/* Return the folder of the running program, without a slash at its end. */
+char *program_folder(void);
+
+#endif

@@ -1,0 +1,134 @@
+/* Reading a picture file that nobody vouches for. */
+#include "picture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "decoder.h"
+#include "preprocess.h"
+#include "text.h"
+
+#define FORMATS "PNG, JPEG"
+
+enum { OVERSIZE = 2 }; /* a JPEG is decoded at least so many times as large as the network's input */
+
+bool damaged(const struct decoding *decoding, const char *reason)
+{
+    return fail(decoding->failure, "%s is damaged or cut short (%s): expected a whole picture; copy it again",
+                decoding->name, reason);
+}
+
+static bool no_memory(const struct decoding *decoding)
+{
+    return fail(decoding->failure, "%s does not fit into memory: make it smaller or set a lower --max-pixels",
+                decoding->name);
+}
+
+bool hold_size(const struct decoding *decoding, uint64_t width, uint64_t height)
+{
+    uint64_t pixels = width * height; /* of 32 bits each */
+    if (pixels > decoding->max_pixels)
+        return fail(decoding->failure,
+                    "%s has %llux%llu pixels, more than the limit of %llu: make it smaller, or raise the limit with "
+                    "--max-pixels %llu",
+                    decoding->name, (unsigned long long)width, (unsigned long long)height,
+                    (unsigned long long)decoding->max_pixels, (unsigned long long)pixels);
+    return pixels > 0 || damaged(decoding, "no pixels");
+}
+
+bool make_canvas(const struct decoding *decoding, struct picture *picture)
+{
+    uint64_t pixels = (uint64_t)picture->columns * (uint64_t)picture->rows;
+    if (pixels < SIZE_MAX / 4 && pixels < INT64_MAX / 4)
+        picture->pixels = malloc((size_t)pixels * (size_t)picture->planes);
+    return picture->pixels || no_memory(decoding);
+}
+
+int reduction_for(int64_t width, int64_t height, const struct preprocessing *how)
+{
+    int64_t across = width / (OVERSIZE * how->width), down = height / (OVERSIZE * how->height);
+    int64_t room = across < down ? across : down;
+    return room >= 8 ? 8 : room >= 4 ? 4 : room >= 2 ? 2 : 1;
+}
+
+/* Turn and mirror the pixels until they are upright. */
+static bool set_upright(const struct decoding *decoding, struct picture *picture)
+{
+    int way = decoding->orientation;
+    if (way < 2 || way > 8)
+        return true;
+    struct picture upright = *picture;
+    bool turned = way >= 5, from_right = way == 2 || way == 3 || way == 7 || way == 8;
+    bool from_below = way == 3 || way == 4 || way == 6 || way == 7;
+    if (turned) {
+        upright.columns = picture->rows;
+        upright.rows = picture->columns;
+        upright.width = picture->height;
+        upright.height = picture->width;
+    }
+    upright.pixels = NULL;
+    if (!make_canvas(decoding, &upright))
+        return false;
+    int64_t width = picture->columns, planes = picture->planes;
+    unsigned char *to = upright.pixels;
+    for (int64_t row = 0; row < upright.rows; row++)
+        for (int64_t column = 0; column < upright.columns; column++, to += planes) {
+            int64_t x = turned ? row : column, y = turned ? column : row;
+            x = from_right ? width - 1 - x : x;
+            y = from_below ? picture->rows - 1 - y : y;
+            memcpy(to, picture->pixels + (y * width + x) * planes, (size_t)planes);
+        }
+    free(picture->pixels);
+    *picture = upright;
+    return true;
+}
+
+static const char *format_of(const struct bytes *data)
+{
+    static const struct {
+        const char *magic, *name;
+        size_t count;
+    } known[] = {{"\x89PNG\r\n\x1a\n", "PNG", 8}, {"\xff\xd8\xff", "JPEG", 3}, {"GIF8", "GIF", 4}, {"BM", "BMP", 2},
+                 {"II*\0", "TIFF", 4}, {"MM\0*", "TIFF", 4}};
+    for (size_t index = 0; index < sizeof known / sizeof known[0]; index++)
+        if (data->count >= known[index].count && memcmp(data->at, known[index].magic, known[index].count) == 0)
+            return known[index].name;
+    if (data->count >= 12 && memcmp(data->at, "RIFF", 4) == 0 && memcmp(data->at + 8, "WEBP", 4) == 0)
+        return "WEBP";
+    return "";
+}
+
+bool picture_decode(struct picture *picture, const struct bytes *data, const char *name,
+                    const struct preprocessing *how, bool full_size, uint64_t max_pixels, struct failure *failure)
+{
+    struct decoding decoding = {data, name, how, full_size, max_pixels, 0, failure};
+    *picture = (struct picture){.reduction = 1};
+    if (data->count == 0)
+        return fail(failure, "%s is empty: expected a picture (" FORMATS "); copy the file again", name);
+    const char *format = format_of(data);
+    bool done = false;
+    if (strcmp(format, "PNG") == 0) {
+        done = png_decode(&decoding, picture);
+    } else if (strcmp(format, "JPEG") == 0) {
+        done = jpeg_decode(&decoding, picture);
+    } else if (*format) {
+        fail(failure, "%s is a %s picture, which the native edge-infer does not read: expected " FORMATS
+             "; convert it first", name, format);
+    } else {
+        struct text shown = {0};
+        text_repr_bytes(&shown, data->at, data->count < 8 ? data->count : 8);
+        fail(failure, "%s is not a picture that can be read (it begins with %s): expected " FORMATS "; convert it first",
+             name, shown.at);
+        text_free(&shown);
+    }
+    done = done && set_upright(&decoding, picture);
+    if (!done)
+        picture_free(picture);
+    return done;
+}
+
+void picture_free(struct picture *picture)
+{
+    free(picture->pixels);
+    picture->pixels = NULL;
+}

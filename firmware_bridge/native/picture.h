@@ -1,0 +1,29 @@
+#ifndef EDGE_PICTURE_H
+#define EDGE_PICTURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "failure.h"
+#include "file.h"
+
+struct preprocessing;
+
+#define MAX_PIXELS 64000000
+
+/* A decoded, upright picture of 8-bit grey or RGB. */
+struct picture {
+    int64_t width, height; /* of the picture itself */
+    int64_t columns, rows; /* of `pixels`: fewer where a JPEG was decoded smaller */
+    int planes;            /* 1 or 3, interleaved */
+    int reduction;         /* how many of the picture's pixels one in `pixels` stands for, either way: 1, 2, 4 or 8 */
+    unsigned char *pixels;
+};
+
+/* Decode a file's bytes for a network with this input; `name` is for messages. `full_size`: no JPEG decoded smaller. */
+bool picture_decode(struct picture *picture, const struct bytes *data, const char *name,
+                    const struct preprocessing *how, bool full_size, uint64_t max_pixels, struct failure *failure);
+void picture_free(struct picture *picture);
+
+#endif

@@ -1,0 +1,251 @@
+/* PNG. libpng gets the header, the pixels and nothing else; the other chunks are read here (png_chunks.c). */
+#include <png.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "decoder.h"
+#include "png_chunks.h"
+#include "preprocess.h"
+
+enum { GREY = 0, RGB = 2, PALETTE = 3, GREY_ALPHA = 4, RGBA = 6, LAST_PASS = 6 };
+
+/* Adam7: where the pixels of a pass lie. */
+static const struct {
+    uint32_t column, row, columns, rows;
+} PASSES[] = {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}};
+
+struct reading {
+    struct png_header header;
+    struct picture *picture;
+    png_struct *png;
+    png_info *info;
+    jmp_buf jump;
+    char message[100];
+    uint64_t rows_left;
+};
+
+static void on_error(png_struct *png, const char *message)
+{
+    struct reading *reading = png_get_error_ptr(png);
+    strncpy(reading->message, message, sizeof reading->message - 1);
+    longjmp(reading->jump, 1);
+}
+
+static void on_warning(png_struct *png, const char *message)
+{
+    (void)png;
+    (void)message;
+}
+
+static void on_header(png_struct *png, png_info *info)
+{
+    png_set_packing(png);
+    png_set_strip_16(png); /* the high byte */
+    png_read_update_info(png, info);
+}
+
+/* Store one row of a pass: 8-bit samples of 1 to 4 channels. */
+static void on_row(png_struct *png, png_byte *row, png_uint_32 number, int pass)
+{
+    struct reading *reading = png_get_progressive_ptr(png);
+    const struct png_header *header = &reading->header;
+    uint32_t column = 0, step = 1;
+    if (!row || !reading->rows_left)
+        return;
+    if (header->interlaced) {
+        if (pass < 0 || pass > LAST_PASS)
+            return;
+        number = PASSES[pass].row + number * PASSES[pass].rows;
+        column = PASSES[pass].column;
+        step = PASSES[pass].columns;
+    }
+    if (number >= header->height)
+        return;
+    static const unsigned spread[] = {0, 255, 85, 0, 17, 0, 0, 0, 1};
+    unsigned channels = header->colour == GREY_ALPHA ? 2 : header->colour == RGB ? 3 : header->colour == RGBA ? 4 : 1;
+    unsigned factor = header->depth < 8 ? spread[header->depth] : 1;
+    bool to_grey = reading->picture->planes == 1;
+    unsigned char *line = reading->picture->pixels + (size_t)number * header->width * (size_t)reading->picture->planes;
+    for (; column < header->width; column += step, row += channels) {
+        unsigned char *to = line + (size_t)column * (size_t)reading->picture->planes;
+        const unsigned char *from = header->colour == PALETTE ? header->palette[row[0]] : row;
+        if (header->colour == GREY || header->colour == GREY_ALPHA)
+            *to = (unsigned char)(row[0] * factor);
+        else if (to_grey)
+            *to = grey_of(from[0], from[1], from[2]);
+        else
+            memcpy(to, from, 3);
+    }
+    reading->rows_left--;
+}
+
+static uint64_t rows_of(const struct png_header *header)
+{
+    if (!header->interlaced)
+        return header->height;
+    uint64_t rows = 0;
+    for (int pass = 0; pass <= LAST_PASS; pass++)
+        if (header->width > PASSES[pass].column && header->height > PASSES[pass].row)
+            rows += (header->height - PASSES[pass].row + PASSES[pass].rows - 1) / PASSES[pass].rows;
+    return rows;
+}
+
+static bool is_known_kind(const struct png_header *header)
+{
+    unsigned depth = header->depth;
+    switch (header->colour) {
+    case GREY:
+        return depth == 1 || depth == 2 || depth == 4 || depth == 8 || depth == 16;
+    case PALETTE:
+        return depth == 1 || depth == 2 || depth == 4 || depth == 8;
+    default:
+        return (header->colour == RGB || header->colour == GREY_ALPHA || header->colour == RGBA) &&
+               (depth == 8 || depth == 16);
+    }
+}
+
+static void give(struct reading *reading, const void *bytes, size_t count)
+{
+    png_process_data(reading->png, reading->info, (png_byte *)bytes, count);
+}
+
+static void give_chunk_head(struct reading *reading, uint32_t length, const char *name)
+{
+    unsigned char head[8] = {(unsigned char)(length >> 24), (unsigned char)(length >> 16), (unsigned char)(length >> 8),
+                             (unsigned char)length};
+    memcpy(head + 4, name, 4);
+    give(reading, head, 8);
+}
+
+static void give_header(struct reading *reading)
+{
+    const struct png_header *header = &reading->header;
+    static const unsigned char signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'}, sum[4];
+    unsigned char data[13] = {0};
+    for (int index = 0; index < 4; index++) {
+        data[index] = (unsigned char)(header->width >> (24 - 8 * index));
+        data[4 + index] = (unsigned char)(header->height >> (24 - 8 * index));
+    }
+    data[8] = (unsigned char)header->depth;
+    data[9] = (unsigned char)header->colour;
+    data[12] = (unsigned char)header->interlaced;
+    give(reading, signature, 8);
+    give_chunk_head(reading, 13, "IHDR");
+    give(reading, data, 13);
+    give(reading, sum, 4); /* checksums are not held: see `begin` */
+    if (header->colour == PALETTE) {
+        static const unsigned char black[256 * 3]; /* libpng wants one; the real one is used in `on_row` */
+        uint32_t length = 3u << header->depth;
+        give_chunk_head(reading, length, "PLTE");
+        give(reading, black, length);
+        give(reading, sum, 4);
+    }
+}
+
+static bool begin(struct reading *reading)
+{
+    reading->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, reading, on_error, on_warning);
+    reading->info = reading->png ? png_create_info_struct(reading->png) : NULL;
+    if (!reading->info)
+        return false;
+    /* Pillow holds no checksum of pixels; zlib's own finds what is changed there. */
+    png_set_crc_action(reading->png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);
+    png_set_user_limits(reading->png, 0x7fffffff, 0x7fffffff); /* ours are held before */
+    png_set_progressive_read_fn(reading->png, reading, on_header, on_row, NULL);
+    return true;
+}
+
+/* Decode all IDAT chunks; `*chunk` and `*at` are of the first one, and then of what follows them. */
+static bool read_pixels(struct reading *reading, const struct bytes *file, size_t *at, struct chunk *chunk)
+{
+    if (!begin(reading))
+        return false;
+    if (setjmp(reading->jump))
+        return reading->rows_left == 0;
+    give_header(reading);
+    for (;;) {
+        give_chunk_head(reading, chunk->length, "IDAT");
+        give(reading, chunk->data, chunk->is_whole ? chunk->length : (size_t)(file->at + file->count - chunk->data));
+        if (!reading->rows_left || !chunk->is_whole)
+            break;
+        give(reading, "\0\0\0", 4);
+        *at = file->count - *at < 4 ? file->count : *at + 4;
+        if (!chunk_next(file, at, chunk) || strcmp(chunk->name, "IDAT") != 0)
+            break;
+    }
+    return reading->rows_left == 0;
+}
+
+/* What follows the pixels may say how the picture lies, too. */
+static const char *read_rest(struct reading *reading, const struct bytes *file, size_t at)
+{
+    struct chunk chunk;
+    for (;;) {
+        at = file->count - at < 4 ? file->count : at + 4; /* the checksum */
+        if (!chunk_next(file, &at, &chunk) || strcmp(chunk.name, "IEND") == 0)
+            return NULL;
+        if (strcmp(chunk.name, "fcTL") == 0 && reading->header.is_animated)
+            return NULL;
+        const char *wrong = strcmp(chunk.name, "fdAT") == 0 && chunk.is_whole ? NULL : chunk_take(&reading->header, &chunk);
+        if (wrong)
+            return wrong;
+    }
+}
+
+static const char *read_front(struct png_header *header, const struct bytes *file, size_t *at, struct chunk *chunk)
+{
+    for (;;) {
+        if (!chunk_next(file, at, chunk))
+            return "broken PNG file";
+        if (strcmp(chunk->name, "IDAT") == 0 || strcmp(chunk->name, "IEND") == 0)
+            return NULL;
+        const char *wrong = chunk_take(header, chunk);
+        if (wrong)
+            return wrong;
+        if (!chunk_sum(file, at, chunk))
+            return "broken PNG file (bad header checksum)";
+    }
+}
+
+static bool decode(struct decoding *decoding, struct picture *picture, struct reading *reading)
+{
+    const struct bytes *file = decoding->data;
+    struct png_header *header = &reading->header;
+    struct chunk chunk;
+    size_t at = 8;
+    const char *wrong = read_front(header, file, &at, &chunk);
+    if (wrong)
+        return damaged(decoding, wrong);
+    if (!hold_size(decoding, header->width, header->height))
+        return false;
+    if (strcmp(chunk.name, "IDAT") != 0 || !is_known_kind(header))
+        return damaged(decoding, "cannot load this image");
+    picture->columns = picture->width = header->width;
+    picture->rows = picture->height = header->height;
+    picture->planes = decoding->how->is_grey || header->colour == GREY || header->colour == GREY_ALPHA ? 1 : 3;
+    if (!make_canvas(decoding, picture))
+        return false;
+    reading->rows_left = rows_of(header);
+    if (!read_pixels(reading, file, &at, &chunk))
+        return damaged(decoding, reading->message[0] ? reading->message : "image file is truncated");
+    /* The chunks after the pixels; the last one read was the last IDAT. */
+    wrong = chunk.name[0] ? read_rest(reading, file, at) : NULL;
+    if (wrong)
+        return damaged(decoding, wrong);
+    return png_orientation(header, &decoding->orientation) || damaged(decoding, "not a TIFF file");
+}
+
+bool png_decode(struct decoding *decoding, struct picture *picture)
+{
+    struct reading *reading = calloc(1, sizeof *reading);
+    if (!reading)
+        return damaged(decoding, "no memory");
+    reading->picture = picture;
+    bool done = decode(decoding, picture, reading);
+    if (reading->png)
+        png_destroy_read_struct(&reading->png, &reading->info, NULL);
+    png_header_free(&reading->header);
+    free(reading);
+    return done;
+}

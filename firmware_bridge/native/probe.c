@@ -1,0 +1,65 @@
+/* For tests: the picture's way into a network, without the network. Each line on standard input asks for one tensor:
+
+       height width grey|rgb channels stretch|crop|pad full|draft int8|float32 scale zero_point mean mean mean std std std PATH
+
+   The answer is "ok WIDTH HEIGHT BYTES" and the tensor's bytes, or "no" and the sentence. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+#include "picture.h"
+#include "preprocess.h"
+
+static void answer(const struct preprocessing *how, bool full, bool is_int8, double scale, long long zero_point,
+                   const char *path)
+{
+    struct failure failure = {0};
+    struct bytes data = {0};
+    struct picture picture = {0};
+    unsigned char *pixels = NULL;
+    if (!read_picture(path, &data, &failure) ||
+        !picture_decode(&picture, &data, path, how, full, MAX_PIXELS, &failure)) {
+        printf("no %s\n", failure.text);
+    } else if ((pixels = preprocess_pixels(&picture, how))) {
+        float floats[3][256];
+        int8_t int8s[3][256];
+        size_t bytes = (size_t)(how->height * how->width * how->channels) * (is_int8 ? 1 : 4);
+        void *tensor = need(bytes);
+        float_table(how, floats);
+        int8_table(how, scale, zero_point, int8s);
+        look_up(pixels, picture.planes, how, is_int8 ? NULL : floats, is_int8 ? int8s : NULL, tensor);
+        printf("ok %lld %lld %zu\n", (long long)picture.width, (long long)picture.height, bytes);
+        fwrite(tensor, 1, bytes, stdout);
+        free(tensor);
+    }
+    fflush(stdout);
+    free(pixels);
+    free(data.at);
+    free(failure.text);
+    picture_free(&picture);
+}
+
+int main(void)
+{
+    char line[8192];
+    while (fgets(line, sizeof line, stdin)) {
+        struct preprocessing how = {0};
+        char colour[8], fit[8], size[8], type[8];
+        double scale;
+        long long height, width, zero_point;
+        int path = 0;
+        line[strcspn(line, "\n")] = 0;
+        int read = sscanf(line, "%lld %lld %7s %d %7s %7s %7s %lf %lld %lf %lf %lf %lf %lf %lf %n", &height, &width, colour,
+                          &how.channels, fit, size, type, &scale, &zero_point, &how.mean[0], &how.mean[1], &how.mean[2],
+                          &how.std[0], &how.std[1], &how.std[2], &path);
+        if (read != 15)
+            return 2;
+        how.height = height;
+        how.width = width;
+        how.is_grey = strcmp(colour, "grey") == 0;
+        how.fit = strcmp(fit, "crop") == 0 ? CROP : strcmp(fit, "pad") == 0 ? PAD : STRETCH;
+        answer(&how, strcmp(size, "full") == 0, strcmp(type, "int8") == 0, scale, zero_point, line + path);
+    }
+    return 0;
+}

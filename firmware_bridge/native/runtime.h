@@ -1,0 +1,42 @@
+#ifndef EDGE_RUNTIME_H
+#define EDGE_RUNTIME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "failure.h"
+#include "file.h"
+
+/* LiteRT's C library. */
+struct library;
+
+/* A network's input or output; for int8, real = (q - zero_point) * scale. `type` is "int8", "float32" or another one. */
+struct tensor {
+    int rank;
+    int32_t shape[8];
+    const char *type;
+    double scale;
+    int64_t zero_point;
+    size_t bytes;
+};
+
+struct runtime {
+    const char *version; /* of the library */
+    int threads;
+    const char *delegate, *kernel_path;
+    struct tensor input, output;
+    struct session *session;
+};
+
+/* Find and open the library: $EDGE_INFER_LITERT, else ../lib beside the program's folder, else the system's. */
+struct library *library_open(struct failure *failure);
+void library_close(struct library *library); /* may be NULL */
+/* Load a network; `flatbuffer` must stay as long as the runtime is used. */
+bool runtime_open(struct runtime *runtime, const struct library *library, const struct bytes *flatbuffer, int threads,
+                  struct failure *failure);
+/* Run it: `input` and `output` are of the tensors' bytes. */
+bool runtime_run(struct runtime *runtime, const void *input, void *output, struct failure *failure);
+void runtime_close(struct runtime *runtime);
+
+#endif

@@ -1,0 +1,32 @@
+#ifndef EDGE_SEGMENTATION_H
+#define EDGE_SEGMENTATION_H
+
+#include "failure.h"
+#include "manifest.h"
+
+/* One connected part of a mask: edge/segmentation.py's Region. */
+struct region {
+    double score;
+    int64_t pixels;
+    int64_t box[4]; /* left, top, width, height */
+};
+
+/* A mask as runs of pixels down the columns of the picture, one column after the other. */
+struct outline {
+    int64_t width, height; /* of the picture */
+    struct region *regions; /* the largest first */
+    size_t region_count;
+    int64_t *starts, *stops;
+    size_t run_count;
+};
+
+/* `logits` are rows x columns over the whole of the network's input. */
+bool segment(struct outline *outline, const float *logits, int64_t rows, int64_t columns, int64_t width, int64_t height,
+             const struct decision *decision, const struct preprocessing *how, struct failure *failure);
+void outline_free(struct outline *outline);
+/* Share of the picture. */
+double outline_area(const struct outline *outline);
+/* The logit whose score is `threshold`. */
+double bound(double threshold);
+
+#endif

@@ -1,0 +1,89 @@
+"""Both programs: `edge-infer` in Python, and the native one, which is built here."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import PIL
+import pytest
+
+from tests.edge.conftest import (  # noqa: F401  (fixtures)
+    flatbuffer,
+    float_flatbuffer,
+    golden,
+    mask_flatbuffer,
+    mask_model,
+    model,
+    model_bytes,
+)
+from tests.edge.processes import ROOT, Ended, environment
+
+SOURCE = ROOT / "firmware_bridge/native"
+SANITIZED = os.environ.get("EDGE_TEST_SANITIZED") == "1"  # slower; what the sanitizers find ends the program
+
+
+def library() -> Path:
+    """LiteRT's C library of this environment's ai-edge-litert."""
+    found = importlib.util.find_spec("ai_edge_litert")
+    if found is None or found.origin is None:
+        pytest.skip("ai-edge-litert is not installed")
+    return Path(found.origin).with_name("libLiteRt.so")
+
+
+@pytest.fixture(scope="session")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the built programs."""
+    # From Pillow 13 on `Image.resize` goes down the columns first in some cases; the native program does so, too.
+    if int(PIL.__version__.split(".")[0]) < 13:
+        pytest.skip(f"the native program is held against Pillow 13 and later, and this is {PIL.__version__}")
+    cmake = shutil.which("cmake", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
+    compiler = shutil.which("cc")
+    if cmake is None or compiler is None:
+        pytest.skip(f"{'cmake' if cmake is None else 'a C compiler'} is not installed")
+    headers = "".join(f"#include <{name}>\n" for name in ("stdio.h", "png.h", "jpeglib.h", "zlib.h", "jsmn.h"))
+    if subprocess.run([compiler, "-E", "-x", "c", "-"], input=headers.encode(), capture_output=True).returncode:
+        pytest.skip("a library of the native program is not installed (firmware_bridge/native/README.md names them)")
+    folder = tmp_path_factory.mktemp("native")
+    options = ["-DEDGE_PROBE=ON", f"-DEDGE_SANITIZE={'ON' if SANITIZED else 'OFF'}"]
+    for command in ([cmake, "-S", SOURCE, "-B", folder, *options], [cmake, "--build", folder]):
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def programs(build: Path) -> dict[str, Callable[..., Ended]]:
+    """The two programs by name, each as a function from arguments to what came of it."""
+
+    def runner(command: list[str], **more: str) -> Callable[..., Ended]:
+        def run(*words: object, stdin: bytes = b"", stdout: object = subprocess.PIPE, **settings: object) -> Ended:
+            extra = settings.pop("env", {})
+            settings = {"env": environment(COLUMNS="80", **{**more, **extra}), "timeout": 60, **settings}
+            words = [word if isinstance(word, bytes) else str(word) for word in words]
+            return Ended(
+                subprocess.run([*command, *words], input=stdin, stdout=stdout, stderr=subprocess.PIPE, **settings)
+            )
+
+        return run
+
+    models = str(ROOT / "edge/models")
+    native = {"EDGE_INFER_MODELS": models, "EDGE_INFER_LITERT": str(library())}
+    if SANITIZED:
+        # What LiteRT itself leaves behind is its own affair.
+        native["LSAN_OPTIONS"] = "suppressions=" + str(Path(__file__).with_name("litert.supp"))
+    return {
+        "python": runner([sys.executable, "-m", "edge"]),
+        "native": runner([str(build / "edge-infer")], **native),
+    }
+
+
+@pytest.fixture(params=["python", "native"])
+def program(request: pytest.FixtureRequest, programs: dict[str, Callable[..., Ended]]) -> Callable[..., Ended]:
+    """One program after the other."""
+    return programs[request.param]
