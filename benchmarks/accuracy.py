@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import table
+from benchmarks.table import met
 from compress.metrics import cell
 
 DROP, INT8_DROP, COSINE = 1.0, 0.5, 0.99  # points, points, cosine of logits
@@ -37,10 +38,10 @@ def main(folder: Path) -> None:
             f"**{name}**: accuracy {-drops['float']:+.2f} points in float against ResNet-50, "
             f"{-drops['int8']:+.2f} in int8 "
             f"(target >= -{DROP:g}: "
-            f"{_met(max(drops['float'], drops['int8']) <= DROP)}); int8 {-quantized:+.2f} points against float "
+            f"{met(max(drops['float'], drops['int8']) <= DROP)}); int8 {-quantized:+.2f} points against float "
             f"(target within {INT8_DROP:g}: "
-            f"{_met(abs(quantized) <= INT8_DROP)}); cosine of the logits {result['cosine']:.5f} (target >= {COSINE:g}: "
-            f"{_met(result['cosine'] >= COSINE)}); {len(result['flips'])} of {sum(counts)} decisions flipped.{flips}"
+            f"{met(abs(quantized) <= INT8_DROP)}); cosine of the logits {result['cosine']:.5f} (target >= {COSINE:g}: "
+            f"{met(result['cosine'] >= COSINE)}); {len(result['flips'])} of {sum(counts)} decisions flipped.{flips}"
         )
     table.write(
         "accuracy",
@@ -52,10 +53,6 @@ def main(folder: Path) -> None:
         "Thresholds were chosen on validation images (highest balanced accuracy): ResNet-50's own, and the int8 "
         "model's, which its float form shares.\n\n" + "\n\n".join(notes),
     )
-
-
-def _met(value: bool) -> str:
-    return "met" if value else "MISSED"
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ def build_all(folder: Path) -> None:
             seconds, megabytes = map(float, log.read_text().split())
             met = ""
             if name in LIMITS:
-                met = "met" if seconds <= LIMITS[name][0] and megabytes <= LIMITS[name][1] else "MISSED"
+                met = table.met(seconds <= LIMITS[name][0] and megabytes <= LIMITS[name][1])
                 met = f"<= {LIMITS[name][0]} s, <= {LIMITS[name][1] / 1000:g} GB: {met}"
             rows.append(
                 [name, kind, f"{path.stat().st_size / 1e6:.2f} MB", f"{seconds:.0f} s", f"{megabytes:.0f} MB", met]

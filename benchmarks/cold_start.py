@@ -68,7 +68,7 @@ def main() -> None:
         medians = [statistics.median(result[i] for result in results) for i in (0, 1)]
         met = ""
         if name != "shortest script":
-            met = "met" if ratios[0] <= TIME_LIMIT and ratios[1] <= MEMORY_LIMIT else "MISSED"
+            met = table.met(ratios[0] <= TIME_LIMIT and ratios[1] <= MEMORY_LIMIT)
             met = f"<= {TIME_LIMIT}, <= {MEMORY_LIMIT}: {met}"
         rows.append([name, f"{medians[0]:.0f} ms", f"{ratios[0]:.2f}", f"{medians[1]:.1f} MB", f"{ratios[1]:.2f}", met])
     table.write(

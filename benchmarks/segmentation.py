@@ -21,6 +21,7 @@ from PIL import Image
 import edge
 from benchmarks import table
 from benchmarks.speed import measure
+from benchmarks.table import met
 from compress.metrics import cell
 from edge.runtime import open_runtime
 
@@ -48,10 +49,10 @@ def accuracy(folder: Path) -> None:
         enough = min(measured["parameters_removed"], measured["macs_removed"]) >= share
         agreement = result["agreement"]
         notes.append(
-            f"**{name}**: at least {share:.0%} of parameters and MACs removed: {_met(enough)}; in float Dice "
-            f"{-pruned:+.2f} points against unpruned (target at most {points:g} lower: {_met(pruned <= points)}); in "
-            f"int8 {-quantized:+.2f} against float (target within 0.5: {_met(abs(quantized) <= 0.5)}); mean IoU of the "
-            f"float and the int8 masks {cell(agreement)} (target >= 0.97: {_met(agreement['value'] >= 0.97)}); cosine "
+            f"**{name}**: at least {share:.0%} of parameters and MACs removed: {met(enough)}; in float Dice "
+            f"{-pruned:+.2f} points against unpruned (target at most {points:g} lower: {met(pruned <= points)}); in "
+            f"int8 {-quantized:+.2f} against float (target within 0.5: {met(abs(quantized) <= 0.5)}); mean IoU of the "
+            f"float and the int8 masks {cell(agreement)} (target >= 0.97: {met(agreement['value'] >= 0.97)}); cosine "
             f"of the logits {result['cosine']:.5f}."
         )
     table.write(
@@ -76,7 +77,7 @@ def speed(folder: Path, pictures: list[Path], rounds: int) -> None:
     rows = []
     for name, values in times.items():
         ratio = statistics.median(a / b for a, b in zip(base, values, strict=True))
-        said = f">= 8: {_met(ratio >= 8)}" if name.endswith("int8") else ""
+        said = f">= 8: {met(ratio >= 8)}" if name.endswith("int8") else ""
         rows.append([name, f"{statistics.median(values):.2f}", f"{min(values):.2f}", f"{ratio:.1f}", said])
     notes = [f"Batch 1, 256x256, 1 thread, {rounds} rounds, all in turns in one process."]
     for name in NAMES:
@@ -112,14 +113,10 @@ def whole_way(path: Path, pictures: list[Path], rounds: int) -> str:
     rate = len(pictures) / (time.perf_counter() - begun)
     return (
         f"**{path.stem}**, {LARGE[0]}x{LARGE[1]} JPEG, 1 thread, median of {len(laps)} pictures in ms: {phases}; "
-        f"preprocessing and postprocessing are {share:.1%} of it (target <= 25 %: {_met(share <= 0.25)}). "
+        f"preprocessing and postprocessing are {share:.1%} of it (target <= 25 %: {met(share <= 0.25)}). "
         f"From JPEG files of the data set to masks, 2 threads: {rate:.0f} images a second over {len(pictures)} files "
-        f"(target >= 30: {_met(rate >= 30)})."
+        f"(target >= 30: {met(rate >= 30)})."
     )
-
-
-def _met(value: bool) -> str:
-    return "met" if value else "MISSED"
 
 
 def main() -> None:

@@ -56,7 +56,7 @@ def main() -> None:
     for name in sorted(times, key=lambda name: -statistics.median(times[name])):
         ratio = statistics.median(base / np.array(times[name]))  # turn by turn: the machine's own drift cancels
         target = TARGETS.get(name)
-        said = f">= {target:g}: {'met' if ratio >= target else 'MISSED'}" if target and options.threads == 1 else ""
+        said = f">= {target:g}: {table.met(ratio >= target)}" if target and options.threads == 1 else ""
         network, _, kind = name.rpartition(".")
         milliseconds = f"{statistics.median(times[name]):.2f}"
         rows.append([network, kind, milliseconds, f"{min(times[name]):.2f}", f"{ratio:.1f}", said])

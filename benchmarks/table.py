@@ -28,6 +28,11 @@ def write(
     os.replace(beside, RESULTS / f"{name}.md")
 
 
+def met(value: bool) -> str:
+    """Return what a table says of a target."""
+    return "met" if value else "MISSED"
+
+
 def machine() -> str:
     """Return one line: date, processor, cores, Python, and the packages that matter here."""
     versions = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -14,11 +14,13 @@ from torch.nn import functional as F
 from compress import metrics
 from compress.data import DataSet, load_folder
 from compress.phantom import phantom
-from compress.recipe import Recipe
 from compress.task import Task
 from edge.classification import decide, rank, softmax
 from edge.errors import EdgeError
 from edge.manifest import Decision
+
+if TYPE_CHECKING:
+    from compress.recipe import Recipe
 
 
 class Classification(Task):

@@ -51,12 +51,14 @@ def load_masks(
     parts: dict[str, list[Entry]]
     given: set[str] = set()  # parts that have a folder
     if (root / "images").is_dir():
-        everything = _pairs(root, "")
-        rest, tested = divide(everything, test, group)
+        partners = _pairs(root, "")
+        rest, tested = divide(_entries(partners), test, group)
         train, val = divide(rest, validation, group)
         parts = {"train": train, "val": val, "test": tested}
     elif (root / "train").is_dir():
-        parts = {part: _pairs(root, f"{part}/") for part in ("train", "val", "test") if (root / part).is_dir()}
+        pairs = {part: _pairs(root, f"{part}/") for part in ("train", "val", "test") if (root / part).is_dir()}
+        partners = {image: mask for found in pairs.values() for image, mask in found.items()}
+        parts = {part: _entries(found) for part, found in pairs.items()}
         given = set(parts)
         if "test" not in parts:
             parts["train"], parts["test"] = divide(parts["train"], test, group)
@@ -65,7 +67,7 @@ def load_masks(
     else:
         raise EdgeError(f"{root} has no folder 'images' and no folder 'train': expected images/ and masks/ in {root}")
     progress(f"reading {sum(map(len, parts.values()))} images and their masks from {root}")
-    splits = {part: _read(root, entries, how, whole=part != "train") for part, entries in parts.items()}
+    splits = {part: _read(root, entries, partners, how, whole=part != "train") for part, entries in parts.items()}
     if not splits["train"].truth.any():
         raise EdgeError(
             f"{root} has no mask that shows {label} among those to train on: expected white there (128 to 255), black "
@@ -84,8 +86,8 @@ def load_masks(
     return DataSet(task, how, (label,), splits["train"], splits["val"], splits["test"], summary)
 
 
-def _pairs(root: Path, part: str) -> list[Entry]:
-    """Return the images under `root/part` that have a mask; every file must have its partner."""
+def _pairs(root: Path, part: str) -> dict[str, str]:
+    """Return image -> mask under `root/part`, relative to the root; every file must have its partner."""
     names = {kind: _stems(root, f"{part}{kind}") for kind in ("images", "masks")}
     for kind, other in (("images", "masks"), ("masks", "images")):
         if alone := sorted(names[kind].keys() - names[other].keys()):
@@ -94,7 +96,11 @@ def _pairs(root: Path, part: str) -> list[Entry]:
                 f"{root / names[kind][alone[0]]} has no partner in {root / part / other}{more}: expected a file of the "
                 f"same stem there, {alone[0]}.png for example; add it, or remove the file"
             )
-    return [(path, 0) for _, path in sorted(names["images"].items())]
+    return {path: names["masks"][stem] for stem, path in sorted(names["images"].items())}
+
+
+def _entries(partners: dict[str, str]) -> list[Entry]:
+    return [(image, 0) for image in partners]
 
 
 def _stems(root: Path, folder: str) -> dict[str, str]:
@@ -114,18 +120,12 @@ def _stems(root: Path, folder: str) -> dict[str, str]:
     return found
 
 
-def _read(root: Path, entries: list[Entry], how: Preprocessing, whole: bool) -> Split:
+def _read(root: Path, entries: list[Entry], partners: dict[str, str], how: Preprocessing, whole: bool) -> Split:
     flat = replace(how, color="grey", channels=1, mean=(0.0,), std=(1.0,))
-    partners: dict[str, dict[str, str]] = {}
-    for name, _ in entries:
-        folder = name.rsplit("/", 1)[0].removesuffix("images") + "masks"
-        if folder not in partners:
-            partners[folder] = _stems(root, folder)
 
     def one(entry: Entry) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        folder, name = entry[0].rsplit("/", 1)
         picture = images.read(root / entry[0], how)
-        partner = root / partners[folder.removesuffix("images") + "masks"][os.path.splitext(name)[0]]
+        partner = root / partners[entry[0]]
         drawn = images.read(partner).image.convert("L")
         if drawn.size != picture.size:
             raise EdgeError(

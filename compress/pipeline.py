@@ -24,7 +24,6 @@ from torch import nn
 
 from compress import convert, model_file, report
 from compress.checkpoint import load_tensors, save_tensors
-from compress.classification import Classification
 from compress.cost import cost
 from compress.data import DataSet
 from compress.folding import Folding, NormFolding, fold_grey, fold_norms
@@ -32,15 +31,12 @@ from compress.ghosting import Ghosting, ghost
 from compress.ledger import Ledger, Row, draw
 from compress.pruning.channels import Pruning, prune
 from compress.pruning.taylor import Examples
-from compress.recipe import Recipe, Step, build_network, kind_of
-from compress.segmentation import Segmentation
+from compress.recipe import TASKS, Recipe, Step, build_network, kind_of
 from compress.structure import fit
-from compress.task import Task
 from compress.training import Training, logits, to_input, train
 from edge.preprocess import Preprocessing
 
 Say = Callable[[str], None]
-TASKS: dict[str, Task] = {task.name: task for task in (Classification(), Segmentation())}
 
 
 @dataclass
@@ -108,7 +104,7 @@ class Run:
 
     def _begin(self) -> State:
         torch.manual_seed(self.recipe.seed)
-        network = build_network(self.recipe, len(self.data.labels), self.task)
+        network = build_network(self.recipe, len(self.data.labels))
         shapes = {name: list(tensor.shape) for name, tensor in network.state_dict().items()}
         key = _key(
             "", [self.recipe.network, self.recipe.seed, shapes, asdict(self.recipe.input), self.data.summary["digest"]]

@@ -18,9 +18,11 @@ import tomllib
 import torch
 from torch import nn
 
+from compress.classification import Classification
 from compress.folding import Folding, NormFolding
 from compress.ghosting import INITIALIZATIONS, Ghosting
 from compress.pruning.channels import Pruning
+from compress.segmentation import Segmentation
 from compress.task import Task
 from compress.training import OPTIMIZERS, Training
 from edge.errors import EdgeError
@@ -28,7 +30,7 @@ from edge.preprocess import Preprocessing
 
 RECIPES = Path(__file__).with_name("recipes")
 Step = Training | Pruning | Ghosting | NormFolding | Folding
-TASKS = ("classification", "segmentation")
+TASKS: dict[str, Task] = {task.name: task for task in (Classification(), Segmentation())}
 STEPS: dict[str, type[Step]] = {
     "train": Training,
     "prune": Pruning,
@@ -277,11 +279,11 @@ def kind_of(step: Step) -> str:
     return next(kind for kind, settings in STEPS.items() if isinstance(step, settings))
 
 
-def build_network(recipe: Recipe, classes: int, task: Task) -> nn.Module:
+def build_network(recipe: Recipe, classes: int) -> nn.Module:
     """Import and call the recipe's network function, and try the network once.
 
     Modules in the working directory are found. Raises EdgeError where there is no such function, it fails, or what it
-    returns does not map the recipe's input to the logits that `task` wants.
+    returns does not map the recipe's input to the logits that its task wants.
     """
     module_name, function_name = recipe.network.split(":")
     here = str(Path.cwd())
@@ -310,7 +312,7 @@ def build_network(recipe: Recipe, classes: int, task: Task) -> nn.Module:
             f"{recipe.origin}: network {recipe.network} fails for {classes} classes and input {shape} ({reason}): mend "
             "it, or the recipe's input"
         ) from error
-    if not isinstance(found, tuple) or (expected := task.output(recipe, classes, found)):
+    if not isinstance(found, tuple) or (expected := TASKS[recipe.task].output(recipe, classes, found)):
         wanted = f" that returns {expected}; mend it, or the recipe's task" if isinstance(found, tuple) else "; mend it"
         raise EdgeError(
             f"{recipe.origin}: network {recipe.network} gives {found} for input {shape}: expected an nn.Module{wanted}"

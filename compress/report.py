@@ -109,7 +109,6 @@ def _float(state: State, split: Split) -> np.ndarray:
 def _measured(run: Run, result: dict[str, Any], baseline: State, state: State) -> dict[str, float]:
     spent, times = cost(state.network, state.shape), result["latency_ms"]
     before = cost(baseline.network, baseline.shape)
-    extra = {name: result[name]["value"] for name in ("agreement",) if name in result}
     return {
         "parameters": spent.parameters,
         "macs": spent.macs,
@@ -124,7 +123,7 @@ def _measured(run: Run, result: dict[str, Any], baseline: State, state: State) -
             for name, figure in result["test"]["int8"].items()
             if figure["value"] is not None
         },
-        **{name: round(value, 5) for name, value in extra.items()},
+        **({"agreement": round(result["agreement"]["value"], 5)} if "agreement" in result else {}),
     }
 
 

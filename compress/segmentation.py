@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,12 +17,14 @@ from compress import metrics
 from compress.data import DataSet, Split
 from compress.masks import load_masks
 from compress.phantom import colon
-from compress.recipe import Recipe
 from compress.sheet import Entry, sheet
 from compress.task import Task
 from edge.manifest import Decision
 from edge.preprocess import Preprocessing, pixels
 from edge.segmentation import mask
+
+if TYPE_CHECKING:
+    from compress.recipe import Recipe
 
 WORST = 10  # pictures on the sheet
 THRESHOLDS = tuple(n / 20 for n in range(4, 17))  # 0.2 to 0.8
@@ -66,8 +68,7 @@ class Segmentation(Task):
 
     def worth(self, outputs: np.ndarray, data: DataSet) -> float:
         """Mean Dice at the pictures' own sizes, scores of one half and more taken."""
-        rule = Decision(data.labels[0], 0.5, 0.0)
-        return float(np.mean(metrics.dices(_masks(outputs, data.val, rule, data.how), data.val.masks)))
+        return _validation(outputs, data, Decision(data.labels[0], 0.5, 0.0))
 
     def figures(
         self, recipe: Recipe, data: DataSet, outputs: dict[str, tuple[np.ndarray, np.ndarray]]
@@ -85,10 +86,7 @@ class Segmentation(Task):
 
         thresholds = {}
         for name in ("baseline", "int8"):
-            val = outputs[name][0]
-            quality = {
-                t: np.mean(metrics.dices(_masks(val, data.val, rule(t), data.how), data.val.masks)) for t in THRESHOLDS
-            }
+            quality = {t: _validation(outputs[name][0], data, rule(t)) for t in THRESHOLDS}
             thresholds[name] = max(THRESHOLDS, key=lambda t: (round(quality[t], 6), -abs(t - 0.5)))
         thresholds["float"] = thresholds["int8"]
         found = {name: _masks(test, data.test, rule(thresholds[name]), data.how) for name, (_, test) in outputs.items()}
@@ -99,6 +97,7 @@ class Segmentation(Task):
             for name in ("baseline", "float", "int8")
         }
         agreement = metrics.unions(found["int8"], found["float"])
+        agreed = metrics.mean_figure(agreement)
         mean = {name: float(values.mean()) for name, values in dices.items()}
         lost = 100 * (mean["float"] - mean["int8"])
         return {
@@ -109,7 +108,7 @@ class Segmentation(Task):
             "drop": 100 * (mean["baseline"] - mean["int8"]),
             "cosine": metrics.cosine(outputs["float"][1], outputs["int8"][1]),
             "validation": self.worth(outputs["int8"][0], data),
-            "agreement": metrics.mean_figure(agreement),
+            "agreement": agreed,
             "images": [
                 {"image": name, "agreement": round(float(agreement[i]), 5)}
                 | {kind: round(float(dices[kind][i]), 5) for kind in ("baseline", "float", "int8")}
@@ -117,7 +116,7 @@ class Segmentation(Task):
             ],
             "differences": [
                 f"Dice lost from float to int8: {lost:.2f} points",
-                f"IoU between the float and the int8 masks: {metrics.cell(metrics.mean_figure(agreement))}",
+                f"IoU between the float and the int8 masks: {metrics.cell(agreed)}",
             ],
         }
 
@@ -150,6 +149,11 @@ class Segmentation(Task):
     def golden(self, number: int) -> Image.Image:
         """A phantom of the inside of a colon, every second one with a polyp."""
         return Image.fromarray(colon(1000 + number, polyp=bool(number % 2), size=96)[0])
+
+
+def _validation(outputs: np.ndarray, data: DataSet, rule: Decision) -> float:
+    """Return the mean Dice on the validation images, for their logits."""
+    return float(np.mean(metrics.dices(_masks(outputs, data.val, rule, data.how), data.val.masks)))
 
 
 def _masks(outputs: np.ndarray, split: Split, rule: Decision, how: Preprocessing) -> list[np.ndarray]:

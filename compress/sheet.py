@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
+from edge.overlay import rim
+
 SIDE, BAR = 224, 18
 COLORS = {"truth": (60, 220, 90), "float": (70, 140, 255), "int8": (255, 160, 40)}
 
@@ -40,11 +42,6 @@ def sheet(entries: Sequence[Entry]) -> bytes:
 def outlined(base: Image.Image, mask: np.ndarray, color: tuple[int, int, int]) -> Image.Image:
     """Return `base` with the mask's outline on it, two pixels wide."""
     drawn = Image.fromarray(mask.astype(np.uint8) * 255).resize(base.size, Image.Resampling.NEAREST)
-    inside = np.pad(np.asarray(drawn) > 0, 2)
-    height, width = inside.shape
-    eroded = np.all(
-        [inside[y : height - 4 + y, x : width - 4 + x] for y, x in ((0, 2), (4, 2), (2, 0), (2, 4))], axis=0
-    )
     pixels = np.array(base)
-    pixels[inside[2:-2, 2:-2] & ~eroded] = color
+    pixels[rim(np.asarray(drawn) > 0, 2)] = color
     return Image.fromarray(pixels)

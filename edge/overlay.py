@@ -51,7 +51,7 @@ def overlay_jpeg(data: bytes, mask: np.ndarray, regions: list[Region], captions:
     shown = Image.fromarray(mask.view(np.uint8) * np.uint8(255)).resize(size, Image.Resampling.NEAREST)
     inside = np.asarray(shown) > 0
     image.paste(_COLOUR, mask=shown.point([0] * 255 + [_TINT]))
-    image.paste(_COLOUR, mask=Image.fromarray(_rim(inside, max(2, max(size) // 400)).view(np.uint8) * np.uint8(255)))
+    image.paste(_COLOUR, mask=Image.fromarray(rim(inside, max(2, max(size) // 400)).view(np.uint8) * np.uint8(255)))
     font = _font(max(14, max(size) // 50))
     _number(image, regions[:LABELLED], size[0] / picture.size[0], size[1] / picture.size[1], font)
     buffer = io.BytesIO()
@@ -64,7 +64,7 @@ def _scale(size: tuple[int, int]) -> float:
     return LARGEST / longer if longer > LARGEST else max(1, SMALLEST // longer)
 
 
-def _rim(inside: np.ndarray, thickness: int) -> np.ndarray:
+def rim(inside: np.ndarray, thickness: int) -> np.ndarray:
     """Return the pixels of a bool (height, width) mask that are at most `thickness` from its outside or the edge."""
     core = np.pad(inside, 1)
     for _ in range(thickness):

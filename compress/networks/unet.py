@@ -5,9 +5,9 @@ an expanding path, and at each resolution a concatenation of the two. What diffe
 
 * Normalization behind each convolution, padding that keeps the size: from scratch on hundreds of images, not thousands.
 * Bilinear upsampling, not transposed convolutions: in int8 those are slower and leave a chequered pattern.
-* A stem with stride 2: the widest maps, which cost a quarter of all time and hold no more than the outline's last two
-  pixels, are left out; the logits come at half the input's side and are interpolated after the network.
-* The widths stop growing at `widest`: the lowest level sees 8x8 places, its parameters bought nothing.
+* A stem with stride 2: the same levels begun at full size would take four times the MACs; the logits come at half the
+  input's side and are interpolated after the network.
+* The widths stop growing at the lowest level, which sees 8x8 places of a 256x256 picture.
 """
 
 from __future__ import annotations

@@ -137,10 +137,7 @@ void board_json(const struct board *board, struct text *text)
     add_words("governor", board->governor, text);
     add_words("driver", board->driver, text);
     text_word(text, ", \"temperature_c\": ");
-    if (isnan(board->temperature_c))
-        text_word(text, "null");
-    else
-        text_float(text, board->temperature_c);
+    text_float_or_null(text, board->temperature_c);
     text_word(text, ", \"throttled\": ");
     if (board->knows_throttled) {
         text_word(text, "{\"now\": [");

@@ -130,10 +130,7 @@ void verdict_json(const struct verdict *verdict, struct text *text)
     text_print(text, ", \"verdict\": \"%s\", \"kernel_path\": ", verdict->word);
     text_json(text, verdict->kernel_path);
     text_word(text, ", \"max_difference\": ");
-    if (isnan(verdict->max_difference))
-        text_word(text, "null");
-    else
-        text_float(text, verdict->max_difference);
+    text_float_or_null(text, verdict->max_difference);
     text_word(text, ", \"reason\": ");
     text_json(text, verdict->reason);
     text_word(text, "}\n");

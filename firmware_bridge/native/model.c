@@ -207,7 +207,7 @@ void model_close(struct model *model)
     *model = (struct model){0};
 }
 
-char *program_folder(void)
+static char *program_folder(void)
 {
     char path[PATH_MAX];
     ssize_t count = readlink("/proc/self/exe", path, sizeof path - 1);
@@ -217,16 +217,21 @@ char *program_folder(void)
     return need_copy(path);
 }
 
-static char *models_folder(void)
+char *installed(const char *variable, const char *place)
 {
-    const char *chosen = getenv("EDGE_INFER_MODELS");
+    const char *chosen = getenv(variable);
     if (chosen && *chosen)
         return need_copy(chosen);
     char *folder = program_folder(), *path;
-    if (asprintf(&path, "%s/../models", folder) < 0)
-        path = need_copy("models");
+    if (asprintf(&path, "%s/../%s", folder, place) < 0)
+        path = need_copy(place);
     free(folder);
     return path;
+}
+
+static char *models_folder(void)
+{
+    return installed("EDGE_INFER_MODELS", "models");
 }
 
 static int by_name(const void *one, const void *other)

@@ -22,7 +22,8 @@ char **model_shipped(void);
 /* Return the file of a shipped model's name, or the path that `name` is; NULL and a failure for a bare word that is
    neither. */
 char *model_find(const char *name, struct failure *failure);
-/* Return the folder of the running program, without a slash at its end. */
-char *program_folder(void);
+/* Return the path of what is installed at `place` beside the running program's folder, or what the environment's
+   `variable` says instead; the caller frees it. */
+char *installed(const char *variable, const char *place);
 
 #endif

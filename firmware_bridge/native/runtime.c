@@ -121,14 +121,7 @@ static char *version_of(const char *path)
 
 static char *library_path(void)
 {
-    const char *chosen = getenv("EDGE_INFER_LITERT");
-    if (chosen && *chosen)
-        return need_copy(chosen);
-    char *folder = program_folder(), *path;
-    if (asprintf(&path, "%s/../lib/libLiteRt.so", folder) < 0)
-        path = need_copy("libLiteRt.so");
-    free(folder);
-    return path;
+    return installed("EDGE_INFER_LITERT", "lib/libLiteRt.so");
 }
 
 /* False where some are missing. */

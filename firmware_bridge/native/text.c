@@ -207,6 +207,14 @@ void text_float(struct text *text, double value)
     }
 }
 
+void text_float_or_null(struct text *text, double value)
+{
+    if (isnan(value))
+        text_word(text, "null");
+    else
+        text_float(text, value);
+}
+
 void text_rounded(struct text *text, double value, int digits)
 {
     char buffer[400];

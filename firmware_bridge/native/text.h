@@ -29,6 +29,7 @@ void text_repr(struct text *text, const char *words, size_t count, bool ascii); 
 void text_repr_bytes(struct text *text, const unsigned char *bytes, size_t count); /* Python's repr of bytes */
 void text_json(struct text *text, const char *words); /* a JSON string, of ASCII only */
 
+void text_float_or_null(struct text *text, double value);   /* text_float, and "null" for what is no number */
 void text_float(struct text *text, double value);           /* the shortest digits that give it again: Python's repr */
 void text_rounded(struct text *text, double value, int digits); /* the same of the value rounded to so many digits */
 void text_number(struct text *text, double value);          /* for people: 1,234,567 or 4 digits */

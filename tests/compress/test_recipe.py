@@ -12,14 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compress.augmentation import Augmentation
-from compress.classification import Classification
 from compress.recipe import Recipe, build_network, kind_of, load, parse, shipped
-from compress.segmentation import Segmentation
 from compress.training import Training
 from edge.errors import EdgeError
 
 GONE = object()
-TASK = Classification()
 VALID: dict[str, Any] = {
     "name": "own",
     "title": "A recipe",
@@ -277,11 +274,11 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_network_that_can_not_be_built_is_named(network: str, words: str, mine: Path) -> None:
     (mine / "wrong.py").write_text("def (")
     with pytest.raises(EdgeError, match=words):
-        build_network(parse(changed(("network",), network), "recipe.toml"), 2, TASK)
+        build_network(parse(changed(("network",), network), "recipe.toml"), 2)
 
 
 def test_a_network_is_found_in_the_working_directory(mine: Path) -> None:
-    network = build_network(parse(changed(("network",), "mine:right"), "recipe.toml"), 5, TASK)
+    network = build_network(parse(changed(("network",), "mine:right"), "recipe.toml"), 5)
     assert network(torch.zeros(1, 3, 48, 48)).shape == (1, 5)
 
 
@@ -299,9 +296,9 @@ def test_a_network_for_another_task_is_refused(
     recipe = parse(changed(("network",), network) | {"task": task}, "recipe.toml")
     words = rf"gives {re.escape(str(found))} for input .*expected an nn.Module that returns {expected}.*recipe's task"
     with pytest.raises(EdgeError, match=words):
-        build_network(recipe, *((1, Segmentation()) if task == "segmentation" else (2, TASK)))
+        build_network(recipe, 1 if task == "segmentation" else 2)
 
 
 def test_a_network_that_answers_with_a_map_is_built(mine: Path) -> None:
     recipe = parse(changed(("network",), "mine:coarse") | {"task": "segmentation"}, "recipe.toml")
-    assert build_network(recipe, 1, Segmentation())(torch.zeros(1, 3, 48, 48)).shape == (1, 1, 24, 24)
+    assert build_network(recipe, 1)(torch.zeros(1, 3, 48, 48)).shape == (1, 1, 24, 24)

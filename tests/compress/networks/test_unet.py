@@ -13,7 +13,6 @@ from compress.cost import cost
 from compress.model_file import operators
 from compress.networks.unet import UNet, unet, unet_mini
 from compress.recipe import build_network, parse
-from compress.segmentation import Segmentation
 from edge.errors import EdgeError
 
 
@@ -85,9 +84,9 @@ def recipe(side: int) -> dict[str, Any]:
 
 
 def test_another_size_is_refused_when_a_run_begins() -> None:
-    build_network(parse(recipe(64), "recipe.toml"), 1, Segmentation())
+    build_network(parse(recipe(64), "recipe.toml"), 1)
     with pytest.raises(EdgeError, match=r"unet_mini fails for 1 classes and input \(2, 3, 60, 60\)"):
-        build_network(parse(recipe(60), "recipe.toml"), 1, Segmentation())
+        build_network(parse(recipe(60), "recipe.toml"), 1)
 
 
 def test_full_integer_tflite_keeps_it_whole() -> None:
