@@ -39,8 +39,8 @@ def load_cifar(
 ) -> DataSet:
     """Read the six files: 50,000 pictures to train, 10,000 to test.
 
-    A share `validation` of each class of the first is set aside. Pictures are named by their file and place, `train/data_batch_1-00017`; which ones validate is decided by a hash of
-    that name, on any machine alike.
+    A share `validation` of each class of the first is set aside; which ones is decided by a hash of their names, on any
+    machine alike. A picture is named by its file and place, such as `train/data_batch_1-00017`.
 
     Raises EdgeError for a file that is missing or has another size than 10,000 records, or a label that has no name.
     """
