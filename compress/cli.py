@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import errno
 import json
 import os
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("recipe", help="a recipe file (.toml), or the name of a shipped one")
     run.add_argument("--data", required=True, type=Path, metavar="DIR", help="the data set's folder (docs/recipes.md)")
     run.add_argument("--output", required=True, type=Path, metavar="DIR", help="where the model and checkpoints go")
+    run.add_argument("--weights", type=Path, metavar="FILE", help="a trained network's state_dict to begin with")
     run.add_argument("--threads", type=int, metavar="N", help="processor threads (default: all cores)")
     run.set_defaults(action=_run)
 
@@ -126,6 +128,8 @@ def _run(options: argparse.Namespace) -> None:
     from compress.report import table
 
     recipe = recipes.load(options.recipe)
+    if options.weights:
+        recipe = dataclasses.replace(recipe, weights=str(options.weights.absolute()))
     if options.threads is not None and options.threads < 1:
         raise EdgeError(f"{options.threads} threads were asked for: expected 1 or more")
     if options.threads:

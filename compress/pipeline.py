@@ -23,7 +23,7 @@ import torch
 from torch import nn
 
 from compress import convert, model_file, report
-from compress.checkpoint import load_tensors, save_tensors
+from compress.checkpoint import load_tensors, load_weights, save_tensors
 from compress.cost import cost
 from compress.data import DataSet
 from compress.folding import Folding, NormFolding, fold_grey, fold_norms
@@ -66,9 +66,10 @@ class Run:
         """`say` gets what is worth keeping, a line at a time; `progress` what is being done, until the next call."""
         self.recipe, self.output, self.say, self.progress = recipe, output, say, progress
         self.task = TASKS[recipe.task]
+        self.weights = load_weights(Path(recipe.origin).parent / recipe.weights) if recipe.weights else None
         self.data: DataSet = self.task.load(data_folder, recipe, progress)
         self.checkpoints = output / "checkpoints"
-        self.ledger = Ledger(say, self.task.metric)
+        self.ledger = Ledger(say, self.task.metric(self.data))
 
     def __call__(self) -> Path:
         """Do all that is not done yet, write the files, and return the model file's path."""
@@ -106,10 +107,11 @@ class Run:
         torch.manual_seed(self.recipe.seed)
         network = build_network(self.recipe, len(self.data.labels))
         shapes = {name: list(tensor.shape) for name, tensor in network.state_dict().items()}
-        key = _key(
-            "", [self.recipe.network, self.recipe.seed, shapes, asdict(self.recipe.input), self.data.summary["digest"]]
-        )
-        return State(network, self.recipe.input, key)
+        what = [self.recipe.network, self.recipe.seed, shapes, asdict(self.recipe.input), self.data.summary["digest"]]
+        if self.weights:
+            self.weights.into(network)
+            what.append(self.weights.sha256)
+        return State(network, self.recipe.input, _key("", what))
 
     def _row(
         self, state: State, kind: str, detail: str, action: Callable[[State], State], step: Step | None = None

@@ -87,6 +87,7 @@ class Recipe:
         steps: what is done to the network, in order.
         seed: of the network's initial weights.
         calibration: training images whose activations' ranges set the int8 steps.
+        weights: file of a trained network's state_dict to begin with, relative to the recipe; none: random weights.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Recipe:
     task: str = "classification"
     seed: int = 1
     calibration: int = 128
+    weights: str = ""
     origin: str = field(default="", metadata={"internal": True})
 
 

@@ -26,6 +26,7 @@ CHANGES: dict[type[Step], dict[str, Any]] = {
         "balance": False,
         "seed": 2,
         "optimizer": "adamw",
+        "compiled": True,
     },
     Pruning: {
         "ratios": {"stem*": 0.5},
@@ -70,7 +71,7 @@ def test_every_setting_is_tried(kind: type[Step]) -> None:
 
 def test_of_the_augmentation_too_only_what_is_changed_enters() -> None:
     assert settings(Training(3, augment=Augmentation())) == {"epochs": 3}
-    for name, value in {"flip": True, "rotate": 5.0, "tint": 0.1}.items():
+    for name, value in {"flip": True, "rotate": 5.0, "tint": 0.1, "crop": 4}.items():
         assert settings(Training(3, augment=Augmentation(**{name: value}))) == {"epochs": 3, "augment": {name: value}}
 
 
