@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -35,6 +36,13 @@ class Augmentation:
     brightness: float = 0.0
     tint: float = 0.0
     crop: int = 0
+
+    def faults(self) -> Iterator[tuple[str, object, str]]:
+        """Yield (field, what it is, what was expected) for what is wrong with the settings."""
+        limits = {"rotate": 180, "zoom": 0.9, "shift": 1, "contrast": 1, "brightness": 1, "tint": 1, "crop": 100}
+        for name, most in limits.items():
+            if not 0 <= getattr(self, name) <= most:
+                yield name, getattr(self, name), f"0 to {most}"
 
 
 def to_input(pixels: Tensor, how: Preprocessing) -> Tensor:

@@ -160,6 +160,8 @@ def _show(options: argparse.Namespace) -> None:
     print(f"task       {raw['task']}: {', '.join(raw['labels'])}")
     if raw["decision"]:
         print(f"decision   {raw['decision']['label']} where its score is at least {raw['decision']['threshold']:.4f}")
+        if raw["decision"].get("minimum_area"):
+            print(f"           regions under {raw['decision']['minimum_area']:.2%} of the picture are left out")
     how = raw["input"]
     print(
         f"input      {how['height']}x{how['width']}, {how['color']} in {how['channels']} planes, {how['fit']}; "

@@ -256,8 +256,10 @@ def _check(recipe: Recipe, where: str) -> None:
                 )
             if step.optimizer not in OPTIMIZERS:
                 refuse(f"{place}.optimizer", step.optimizer, f"one of {', '.join(OPTIMIZERS)}")
-            if step.size < 0 or step.size > max(how.height, how.width):
+            if step.size < 0 or step.size > min(how.height, how.width):
                 refuse(f"{place}.size", step.size, "0, or a side not larger than the network's input")
+            for name, found, expected in step.augment.faults():
+                refuse(f"{place}.augment.{name}", found, expected)
         elif isinstance(step, Pruning):
             for name, found, expected in step.faults():
                 refuse(f"{place}.{name}", found, expected)
@@ -282,7 +284,7 @@ def kind_of(step: Step) -> str:
 
 
 def build_network(recipe: Recipe, classes: int) -> nn.Module:
-    """Import and call the recipe's network function, and try the network once.
+    """Import and call the recipe's network function, and try the network at each size that it will see.
 
     Modules in the working directory are found. Raises EdgeError where there is no such function, it fails, or what it
     returns does not map the recipe's input to the logits that its task wants.
@@ -301,18 +303,22 @@ def build_network(recipe: Recipe, classes: int) -> nn.Module:
     function = getattr(module, function_name, None)
     if not callable(function):
         raise EdgeError(f"{recipe.origin}: module {module_name} has no function {function_name!r}: check network")
-    shape = (2, recipe.input.channels, recipe.input.height, recipe.input.width)
+    channels = recipe.input.channels
+    shape = (2, channels, recipe.input.height, recipe.input.width)
+    sides = sorted({step.size for step in recipe.steps if isinstance(step, Training) and step.size})
+    shapes = [(2, channels, side, side) for side in sides]
     try:
-        network = function(classes=classes, channels=recipe.input.channels)
+        network = function(classes=classes, channels=channels)
         found: object = f"a {type(network).__name__}"
         if isinstance(network, nn.Module):
             with torch.no_grad():
-                found = tuple(network.eval()(torch.zeros(shape)).shape)
+                for shape in (*shapes, shape):
+                    found = tuple(network.eval()(torch.zeros(shape)).shape)
     except Exception as error:  # the user's own code: anything
         reason = str(error).split("\n")[0] or type(error).__name__
         raise EdgeError(
             f"{recipe.origin}: network {recipe.network} fails for {classes} classes and input {shape} ({reason}): mend "
-            "it, or the recipe's input"
+            "it, or the recipe's input, or a training step's size"
         ) from error
     if not isinstance(found, tuple) or (expected := TASKS[recipe.task].output(recipe, classes, found)):
         wanted = f" that returns {expected}; mend it, or the recipe's task" if isinstance(found, tuple) else "; mend it"

@@ -116,6 +116,8 @@ def train(
     """Train `network` in place and return it.
 
     After each epoch `checkpoint` is replaced; if it exists, training goes on from it.
+
+    Raises EdgeError where the loss or the network's outputs are no finite numbers any more.
     """
     keep_freed_memory()
     where = device()
@@ -157,7 +159,13 @@ def train(
                     f"epoch {epoch + 1}/{settings.epochs}  batch {number + 1}/{batches}  "
                     f"loss {total / (number + 1):.4f}"
                 )
-        quality = data.task.worth(logits(network, data.val, how), data)
+        outputs = logits(network, data.val, how)
+        if not (math.isfinite(total) and np.isfinite(outputs).all()):
+            raise EdgeError(
+                f"training left the finite numbers in epoch {epoch + 1}: expected a loss that falls; set a lower lr "
+                f"than {settings.lr:g}"
+            )
+        quality = data.task.worth(outputs, data)
         progress(
             f"epoch {epoch + 1}/{settings.epochs}  loss {total / batches:.4f}  "
             f"validation {data.task.metric(data)} {quality:.4f}  {time.monotonic() - begun:.0f} s\n"

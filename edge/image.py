@@ -73,7 +73,7 @@ def decode(
                 )
             reduction = 1 if how is None else _reduce(image, how)
             image.load()
-            upright = plain(image)
+            upright = plain(image, name)
             if reduction == 1:
                 return Picture(upright, upright.size)
             turned = image.getexif().get(_ORIENTATION) in _TURNED
@@ -108,8 +108,8 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         raise EdgeError(f"{path} can't be read ({reason}): check the file and its permissions") from None
 
 
-def plain(image: Image.Image) -> Image.Image:
-    """Return a loaded picture upright (by its EXIF orientation) and in mode L or RGB.
+def plain(image: Image.Image, name: str = "the image") -> Image.Image:
+    """Return a loaded picture upright (by its EXIF orientation) and in mode L or RGB. `name` is for messages.
 
     Raises EdgeError for floating-point pixels: nothing says which value is white.
     """
@@ -120,7 +120,9 @@ def plain(image: Image.Image) -> Image.Image:
     if image.mode in ("L", "RGB"):
         return image
     if image.mode == "F":
-        raise EdgeError("a picture of floating-point pixels is not read: expected 8 or 16 bits; convert it first")
+        raise EdgeError(
+            f"{name} has floating-point pixels, which are not read: expected 8 or 16 bits; convert it first"
+        )
     if image.mode.startswith("I"):  # 16 bits: "I;16" in one of its byte orders, or "I" where Pillow is old
         return Image.fromarray(np.clip(np.asarray(image) >> 8, 0, 255).astype(np.uint8))
     return image.convert("L" if image.mode in ("1", "LA", "La") else "RGB")

@@ -47,11 +47,11 @@ class Pruning:
 
     @property
     def detail(self) -> str:
-        """What a ledger says of the step, such as "taylor, 60% of the MACs" or "bn-scale, 60% to 90%"."""
+        """What a ledger says of the step, such as "taylor, -60% MACs" or "bn-scale, 60% to 90%"."""
         if self.ratios:
             low, high = min(self.ratios.values()), max(self.ratios.values())
             return f"{self.criterion}, {low:.0%}" + (f" to {high:.0%}" if low != high else "")
-        return f"{self.criterion}, " + " and ".join(f"{share:.0%} of the {what}" for what, share in self.shares.items())
+        return ", ".join([self.criterion, *(f"-{share:.0%} {what}" for what, share in self.shares.items())])
 
     @property
     def shares(self) -> dict[str, float]:

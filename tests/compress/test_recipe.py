@@ -138,6 +138,9 @@ def coarse(classes, channels):
 def finer(classes, channels):
     return nn.Sequential(nn.Conv2d(channels, classes, 1), nn.Upsample(scale_factor=2))
 
+def even(classes, channels):
+    return nn.Sequential(nn.PixelUnshuffle(4), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16 * channels, classes))
+
 def broken(classes, channels):
     raise ZeroDivisionError("nothing works")
 """
@@ -155,6 +158,8 @@ UNSEEN = [
     (("input", "mean"), [0.5, 0.4, 0.3], "three planes that differ, and a step that folds them into one"),
     (("network",), ":build", "no module's name before the colon"),
     (("data", "group"), "p{99999999999999999999}", "a repetition that re refuses with another exception"),
+    (("steps", 0, "augment"), {"zoom": 1.5}, "a picture of less than no size"),
+    (("steps", 0, "augment"), {"rotate": -8.0}, "a range that begins above its end"),
 ]
 
 
@@ -275,6 +280,14 @@ def test_a_network_that_can_not_be_built_is_named(network: str, words: str, mine
     (mine / "wrong.py").write_text("def (")
     with pytest.raises(EdgeError, match=words):
         build_network(parse(changed(("network",), network), "recipe.toml"), 2)
+
+
+def test_a_size_to_train_at_that_the_network_can_not_take_is_refused(mine: Path) -> None:
+    recipe = {**changed(("network",), "mine:even"), "steps": [{"kind": "train", "epochs": 1, "size": 30}]}
+    with pytest.raises(
+        EdgeError, match=r"mine:even fails for 2 classes and input \(2, 3, 30, 30\).*training step's size"
+    ):
+        build_network(parse(recipe, "recipe.toml"), 2)
 
 
 def test_a_network_is_found_in_the_working_directory(mine: Path) -> None:

@@ -106,6 +106,13 @@ def test_what_can_be_learned_is_learned(tmp_path: Path) -> None:
     assert auc(logits(trained, data.val, SMALL), data.val.truth) == 1.0
 
 
+def test_a_training_that_diverges_is_named(tmp_path: Path) -> None:
+    settings = Training(epochs=3, lr=1e30, batch=8)
+    with pytest.raises(EdgeError, match=r"left the finite numbers in epoch 1: .* set a lower lr than 1e\+30"):
+        train(network(), data_set((20, 20), stripes), SMALL, settings, tmp_path / "epochs.pt")
+    assert not (tmp_path / "epochs.pt").exists()
+
+
 def test_a_penalty_on_gamma_makes_it_small(tmp_path: Path) -> None:
     data = data_set((8, 8), stripes)
     gamma = {
