@@ -77,6 +77,11 @@ def test_what_would_map_is_told(deploy, own):
     assert record["macs"]["share"] == 1 and record["compiled"] is None
 
 
+def test_the_documentation_quotes_what_is_said(deploy):
+    said = deploy("pneumonia").out
+    assert said and f"```\n{said}```\n" in (HERE.parents[1] / "docs/coral.md").read_text()
+
+
 def test_what_would_not_map_is_told_with_the_reason(deploy, tmp_path):
     flatbuffer = (DATA / "tiny-float.tflite").read_bytes()
     path = tmp_path / "float.tflite"
