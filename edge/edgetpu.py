@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from signal import Signals
+from signal import strsignal
 
 import numpy as np
 
 from edge.digest import sha256
 from edge.errors import EdgeError
 from edge.model import EDGETPU, ModelFile
-from edge.runtime import PACKAGES, Runtime, first_line, import_runtime, quiet
+from edge.runtime import PACKAGES, Runtime, broken, check_threads, first_line, import_runtime, quiet
 
 LIBRARY = "libedgetpu.so.1"
 PROBE_SECONDS = 60.0  # a device on USB takes seconds to get its firmware
@@ -33,6 +33,7 @@ def open_edgetpu(file: ModelFile, name: str, threads: int) -> Runtime:
     Raises EdgeError where the file holds no compiled network, and where the delegate can't be loaded, crashes, hangs,
     fails, or takes nothing.
     """
+    check_threads(threads)
     compiled = file.manifest.edgetpu
     if compiled is None:
         raise EdgeError(
@@ -75,6 +76,8 @@ def _load(library: str, flatbuffer: bytes, name: str, threads: int) -> Runtime:
                 f"{PACKAGES[name]} {version} can't load the compiled network with the Edge TPU's library {library} "
                 f"({first_line(error)}): {_CURE}"
             ) from None
+        except (SystemError, ImportError) as error:  # tflite-runtime meets numpy 2 only here
+            raise broken(name, error) from None
     runtime = Runtime(interpreter, name, version, threads, "edgetpu")
     if not runtime.taken:
         raise EdgeError(
@@ -99,7 +102,7 @@ def _probe(library: str, flatbuffer: bytes, name: str) -> None:
     if done.returncode < 0:
         raise EdgeError(
             f"the Edge TPU's library {library} crashed in a child process that tried it "
-            f"({Signals(-done.returncode).name}): {_CURE}"
+            f"({strsignal(-done.returncode)}): {_CURE}"
         )
     answers = [line for line in done.stdout.decode(errors="replace").splitlines() if line.startswith(_ANSWER)]
     if done.returncode or not answers:
@@ -120,9 +123,9 @@ def _try(library: str, name: str) -> int:
         except EdgeError as error:
             raise EdgeError(f"the Edge TPU's library {library} loads, but {error}: {_CURE}") from None
     except EdgeError as error:
-        print(f"{_ANSWER}{error}", flush=True)
+        print(f"\n{_ANSWER}{error}", flush=True)
         return 2
-    print(_ANSWER, flush=True)
+    print(f"\n{_ANSWER}", flush=True)  # on a line of its own, whatever the library says
     return 0
 
 

@@ -74,12 +74,12 @@ class Runtime:
 def open_runtime(flatbuffer: bytes, name: str = "auto", threads: int = 1) -> Runtime:
     """Return the network in `flatbuffer` (what follows it in a model file may follow), loaded by runtime `name`.
 
-    "auto" is LiteRT where it is installed, else tflite-runtime; "edgetpu" has a door of its own
-    (`edge.edgetpu.open_edgetpu`). Raises EdgeError where the runtime is not installed or
-    does not start, and where it refuses the network.
+    "auto" is LiteRT where it is installed, else tflite-runtime. Raises EdgeError where the runtime is not installed or
+    does not start, where it refuses the network, and for "edgetpu", which runs another network of the model file.
     """
-    if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= MAX_THREADS:
-        raise EdgeError(f"{threads!r} threads were asked for: expected a whole number from 1 to {MAX_THREADS}")
+    if name == "edgetpu":
+        raise EdgeError("an Edge TPU runs the compiled network of a model file: load the file with edge.load")
+    check_threads(threads)
     name, interpreter_class, version = import_runtime(name)
     try:
         with quiet():
@@ -91,8 +91,14 @@ def open_runtime(flatbuffer: bytes, name: str = "auto", threads: int = 1) -> Run
             "upgrade the runtime, or convert the network again with operators that it has"
         ) from None
     except (SystemError, ImportError) as error:  # tflite-runtime meets numpy 2 only here
-        raise _broken(name, error) from None
+        raise broken(name, error) from None
     return Runtime(interpreter, name, version, threads)
+
+
+def check_threads(threads: object) -> None:
+    """Raise EdgeError where it is not a number of threads that a runtime takes."""
+    if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= MAX_THREADS:
+        raise EdgeError(f"{threads!r} threads were asked for: expected a whole number from 1 to {MAX_THREADS}")
 
 
 def import_runtime(name: str = "auto") -> tuple[str, Any, str]:
@@ -107,11 +113,11 @@ def import_runtime(name: str = "auto") -> tuple[str, Any, str]:
                 interpreter = __import__(f"{module}.interpreter", fromlist=["Interpreter"]).Interpreter
         except ModuleNotFoundError as error:
             if error.name != module:
-                raise _broken(candidate, error) from None
+                raise broken(candidate, error) from None
         except (ImportError, AttributeError, OSError) as error:
             if was_interrupted(error):
                 raise KeyboardInterrupt from None
-            raise _broken(candidate, error) from None
+            raise broken(candidate, error) from None
         else:
             return candidate, interpreter, _version(candidate)
     if name in _CANDIDATES:
@@ -120,7 +126,8 @@ def import_runtime(name: str = "auto") -> tuple[str, Any, str]:
     raise EdgeError(f"the runtime {name} is not installed: install it with `pip install {PACKAGES[name]}`")
 
 
-def _broken(name: str, error: Exception) -> EdgeError:
+def broken(name: str, error: Exception) -> EdgeError:
+    """Return what to say of a runtime that is installed and does not start."""
     package = PACKAGES[name]
     if name == "tflite" and int(np.__version__.split(".")[0]) >= 2:
         return EdgeError(

@@ -79,6 +79,8 @@ def header(file: ModelFile, trial: Trial) -> str:
     if manifest.decision is not None:
         macros["DECISION_LABEL"] = manifest.labels.index(manifest.decision.label)
         macros["DECISION_THRESHOLD"] = _float(manifest.decision.threshold)
+        if manifest.task == "segmentation":
+            macros["DECISION_MINIMUM_AREA"] = _float(manifest.decision.minimum_area)
     guard = f"EDGE_{name.upper()}_H"
     operators = ", ".join(f"{operator} {count}" for operator, count in manifest.operators.items())
     return f"""\

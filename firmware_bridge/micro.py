@@ -16,7 +16,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from signal import Signals
+from signal import strsignal
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -92,7 +92,7 @@ def run(file: ModelFile) -> Trial:
             f"tflite-micro was not done with {file.path} after {LIMIT_SECONDS:g} seconds: export a smaller network"
         ) from None
     if done.returncode:
-        how = Signals(-done.returncode).name if done.returncode < 0 else f"exit status {done.returncode}"
+        how = strsignal(-done.returncode) if done.returncode < 0 else f"exit status {done.returncode}"
         raise EdgeError(
             f"tflite-micro crashed with the network of {file.path} ({how}): export a smaller or a simpler network"
         )

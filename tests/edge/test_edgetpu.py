@@ -125,7 +125,7 @@ def test_the_compiled_network_is_what_runs(infer_on, compiled_model, picture):
         ("error", "can't be loaded (.*the stand-in finds no device)"),
         ("refuse", "can't load the compiled network .*the stand-in refuses"),
         ("fail", "can't run the network: the stand-in fails"),
-        ("crash", "crashed in a child process that tried it (SIGABRT)"),
+        ("crash", "crashed in a child process that tried it (Aborted)"),
         ("exit", "ended a child process that tried it with exit status 3"),
     ],
 )
@@ -171,6 +171,17 @@ def test_a_library_that_is_no_delegate(monkeypatch, compiled_model):
     monkeypatch.setenv("EDGE_INFER_EDGETPU", "libc.so.6")
     with pytest.raises(EdgeError, match=r"libc\.so\.6 can't be loaded .*tflite_plugin_create_delegate"):
         edge.load(compiled_model(), "edgetpu")
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1000])
+def test_threads_have_limits(compiled_model, threads):
+    with pytest.raises(EdgeError, match="1 to 64"):
+        edge.load(compiled_model(), "edgetpu", threads)
+
+
+def test_no_plain_network_runs_in_its_place():
+    with pytest.raises(EdgeError, match=r"edge\.load"):
+        runtime.open_runtime(TINY, "edgetpu")
 
 
 def test_a_model_that_was_not_compiled(infer_on, model, picture):

@@ -201,6 +201,22 @@ def test_a_model_that_is_not_there(deploy, words):
     refused(deploy(*words))
 
 
+def test_the_commands_are_known_without_the_tools_of_the_host():
+    """Schema readers and TensorFlow are imported by the commands that need them, not to tell which there are."""
+    script = """
+import sys
+from firmware_bridge.cli import main
+try:
+    main(["--help"])
+except SystemExit as end:
+    assert end.code == 0
+assert not {"tflite", "tensorflow", "torch", "tflite_micro"} & set(sys.modules)
+"""
+    done = Ended(subprocess.run([sys.executable, "-c", script], capture_output=True, env=environment(), timeout=60))
+    assert done.status == 0, done.err
+    assert "coral" in done.out and "export-c" in done.out
+
+
 HEADER = "Operator                       Count      Status\n\n"
 OUTPUT = """Edge TPU Compiler version 14.1.317412892
 On-chip memory used for caching model parameters: {}
