@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> None:
     if options.compile:
         from firmware_bridge import edgetpu_compiler
 
-        path = edgetpu_compiler.destination(options.model, options.output)
+        path = edgetpu_compiler.destination(file, options.output)
         edgetpu_compiler.store(file, edgetpu_compiler.compile_model(file), path)
         file = read(path)
     if options.json:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from compress.model_file import pack, write_beside
 from edge.errors import EdgeError
 from edge.manifest import Unmapped
-from edge.model import EDGETPU, ModelFile
+from edge.model import EDGETPU, MODELS, ModelFile
 
 PROGRAM = "edgetpu_compiler"
 LIMIT_SECONDS = 600.0
@@ -106,18 +106,18 @@ def parse(output: str, log: str) -> dict[str, Any]:
     }
 
 
-def destination(model: str, output: Path | None) -> Path:
-    """Return where the model file with the compiled network goes: `output`, else in the place of the file `model`.
+def destination(file: ModelFile, output: Path | None) -> Path:
+    """Return where the model file with the compiled network goes: `output`, else the place of `file` itself.
 
-    Raises EdgeError where `model` is the name of a shipped model, which is not to be changed where it is installed.
+    Raises EdgeError where that is a shipped model, which is not to be changed where it is installed.
     """
     if output is not None:
         return output
-    if not Path(model).is_file():
+    if Path(file.path).resolve().parent == Path(MODELS).resolve():
         raise EdgeError(
-            f"{model} is a shipped model, which stays as it is: say where the compiled one goes, --output FILE"
+            f"{file.path} is a shipped model, which stays as it is: say where the compiled one goes with --output FILE"
         )
-    return Path(model)
+    return Path(file.path)
 
 
 def store(file: ModelFile, compiled: Result, path: Path) -> None:
