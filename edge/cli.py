@@ -70,7 +70,10 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout, all else on stderr")
     parser.add_argument("--threads", type=int, metavar="N", help="default: the cores of this process, at most 4")
     parser.add_argument(
-        "--runtime", choices=("auto", "litert", "tflite"), default="auto", help="default: litert, else tflite"
+        "--runtime",
+        choices=("auto", "litert", "tflite", "edgetpu"),
+        default="auto",
+        help="default: litert, else tflite; edgetpu: a Coral Edge TPU or an error",
     )
     parser.add_argument(
         "--repeat", type=_positive, default=1, metavar="N", help="invoke N times a picture, say the median"
@@ -190,11 +193,9 @@ def _check(engine: Engine, as_json: bool) -> int:
     text = report.Text(_colour())
     for verdict in verdicts:
         _write(_json(verdict._asdict()) if as_json else text.verdict(verdict))
-    runtime = engine.runtime
     failed = sum(verdict.failed for verdict in verdicts)
     (_say if as_json else _write)(
-        f"{len(verdicts) - failed} of {len(verdicts)} golden vectors passed on {runtime.name} {runtime.version}, "
-        f"{runtime.threads} thread{'s' if runtime.threads > 1 else ''}, delegate {runtime.delegate}\n"
+        f"{len(verdicts) - failed} of {len(verdicts)} golden vectors passed on {report.runtime_line(engine.runtime)}\n"
     )
     return CHECK_FAILED if failed else OK
 

@@ -134,7 +134,7 @@ def test_tflite_runtime_with_numpy_2_is_explained(monkeypatch, tmp_path, flatbuf
 
 
 def test_chatter_is_held_back_and_warnings_are_not(capfd):
-    with runtime._quiet():
+    with runtime.quiet():
         os.write(2, b"INFO: Created a delegate.\nWARNING: something is wrong\n")
     assert capfd.readouterr().err == "WARNING: something is wrong\n"
     os.write(2, b"after\n")

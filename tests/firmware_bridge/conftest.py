@@ -20,6 +20,9 @@ from tests.edge.conftest import (  # noqa: F401  (fixtures)
     mask_model,
     model,
     model_bytes,
+    picture,
+    runtimes,
+    stand_in,
 )
 from tests.edge.processes import ROOT, Ended, environment
 
