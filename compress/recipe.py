@@ -306,13 +306,13 @@ def build_network(recipe: Recipe, classes: int) -> nn.Module:
     channels = recipe.input.channels
     shape = (2, channels, recipe.input.height, recipe.input.width)
     sides = sorted({step.size for step in recipe.steps if isinstance(step, Training) and step.size})
-    shapes = [(2, channels, side, side) for side in sides]
     try:
         network = function(classes=classes, channels=channels)
         found: object = f"a {type(network).__name__}"
         if isinstance(network, nn.Module):
             with torch.no_grad():
-                for shape in (*shapes, shape):
+                for height, width in [*((side, side) for side in sides), (recipe.input.height, recipe.input.width)]:
+                    shape = (2, channels, height, width)
                     found = tuple(network.eval()(torch.zeros(shape)).shape)
     except Exception as error:  # the user's own code: anything
         reason = str(error).split("\n")[0] or type(error).__name__
