@@ -66,8 +66,8 @@ def accuracy(folder: Path) -> None:
         ["network", "parameters removed", "MACs removed", "Dice", "IoU"],
         rows,
         "Means over images, at the pictures' own sizes; in brackets 95 % bootstrap intervals (2000 resamples of the "
-        "test images). int8 runs through `edge` on LiteRT. Each network's threshold was chosen on the validation "
-        "images.\n\n" + "\n\n".join(notes),
+        "test images). int8 runs through `edge` on LiteRT. Thresholds were chosen on validation images: the unpruned "
+        "network's own, and the int8 model's, which its float form shares.\n\n" + "\n\n".join(notes),
     )
 
 

@@ -265,10 +265,12 @@ def _refuse_to_replace(pictures: set[str], folder: str, name: str) -> None:
 
 
 def _refuse_to_mix(words: list[str], folder: str) -> None:
-    """Raise EdgeError where masks and overlays would come to lie among pictures, and be taken for them the next time."""
+    """Raise EdgeError where masks would come to lie among the pictures, and be taken for some the next time."""
     for word in words:
         if os.path.isdir(word) and os.path.realpath(word) == os.path.realpath(folder):
-            raise EdgeError(f"{word} is where the pictures are and where results would go: give --output another folder")
+            raise EdgeError(
+                f"{word} is where the pictures are and where results would go: give --output another folder"
+            )
 
 
 def _drawn(name: str, data: bytes, answer: Outline) -> dict[str, bytes]:
