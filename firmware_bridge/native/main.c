@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "arguments.h"
@@ -32,6 +33,18 @@ static void on_interrupt(int number)
     (void)number;
     drop_half_written();
     _exit(INTERRUPTED);
+}
+
+/* The model file is read where it lies. Written over in place, which no copying program should do, it can end early. */
+static void on_lost_file(int number)
+{
+    static const char said[] = "edge-infer: the model file was cut short while it was used: copy it again, beside its "
+                               "place first\n";
+    (void)number;
+    drop_half_written();
+    ssize_t written = write(2, said, sizeof said - 1);
+    (void)written;
+    _exit(MENDABLE);
 }
 
 /* Write a line to standard error, if there is one that can be written. */
@@ -286,6 +299,15 @@ static int infer(const struct arguments *arguments)
     return status;
 }
 
+/* Whether the network will run once, as far as the words say. */
+static bool runs_once(const struct arguments *arguments)
+{
+    struct stat status;
+    return !arguments->check && arguments->repeat == 1 && arguments->image_count == 1 &&
+           !strpbrk(arguments->images[0], "*?[") &&
+           !(stat(arguments->images[0], &status) == 0 && S_ISDIR(status.st_mode));
+}
+
 static int run(const struct arguments *arguments)
 {
     struct failure failure = {0};
@@ -296,7 +318,7 @@ static int run(const struct arguments *arguments)
     int cores = usable_cores(), threads = cores < USUAL_THREADS ? cores : USUAL_THREADS;
     if (arguments->has_threads)
         threads = arguments->threads > INT_MAX ? INT_MAX : arguments->threads < INT_MIN ? INT_MIN : (int)arguments->threads;
-    if (!engine_load(&engine, arguments->model, arguments->runtime, threads, &failure))
+    if (!engine_load(&engine, arguments->model, arguments->runtime, threads, runs_once(arguments), &failure))
         return complained(&failure);
     return arguments->check ? check(arguments->json) : infer(arguments);
 }
@@ -311,6 +333,7 @@ int main(int count, char **words)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     signal(SIGINT, on_interrupt);
+    signal(SIGBUS, on_lost_file);
     struct arguments arguments;
     struct text text = {0};
     int status = OK;
