@@ -33,6 +33,13 @@ def encoded(image: Image.Image, form: str, **options: object) -> bytes:
     return buffer.getvalue()
 
 
+def turned(way: int) -> Image.Exif:
+    """Return EXIF data that says how a picture lies: 1 upright to 8."""
+    exif = Image.Exif()
+    exif[0x0112] = way
+    return exif
+
+
 def huge_png(width: int, height: int) -> bytes:
     """Return a PNG whose header says this size; there is next to no data behind it."""
 
