@@ -57,7 +57,8 @@ def overlay_jpeg(data: bytes, mask: np.ndarray, regions: list[Region], captions:
     font = _font(letters)
     _number(image, regions[:LABELLED], size[0] / picture.size[0], size[1] / picture.size[1], font)
     buffer = io.BytesIO()
-    _caption(image, captions, font, letters).save(buffer, "JPEG", quality=90, subsampling=0)  # thin lines need all the colour
+    # Thin lines need all the colour.
+    _caption(image, captions, font, letters).save(buffer, "JPEG", quality=90, subsampling=0)
     return buffer.getvalue()
 
 

@@ -1,7 +1,7 @@
 /* Aileron Regular by Sora Sagano, released under CC0. Made by make_letters.py. */
 enum { LETTER_ROWS = 41, LETTER_SIZE = 33 };
-/* Of the characters from the space on, and of those that are not there: where in the bitmap the first row is that
-   is not empty, which row of the line that is, how many there are, and how wide the letter is. */
+/* Of the characters from the space on, and last for all others: where in the bitmap the first row is that is
+   not empty, which row of the line that is, how many there are, and how wide the letter is. */
 static const struct {
     uint16_t at, row, rows, advance;
 } LETTERS[] = {

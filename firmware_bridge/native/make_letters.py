@@ -22,8 +22,8 @@ for code in range(32, 128):  # the last one, which has no letter, shows what the
     rows += [sum(1 << (31 - x) for x in range(32) if image.getpixel((x, y))) for y in range(box[1], box[3])]
 print("/* Aileron Regular by Sora Sagano, released under CC0. Made by make_letters.py. */")
 print(f"enum {{ LETTER_ROWS = {ascent + descent}, LETTER_SIZE = {SIZE} }};")
-print("/* Of the characters from the space on, and of those that are not there: where in the bitmap the first row is that")
-print("   is not empty, which row of the line that is, how many there are, and how wide the letter is. */")
+print("/* Of the characters from the space on, and last for all others: where in the bitmap the first row is that is")
+print("   not empty, which row of the line that is, how many there are, and how wide the letter is. */")
 print("static const struct {\n    uint16_t at, row, rows, advance;\n} LETTERS[] = {")
 for start in range(0, len(letters), 6):
     print(f"    {', '.join(letters[start : start + 6])},")
