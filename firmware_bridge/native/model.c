@@ -197,9 +197,15 @@ static bool hold_trailer(const struct model *model, struct failure *failure)
 bool model_read(struct model *model, const char *path, struct failure *failure)
 {
     *model = (struct model){.path = need_copy(path)};
+    return read_bytes(path, &model->data, failure) && model_hold(model, failure);
+}
+
+bool model_hold(struct model *model, struct failure *failure)
+{
+    const char *path = model->path;
     char flatbuffer_hex[65];
     struct bytes text;
-    if (!read_bytes(path, &model->data, failure) || !hold_trailer(model, failure))
+    if (!hold_trailer(model, failure))
         return false;
     const char *damage = archive_open(&model->archive, model->data.at, model->data.count, TRAILER);
     if (!hold_digest(model, damage, flatbuffer_hex, failure) || !hold_members(model, failure) ||
