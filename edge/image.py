@@ -11,7 +11,7 @@ from importlib import import_module
 import numpy as np
 from PIL import Image
 
-from edge.errors import EdgeError
+from edge.errors import EdgeError, was_interrupted
 from edge.preprocess import Picture, Preprocessing
 
 MAX_PIXELS = 64_000_000  # two and a half times the largest usual radiograph (about 4300 x 5000)
@@ -92,6 +92,8 @@ def decode(
     except MemoryError:
         raise EdgeError(f"{name} does not fit into memory: make it smaller or set a lower --max-pixels") from None
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, EOFError, ...
+        if was_interrupted(error):  # while a decoder was imported
+            raise KeyboardInterrupt from None
         reason = str(error).split("\n")[0] or type(error).__name__
         raise EdgeError(f"{name} is damaged or cut short ({reason}): expected a whole picture; copy it again") from None
 

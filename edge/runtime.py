@@ -99,8 +99,6 @@ def import_runtime(name: str = "auto") -> tuple[str, Any, str]:
             if error.name != module:
                 raise _broken(candidate, error) from None
         except (ImportError, AttributeError, OSError) as error:
-            if was_interrupted(error):
-                raise KeyboardInterrupt from None
             raise _broken(candidate, error) from None
         else:
             return candidate, interpreter, _version(candidate)
@@ -110,6 +108,8 @@ def import_runtime(name: str = "auto") -> tuple[str, Any, str]:
 
 
 def _broken(name: str, error: Exception) -> EdgeError:
+    if was_interrupted(error):
+        raise KeyboardInterrupt from None
     package = _PACKAGES[name]
     if name == "tflite" and int(np.__version__.split(".")[0]) >= 2:
         return EdgeError(
