@@ -115,8 +115,6 @@ def import_runtime(name: str = "auto") -> tuple[str, Any, str]:
             if error.name != module:
                 raise broken(candidate, error) from None
         except (ImportError, AttributeError, OSError) as error:
-            if was_interrupted(error):
-                raise KeyboardInterrupt from None
             raise broken(candidate, error) from None
         else:
             return candidate, interpreter, _version(candidate)
@@ -127,7 +125,9 @@ def import_runtime(name: str = "auto") -> tuple[str, Any, str]:
 
 
 def broken(name: str, error: Exception) -> EdgeError:
-    """Return what to say of a runtime that is installed and does not start."""
+    """Return what to say of a runtime that is installed and does not start; a Ctrl-C in disguise is raised as such."""
+    if was_interrupted(error):
+        raise KeyboardInterrupt from None
     package = PACKAGES[name]
     if name == "tflite" and int(np.__version__.split(".")[0]) >= 2:
         return EdgeError(

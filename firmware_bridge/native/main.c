@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "arguments.h"
@@ -19,10 +20,14 @@
 #include "mask.h"
 #include "memory.h"
 #include "meter.h"
+#include "overlay.h"
 #include "report.h"
 #include "sources.h"
 
 enum { OK, CHECK_FAILED, MENDABLE, INTERRUPTED = 130, CLOSED = 141, USUAL_THREADS = 4 };
+
+#define MASK ".mask.png"
+#define OVERLAY ".overlay.jpg"
 
 static struct engine engine; /* lives as long as the process, whatever way that ends */
 static bool is_open[3];      /* whether standard input, output and error are */
@@ -32,6 +37,18 @@ static void on_interrupt(int number)
     (void)number;
     drop_half_written();
     _exit(INTERRUPTED);
+}
+
+/* The model file is read where it lies. Written over in place, which no copying program should do, it can end early. */
+static void on_lost_file(int number)
+{
+    static const char said[] = "edge-infer: the model file was cut short while it was used: copy it again, beside its "
+                               "place first\n";
+    (void)number;
+    drop_half_written();
+    ssize_t written = write(2, said, sizeof said - 1);
+    (void)written;
+    _exit(MENDABLE);
 }
 
 /* Write a line to standard error, if there is one that can be written. */
@@ -170,34 +187,45 @@ static bool read_named(const char *name, struct bytes *data, double *ms, struct 
     return !error || fail(failure, "standard input can't be read (%s): expected a picture there", strerror(error));
 }
 
-/* Whether none of the pictures is where the mask of this name would go. */
+/* Whether none of the pictures is where the mask or the overlay of this name would go. */
 static bool spares_pictures(const struct names *names, const char *folder, const char *result, struct failure *failure)
 {
     char path[PATH_MAX], real[PATH_MAX], picture[PATH_MAX];
-    snprintf(path, sizeof path, "%s/%s.mask.png", folder, result);
-    if (!realpath(path, real))
-        return true; /* there is nothing yet */
-    for (size_t index = 0; index < names->count; index++)
-        if (realpath(names->at[index], picture) && strcmp(real, picture) == 0)
-            return fail(failure, "%s is one of the pictures and would be replaced: give --output another folder", path);
+    const char *endings[] = {MASK, OVERLAY};
+    for (int ending = 0; ending < 2; ending++) {
+        snprintf(path, sizeof path, "%s/%s%s", folder, result, endings[ending]);
+        if (!realpath(path, real))
+            continue; /* there is nothing yet */
+        for (size_t index = 0; index < names->count; index++)
+            if (realpath(names->at[index], picture) && strcmp(real, picture) == 0)
+                return fail(failure, "%s is one of the pictures and would be replaced: give --output another folder", path);
+    }
     return true;
 }
 
-static bool write_results(const struct arguments *arguments, const char *result, const struct answer *answer,
-                          const struct text *json, struct failure *failure)
+static bool write_result(const char *folder, const char *result, const char *ending, const struct text *content,
+                         struct failure *failure)
 {
-    struct text name = {0}, png = {0};
-    bool done = true;
-    if (engine.model.manifest.is_segmentation) {
-        text_print(&name, "%s.mask.png", result);
-        done = mask_png(&answer->outline, &png, failure) &&
-               write_file(arguments->output, name.at, png.at, png.length, failure);
-        name.length = 0;
-    }
-    text_print(&name, "%s.json", result);
-    done = done && write_file(arguments->output, name.at, json->at, json->length, failure);
+    struct text name = {0};
+    text_print(&name, "%s%s", result, ending);
+    bool done = write_file(folder, name.at, content->at, content->length, failure);
     text_free(&name);
-    text_free(&png);
+    return done;
+}
+
+/* Write the mask, and the picture in `data` with it drawn over. */
+static bool draw(const char *folder, const char *result, const struct bytes *data, const struct answer *answer,
+                 struct failure *failure)
+{
+    struct text mask = {0}, overlay = {0}, caption = {0};
+    report_caption(answer, &caption);
+    const char *captions[] = {caption.at, NOTICE, NULL};
+    bool done = mask_png(&answer->outline, &mask, failure) && write_result(folder, result, MASK, &mask, failure) &&
+                overlay_jpeg(data, "the image", &answer->outline, captions, &overlay, failure) &&
+                write_result(folder, result, OVERLAY, &overlay, failure);
+    text_free(&mask);
+    text_free(&overlay);
+    text_free(&caption);
     return done;
 }
 
@@ -224,9 +252,10 @@ static bool infer_one(const struct arguments *arguments, const struct names *nam
         return false;
     bool done = engine_answer(&engine, &data, strcmp(name, "-") == 0 ? "the picture on standard input" : name,
                               arguments->repeat, arguments->max_pixels, &answer, failure);
-    free(data.at);
-    if (!done)
+    if (!done) {
+        free(data.at);
         return false;
+    }
     answer.ms[READ_PHASE] += read_ms;
     answer.ms[TOTAL] += read_ms;
     *invoke = answer.ms[INVOKE];
@@ -235,8 +264,11 @@ static bool infer_one(const struct arguments *arguments, const struct names *nam
         report_json(name, &engine, &answer, peak_mb(), &board, text);
         board_free(&board);
     }
-    if (arguments->output)
-        done = write_results(arguments, names->results[index], &answer, text, failure);
+    if (drawing)
+        done = draw(arguments->output, names->results[index], &data, &answer, failure);
+    free(data.at);
+    if (done && arguments->output)
+        done = write_result(arguments->output, names->results[index], ".json", text, failure);
     if (!arguments->json) {
         char how[80];
         say_how(how, sizeof how, first, arguments->repeat);
@@ -271,7 +303,7 @@ static int infer(const struct arguments *arguments)
     if (answered) {
         struct board board = board_read();
         if (arguments->json)
-            say(NOTICE);
+            say(NOTICE "\n");
         else
             report_summary(&engine, peak_mb(), median(invokes, answered), &board, wants_colour(), &text);
         put(&text);
@@ -286,6 +318,15 @@ static int infer(const struct arguments *arguments)
     return status;
 }
 
+/* Whether the network will run once, as far as the words say. */
+static bool runs_once(const struct arguments *arguments)
+{
+    struct stat status;
+    return !arguments->check && arguments->repeat == 1 && arguments->image_count == 1 &&
+           !strpbrk(arguments->images[0], "*?[") &&
+           !(stat(arguments->images[0], &status) == 0 && S_ISDIR(status.st_mode));
+}
+
 static int run(const struct arguments *arguments)
 {
     struct failure failure = {0};
@@ -296,7 +337,7 @@ static int run(const struct arguments *arguments)
     int cores = usable_cores(), threads = cores < USUAL_THREADS ? cores : USUAL_THREADS;
     if (arguments->has_threads)
         threads = arguments->threads > INT_MAX ? INT_MAX : arguments->threads < INT_MIN ? INT_MIN : (int)arguments->threads;
-    if (!engine_load(&engine, arguments->model, arguments->runtime, threads, &failure))
+    if (!engine_load(&engine, arguments->model, arguments->runtime, threads, runs_once(arguments), &failure))
         return complained(&failure);
     return arguments->check ? check(arguments->json) : infer(arguments);
 }
@@ -311,6 +352,7 @@ int main(int count, char **words)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     signal(SIGINT, on_interrupt);
+    signal(SIGBUS, on_lost_file);
     struct arguments arguments;
     struct text text = {0};
     int status = OK;

@@ -120,6 +120,13 @@ def test_a_ctrl_c_that_a_native_module_disguises_stays_one(monkeypatch, tmp_path
         runtime.open_runtime(flatbuffer)
 
 
+def test_a_ctrl_c_while_the_runtime_loads_a_network_stays_one(monkeypatch, tmp_path, flatbuffer):
+    line = "raise ImportError('numpy.core.multiarray failed to import') from KeyboardInterrupt()"
+    broken(monkeypatch, tmp_path, "ai_edge_litert", f"def Interpreter(**options):\n    {line}\n")
+    with pytest.raises(KeyboardInterrupt):
+        runtime.open_runtime(flatbuffer)
+
+
 def test_a_dependency_that_is_missing_is_said(monkeypatch, tmp_path, flatbuffer):
     broken(monkeypatch, tmp_path, "ai_edge_litert", "import flatbuffers_that_nobody_has")
     with pytest.raises(EdgeError, match="flatbuffers_that_nobody_has"):

@@ -10,7 +10,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.edge.conftest import (  # noqa: F401  (fixtures)
     flatbuffer,
@@ -24,6 +26,7 @@ from tests.edge.conftest import (  # noqa: F401  (fixtures)
     runtimes,
     stand_in,
 )
+from tests.edge.pictures import blobs, encoded, png, turned
 from tests.edge.processes import ROOT, Ended, environment
 
 SOURCE = ROOT / "firmware_bridge/native"
@@ -86,3 +89,24 @@ def programs(build: Path) -> dict[str, Callable[..., Ended]]:
 def program(request: pytest.FixtureRequest, programs: dict[str, Callable[..., Ended]]) -> Callable[..., Ended]:
     """One program after the other."""
     return programs[request.param]
+
+
+@pytest.fixture
+def outlined(tmp_path: Path) -> list[Path]:
+    """Pictures in which a segmentation finds much, little and nothing."""
+    noise = np.random.default_rng(9).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    names = {
+        "blobs.png": png(blobs()),
+        "small.png": png(blobs(9, 11)),
+        "dark.png": png(np.zeros((40, 30), np.uint8)),
+        "bright.png": png(np.full((70, 30), 255, np.uint8)),
+        "noise.png": encoded(Image.fromarray(noise).resize((333, 217), Image.Resampling.NEAREST), "PNG"),
+        "noise.jpg": encoded(
+            Image.fromarray(noise).resize((640, 480), Image.Resampling.BICUBIC), "JPEG", exif=turned(8)
+        ),
+        "wide.png": png(np.repeat(blobs(10, 40), 12, axis=1)),
+        "dot.png": png(np.array([[200]], np.uint8)),
+    }
+    for name, data in names.items():
+        (tmp_path / name).write_bytes(data)
+    return [tmp_path / name for name in names]

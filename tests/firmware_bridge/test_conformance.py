@@ -14,19 +14,13 @@ import pytest
 from PIL import Image
 
 from tests.edge import packing
-from tests.edge.pictures import blobs, encoded, grey_ramp, huge_png, png
+from tests.edge.pictures import encoded, grey_ramp, huge_png, png, turned
 from tests.edge.processes import ROOT, environment
 from tests.firmware_bridge.comparison import same_records, same_text
 from tests.firmware_bridge.conftest import library
 
 GREY = grey_ramp()
 NOISE = np.random.default_rng(3).integers(0, 256, (95, 130, 3), dtype=np.uint8)
-
-
-def turned(way: int) -> Image.Exif:
-    exif = Image.Exif()
-    exif[0x0112] = way
-    return exif
 
 
 GOOD = {
@@ -444,26 +438,6 @@ def test_a_library_that_is_missing_or_of_an_unknown_version(programs, model, tmp
         versioned.write_bytes(name.read_bytes())
         done = run("--model", model, tmp_path / "p.png", env={"EDGE_INFER_LITERT": str(versioned)})
         assert done.status == 2 and f"is of LiteRT {version}: expected 2.1, 2.2 or 2.3" in done.err
-
-
-@pytest.fixture
-def outlined(tmp_path):
-    noise = np.random.default_rng(9).integers(0, 256, (16, 16, 3), dtype=np.uint8)
-    names = {
-        "blobs.png": png(blobs()),
-        "small.png": png(blobs(9, 11)),
-        "dark.png": png(np.zeros((40, 30), np.uint8)),
-        "bright.png": png(np.full((70, 30), 255, np.uint8)),
-        "noise.png": encoded(Image.fromarray(noise).resize((333, 217), Image.Resampling.NEAREST), "PNG"),
-        "noise.jpg": encoded(
-            Image.fromarray(noise).resize((640, 480), Image.Resampling.BICUBIC), "JPEG", exif=turned(8)
-        ),
-        "wide.png": png(np.repeat(blobs(10, 40), 12, axis=1)),
-        "dot.png": png(np.array([[200]], np.uint8)),
-    }
-    for name, data in names.items():
-        (tmp_path / name).write_bytes(data)
-    return [tmp_path / name for name in names]
 
 
 @pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])
