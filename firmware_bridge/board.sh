@@ -19,8 +19,10 @@ LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 export LC_ALL PATH
 KEPT=2 # earlier releases that a push leaves
 
-say() { printf 'say %s\n' "$*"; }
-fail() { printf 'fail %s\n' "$*"; exit 1; }
+line() { printf '%s %s\n' "$1" "$(printf '%s' "$2" | tr '\n' ' ')"; }
+say() { line say "$*"; }
+fail() { line fail "$*"; exit 1; }
+flush() { sync -f .; }                                 # the folder's file system, to the disk
 serving() { if [ -L current ]; then basename "$(readlink current)"; fi; }
 field() { sed -n "s/^$1: //p"; }                       # of a release file on standard input
 ordered() { ls releases | sort -n; }                   # releases by number; unfinished ones have a dot and are left out
@@ -49,9 +51,9 @@ trust() { # KEY
   if [ -f trusted ] && grep -qxF "$line" trusted; then say "trusted already"; return; fi
   { if [ -f trusted ]; then cat trusted; fi; printf '%s\n' "$line"; } >.trusted ||
     fail "the key can't be written: make room on the board"
-  sync
+  flush
   mv .trusted trusted
-  sync
+  flush
   say "trusted from now on"
 }
 
@@ -111,7 +113,7 @@ prove() { # RELEASE'S FOLDER
 switch() { # ITS FOLDER, NAME WITHOUT NUMBER
   last=$(ordered | sed -n 's/^0*\([0-9][0-9]*\)-.*/\1/p' | tail -n 1)
   name=$(printf '%04d-%s' $((${last:-0} + 1)) "$2")
-  sync
+  flush
   if [ "$1" != "releases/$name" ]; then mv -T "$1" "releases/$name"; fi
   point "$name"
 }
@@ -119,9 +121,9 @@ switch() { # ITS FOLDER, NAME WITHOUT NUMBER
 point() { # RELEASE
   rm -rf .next
   ln -s "releases/$1" .next
-  sync
+  flush
   mv -T .next current
-  sync
+  flush
   say "$1 serves"
 }
 
@@ -178,7 +180,7 @@ receive() {
   printf 'offset %s\n' "$have"
   reason=$(cat 2>&1 >>"$part") || fail "the upload can't be written ($reason): make room on the board"
   [ "$(wc -c <"$part")" -eq "$bytes" ] || fail "the upload broke off: the same command goes on where it stopped"
-  sync
+  flush
   sum=$(sha256sum <"$part")
   if [ "${sum%% *}" != "$digest" ]; then
     rm "$part"
@@ -260,7 +262,7 @@ remove() {
   look
   enter
   rm -f current
-  sync
+  flush
   rm -rf releases incoming trusted .trusted .next lock
   cd ..
   rmdir "$folder" 2>/dev/null || say "$folder holds other things and stays"

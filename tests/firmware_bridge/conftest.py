@@ -1,4 +1,4 @@
-"""Both programs: `edge-infer` in Python, and the native one, which is built here."""
+"""Both programs: `edge-infer` in Python, and the native one, which is built here; and a board."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import PIL
@@ -23,6 +23,7 @@ from tests.edge.conftest import (  # noqa: F401  (fixtures)
     model_bytes,
 )
 from tests.edge.processes import ROOT, Ended, environment
+from tests.firmware_bridge.boards import SSHD, LocalBoard
 
 SOURCE = ROOT / "firmware_bridge/native"
 SANITIZED = os.environ.get("EDGE_TEST_SANITIZED") == "1"  # slower; what the sanitizers find ends the program
@@ -87,3 +88,13 @@ def programs(build: Path) -> dict[str, Callable[..., Ended]]:
 def program(request: pytest.FixtureRequest, programs: dict[str, Callable[..., Ended]]) -> Callable[..., Ended]:
     """One program after the other."""
     return programs[request.param]
+
+
+@pytest.fixture(scope="session")
+def local_board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBoard]:
+    """This machine, reached over a real sshd."""
+    if SSHD is None or shutil.which("ssh") is None:
+        pytest.skip("OpenSSH's server and client are not installed (openssh-server, openssh-client)")
+    board = LocalBoard(tmp_path_factory.mktemp("board"))
+    yield board
+    board.stop()
