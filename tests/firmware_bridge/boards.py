@@ -30,13 +30,14 @@ class Host:
     """How one user reaches one board: an ssh configuration of its own, which ssh on this PATH uses.
 
     Attributes:
-        folder: with `user` (key for the login), `signer` (key for archives), `known_hosts`, `config`.
+        folder: with `known_hosts`, `config` and the program `bin/ssh`.
+        user, signer: keys, for the login and for archives.
         environment: for edge-deploy.
     """
 
-    def __init__(self, folder: Path, port: int, host_key: str) -> None:
-        self.folder, self.port, self.host_key = folder, port, host_key
-        self.user, self.signer = new_key(folder / "user"), new_key(folder / "signer")
+    def __init__(self, folder: Path, port: int, user: Path, host_key: str) -> None:
+        self.folder, self.port, self.user, self.host_key = folder, port, user, host_key
+        self.signer = new_key(folder / "signer")
         self.known_hosts = folder / "known_hosts"
         self.know(host_key)
         self.config = folder / "config"
@@ -77,8 +78,8 @@ class LocalBoard(Host):
 
     def __init__(self, folder: Path, settings: str = "") -> None:
         port = free_port()
-        key = new_key(folder / "host_key")
-        super().__init__(folder, port, " ".join(key.with_suffix(".pub").read_text().split()[:2]))
+        key, user = new_key(folder / "host_key"), new_key(folder / "user")
+        super().__init__(folder, port, user, " ".join(key.with_suffix(".pub").read_text().split()[:2]))
         self.config.write_text(self.config.read_text().replace("User root", f"User {os.environ.get('USER', 'root')}"))
         (folder / "authorized_keys").write_text(self.user.with_suffix(".pub").read_text())
         (folder / "sshd_config").write_text(

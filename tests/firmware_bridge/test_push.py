@@ -221,7 +221,7 @@ def test_two_pushes_at_once(place: Place) -> None:
     assert slow.stdout is not None and b"signature verified" in slow.stdout.readline()
     refused(place.push(place.archive("0.1.0-3")), "another edge-deploy is at work")
     assert place.serves() == "0.1.0-1"
-    out, err = slow.communicate(timeout=60)
+    _, err = slow.communicate(timeout=60)
     assert slow.returncode == 0, err
     assert place.serves() == "0.1.0-2"
 
