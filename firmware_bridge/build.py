@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
 from edge import __version__
 from edge.errors import EdgeError
@@ -26,50 +27,54 @@ _LICENCES = {
 }
 
 
-def build(
-    target: Target,
-    models: Sequence[str],
-    number: int,
-    key: Path,
-    output: Path,
-    say: Callable[[str], None] = lambda text: None,
-) -> Path:
-    """Write the archive of a release into the folder `output`; return its path.
+class Content(NamedTuple):
+    """What goes to boards of a target: files, and the versions that they need of the board's libraries."""
+
+    target: Target
+    payload: Payload
+    needs: Mapping[str, str]
+
+
+def content(target: Target, models: Sequence[str]) -> Content:
+    """Return program, libraries, models, licences and bill of materials for a target.
 
     Args:
         models: names or files; none for those that ship.
-        number: of this build of the program's version; the board takes no lower one without being told.
-        key: the OpenSSH key that signs.
 
     Raises EdgeError where something is missing or wrong, and where the target can't run what was built.
     """
+    payload, parts = _models(models)
+    more, components = (_native if target.program == "native" else python_runtime.files)(target)
+    payload = {**payload, **more, "licences/edge-infer": File(_own_licence())}
+    parts = [Component("application", "edge-infer", __version__, "", "MIT", None), *components, *parts]
+    payload["sbom.json"] = File(sbom.document(target.name, parts))
+    return Content(target, payload, require(target, _binaries(payload)))
+
+
+def write(content: Content, number: int, key: Path, output: Path) -> Path:
+    """Write the signed archive of a release into the folder `output`; return its path.
+
+    Args:
+        number: of this build of the program's version; the board takes no lower one without being told.
+        key: the OpenSSH key that signs.
+    """
     if not 0 <= number <= 999_999:
         raise EdgeError(f"release number {number} was asked for: expected 0 to 999999")
-    signature.sign(b"", key)  # before minutes of work
-    payload, parts = _models(models)
-    say(f"building {target.program} edge-infer for {target.title}")
-    more, components = (_native if target.program == "native" else python_runtime.files)(target)
-    payload = {**payload, **more}
-    parts = [Component("application", "edge-infer", __version__, "", "MIT", None), *components, *parts]
-    payload["licences/edge-infer"] = File(_own_licence())
-    payload["sbom.json"] = File(sbom.document(target.name, parts))
-    needs = require(target, _binaries(payload))
-    python = target.python if target.program == "python" else "none"
+    target = content.target
     made = release.Release(
         version=f"{__version__}-{number}",
         target=target.name,
         architecture=target.architecture,
         program=target.program,
-        glibc=needs["GLIBC"],
-        glibcxx=needs["GLIBCXX"],
-        python=python,
+        glibc=content.needs["GLIBC"],
+        glibcxx=content.needs["GLIBCXX"],
+        python=target.python if target.program == "python" else "none",
     )
     release.parse(made.text(), "edge-infer's version")
-    digests, packed = release.digest_list(made, payload)
+    digests, packed = release.digest_list(made, content.payload)
     data = release.archive_bytes(made, digests, signature.sign(digests, key), packed)
     path = output / f"{made.name}.tar"
     _write(path, data)
-    say(f"{path}: {len(data) / 1e6:.2f} MB, needs glibc {made.glibc}, libstdc++ {made.glibcxx}, Python {made.python}")
     return path
 
 

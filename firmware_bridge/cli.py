@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edge import __version__
 from edge.errors import EdgeError, one_line
-from firmware_bridge import board, release, signature, target
+from firmware_bridge import board, build, release, signature, target
 from firmware_bridge.ssh import Connection
 
 
@@ -50,9 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_parser("targets", help="list the kinds of board that are known").set_defaults(action=_targets)
 
-    build = commands.add_parser("build", help="make a signed archive for a target")
-    _add_building(build)
-    build.set_defaults(action=_build)
+    making = commands.add_parser("build", help="make a signed archive for a target")
+    _add_building(making)
+    making.set_defaults(action=_build)
 
     push = commands.add_parser("push", help="bring a release to a board, prove it there, let it serve")
     _add_building(push)
@@ -131,10 +131,14 @@ def _targets(options: argparse.Namespace) -> None:
 
 
 def _build(options: argparse.Namespace) -> Path:
-    from firmware_bridge.build import build
-
-    key = options.key or signature.default_key()
-    return build(target.load(options.target), options.model, options.release, key, options.output, Progress().say)
+    chosen, key = target.load(options.target), options.key or signature.default_key()
+    signature.sign(b"", key)  # before a program is compiled
+    print(f"building {chosen.program} edge-infer for {chosen.title}", flush=True)
+    path = build.write(build.content(chosen, options.model), options.release, key, options.output)
+    made = release.read(path)
+    needs = f"glibc {made.release.glibc}, libstdc++ {made.release.glibcxx}, Python {made.release.python}"
+    print(f"{path}: {made.size / 1e6:.2f} MB, needs {needs}", flush=True)
+    return path
 
 
 def _push(options: argparse.Namespace) -> None:

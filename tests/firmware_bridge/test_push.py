@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.host import new_key
 from firmware_bridge import board, release
 from firmware_bridge.ssh import Connection
 from tests.edge.processes import Ended
 from tests.firmware_bridge import releases
-from tests.firmware_bridge.boards import SSHD, LocalBoard, new_key
+from tests.firmware_bridge.boards import SSHD, LocalBoard
 
 pytestmark = pytest.mark.skipif(SSHD is None, reason="openssh-server is not installed")
 
@@ -31,7 +32,7 @@ class Place:
         self.folder = folder or tmp_path / 'it\'s "edge" $HOME `id`; infer'
 
     def __call__(self, *words: object) -> Ended:
-        return self.board.deploy(*words, "--folder", self.folder)
+        return Ended(self.board.deploy(*words, "--folder", self.folder))
 
     def archive(self, version: str = "0.1.0-1", key: Path | None = None, **files: object) -> Path:
         folder = self.tmp_path / version
@@ -300,7 +301,7 @@ def test_hosts_that_can_not_be_reached(place: Place) -> None:
     for host, word in (("127.0.0.1:1", "127.0.0.1:1 "), ("ssh://127.0.0.1:1", "Connection refused")):
         refused(place("push", "x86-64", host, "--archive", archive), word, "check name, network and power")
     for host in ("board;id", "board id", "", "$(id)", "-oProxyCommand=id"):
-        refused(place.board.deploy("status", "--", host), "is no host")
+        refused(Ended(place.board.deploy("status", "--", host)), "is no host")
 
 
 def test_a_host_key_that_changed_or_is_unknown(place: Place, local_board: LocalBoard) -> None:
@@ -381,7 +382,7 @@ def test_a_folder_of_somebody_else(place: Place, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other/letter.txt").write_text("dear")
     done = place.board.deploy("trust", "board", "--key", place.board.signer, "--folder", tmp_path / "other")
-    refused(done, "holds other things", "--folder")
+    refused(Ended(done), "holds other things", "--folder")
     assert os.listdir(tmp_path / "other") == ["letter.txt"]
 
 

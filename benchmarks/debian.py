@@ -1,4 +1,4 @@
-"""Debian's tools, installed where the tests may."""
+"""Debian's tools, installed where that may be."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import shutil
 import subprocess
 from functools import cache
 
-import pytest
-
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
+class Unavailable(Exception):
+    """Something that a measurement or test needs is not to be had here; the message says what and why."""
+
+
 def need(tools: dict[str, str]) -> None:
-    """Have these tools, each by the package that brings it; skip the test where they can't be installed."""
+    """Have these tools, each by the package that brings it; raises Unavailable where they can't be installed."""
     packages = sorted({package for tool, package in tools.items() if shutil.which(tool, path=PATH) is None})
     if packages and (reason := _install(tuple(packages))):
-        pytest.skip(f"{', '.join(packages)} can't be installed: {reason}")
+        raise Unavailable(f"{', '.join(packages)} can't be installed: {reason}")
 
 
 @cache

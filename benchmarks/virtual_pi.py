@@ -15,13 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
-import pytest
+from benchmarks import debian
+from benchmarks.host import Host, free_port, new_key
 
-from tests.edge.processes import ROOT
-from tests.firmware_bridge import debian
-from tests.firmware_bridge.boards import Host, free_port, new_key
-
-CACHE = ROOT / "build/virtual-pi"
+CACHE = Path(__file__).parents[1] / "build/virtual-pi"
 TOOLS = {
     "qemu-system-aarch64": "qemu-system-arm",
     "mkfs.ext4": "e2fsprogs",
@@ -94,7 +91,7 @@ def image() -> Path:
     except (subprocess.CalledProcessError, FileNotFoundError) as error:
         if made:
             return made[-1]
-        pytest.skip(f"Debian's packages for a virtual Pi can't be fetched ({error})")
+        raise debian.Unavailable(f"Debian's packages for a virtual Pi can't be fetched ({error})") from None
     digest = hashlib.sha256(f"{RECIPE} {DISK_MB} {sorted(versions.items())}".encode()).hexdigest()[:16]
     place = CACHE / f"image-{digest}"
     if not place.exists():
@@ -157,10 +154,10 @@ def _initrd(work: Path, place: Path, busybox: Path, modules: Path) -> None:
     order: list[str] = []
     for name in ("virtio_pci", "virtio_mmio", "virtio_blk", "virtio_net", "virtio_rng", "crc32c_generic", "ext4"):
         for line in _run(f"modprobe -d '{modules}' -S {version} --show-depends {name} || true").splitlines():
-            path = Path(line.split()[1]) if line.startswith("insmod ") else None
-            if path is not None and path.name not in order:
-                order.append(path.name)
-                shutil.copy(path, folder / "mod")
+            module = Path(line.split()[1]) if line.startswith("insmod ") else None
+            if module is not None and module.name not in order:
+                order.append(module.name)
+                shutil.copy(module, folder / "mod")
     (folder / "order").write_text("\n".join(order) + "\n")
     (folder / "init").write_text(INITRD)
     (folder / "init").chmod(0o755)
