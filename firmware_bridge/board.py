@@ -13,9 +13,10 @@ from edge.errors import EdgeError, one_line
 from firmware_bridge.release import Archive
 from firmware_bridge.ssh import Connection
 
+SCRIPT = Path(__file__).with_name("board.sh")
 FOLDER = "edge-infer"  # in the home of the user that logs in
 _CHUNK = 1 << 16
-_KINDS = ("say", "serves", "offset", "done", "fail")
+_KINDS = ("say", "serves", "offset", "fact", "done", "fail")
 
 Say = Callable[[str], None]
 
@@ -27,7 +28,7 @@ def push(connection: Connection, folder: str, archive: Archive, downgrade: bool,
     """
     words = [archive.sha256, str(archive.size), str(archive.unpacked), archive.release.text().rstrip("\n")]
     words.append("yes" if downgrade else "no")
-    process = connection.start("push", folder, *words, stdin=subprocess.PIPE)
+    process = connection.start(SCRIPT, "push", folder, *words, stdin=subprocess.PIPE)
     serves = None
     try:
         for kind, text in _lines(process):
@@ -48,7 +49,7 @@ def push(connection: Connection, folder: str, archive: Archive, downgrade: bool,
 
 def ask(connection: Connection, action: str, folder: str, *words: str, say: Say) -> None:
     """Have one of the board's other actions done (trust, rollback, status, remove); EdgeError where it fails."""
-    process = connection.start(action, folder, *words, stdin=None)
+    process = connection.start(SCRIPT, action, folder, *words)
     try:
         for kind, text in _lines(process):
             if kind == "say":
@@ -70,7 +71,7 @@ def run(connection: Connection, folder: str, image: Path, model: str | None) -> 
     words = [] if model is None else ["--model", model]
     try:
         with open(image, "rb") as file:
-            process = connection.start("run", folder, *words, stdin=file)
+            process = connection.start(SCRIPT, "run", folder, *words, stdin=file)
             output = process.communicate()[0].decode(errors="replace")
     except OSError as error:
         raise EdgeError(f"{image} can't be read ({error.strerror}): expected a picture; check the path") from None
@@ -83,6 +84,22 @@ def run(connection: Connection, folder: str, image: Path, model: str | None) -> 
         if line.startswith("edge-infer: "):
             raise EdgeError(f"{connection.host}: {line}")
     raise connection.error("gave no answer")
+
+
+def facts(connection: Connection, script: Path, folder: str) -> dict[str, str]:
+    """Return what a script that only looks finds on the board, by key."""
+    process = connection.start(script, folder)
+    found = {}
+    try:
+        for kind, text in _lines(process):
+            if kind == "fact":
+                key, _, value = text.partition(" ")
+                found[key] = value
+            elif kind == "done":
+                return found
+        raise connection.error("broke off")
+    finally:
+        _end(process)
 
 
 def _lines(process: subprocess.Popen[bytes]) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edge import __version__
 from edge.errors import EdgeError, one_line
-from firmware_bridge import board, build, release, signature, target
+from firmware_bridge import board, build, doctor, release, signature, target
 from firmware_bridge.ssh import Connection
 
 
@@ -177,4 +177,6 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _doctor(options: argparse.Namespace) -> None:
-    raise EdgeError("to come")
+    with Connection(options.host) as connection:
+        for finding in doctor.examine(connection, options.folder):
+            print(finding.line(), flush=True)

@@ -15,7 +15,6 @@ from typing import IO
 
 from edge.errors import EdgeError, one_line
 
-SCRIPT = Path(__file__).with_name("board.sh")
 # Nothing is asked for, nobody's host key is taken on trust, a dead connection is noticed within 15 seconds. Of the
 # user's configuration only what would make the commands other ones is set aside.
 _OPTIONS = {
@@ -98,13 +97,13 @@ class Connection:
         self._errors.close()
         self._folder.cleanup()
 
-    def start(self, action: str, folder: str, *words: str, stdin: int | IO[bytes] | None) -> subprocess.Popen[bytes]:
-        """Start an action of board.sh in a folder of the board; its standard output is a pipe.
+    def start(self, script: Path, *words: str, stdin: int | IO[bytes] | None = None) -> subprocess.Popen[bytes]:
+        """Start a script of this machine on the board, with these words; its standard output is a pipe.
 
         ssh hands the board's shell one string. Each word of it is quoted by shlex, which leaves a POSIX shell nothing
         to interpret: not in paths with spaces or quotes, nor in any other text. A NUL can be in no word.
         """
-        command = shlex.join(["sh", "-c", SCRIPT.read_text(encoding="utf-8"), "edge-deploy", action, folder, *words])
+        command = shlex.join(["sh", "-c", script.read_text(encoding="utf-8"), "edge-deploy", *words])
         if "\0" in command:
             raise EdgeError("a zero byte was given in a name: expected none; choose another name")
         self._errors.seek(0)
