@@ -83,9 +83,9 @@ class Board:
 
 def kill(process: subprocess.Popen[bytes]) -> None:
     """Kill edge-deploy, and first its connection."""
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    for child in children:
-        os.kill(int(child), signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError, FileNotFoundError):  # it may be ending by itself
+        for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+            os.kill(int(child), signal.SIGKILL)
     process.kill()
     process.communicate()
 
@@ -106,27 +106,28 @@ def main() -> None:
             board.begin().communicate()
             whole = time.monotonic() - begun  # seconds of a push that nothing cuts off
             serving = board.number
-            for number in range(options.cuts):
-                kind = (POWER, CONNECTION)[number % 2]
-                push = board.begin()
-                moment = moments.uniform(0, whole)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    push.wait(moment)
-                if kind == POWER:
-                    board.pi.cut()
-                if push.poll() is None:
-                    kill(push)
-                if kind == POWER:
-                    board.pi.boot()
-                answers, decision = board.answer()
-                right = decision == board.decision
-                outcome = {serving: "old", board.number: "new"}.get(answers, "neither") if right else "neither"
-                counts[kind][outcome] += 1
-                print(f"{number + 1}: {kind} cut after {moment:.1f} s: {outcome}", flush=True)
-                if kind == CONNECTION:
-                    board.wait()
-                    answers = board.answer()[0]
-                serving = answers
+            with contextlib.suppress(KeyboardInterrupt):  # it takes an hour: the table says how many cuts there were
+                for number in range(options.cuts):
+                    kind = (POWER, CONNECTION)[number % 2]
+                    push = board.begin()
+                    moment = moments.uniform(0, whole)
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        push.wait(moment)
+                    if kind == POWER:
+                        board.pi.cut()
+                    if push.poll() is None:
+                        kill(push)
+                    if kind == POWER:
+                        board.pi.boot()
+                    answers, decision = board.answer()
+                    right = decision == board.decision
+                    outcome = {serving: "old", board.number: "new"}.get(answers, "neither") if right else "neither"
+                    counts[kind][outcome] += 1
+                    print(f"{number + 1}: {kind} cut after {moment:.1f} s: {outcome}", flush=True)
+                    if kind == CONNECTION:
+                        board.wait()
+                        answers = board.answer()[0]
+                    serving = answers
         finally:
             board.pi.cut()
     rows = [

@@ -143,7 +143,7 @@ def parse(text: str, where: str) -> Release:
         raise EdgeError(f"{where} has a release file with {', '.join(fields)}: expected {FORMAT!r}; {_AGAIN}")
     for key, pattern in _PATTERNS.items():
         if not re.fullmatch(pattern, fields[key]):
-            raise EdgeError(f"{where} says {key}: {fields[key]!r}: expected {pattern}; {_AGAIN}")
+            raise EdgeError(f"{where} says {key}: {fields[key]!r}: expected another form; {_AGAIN}")
     return Release(**{key: fields[key] for key in Release._fields})
 
 
