@@ -15,10 +15,8 @@ from edge.model import find, read, shipped
 from firmware_bridge import elf, program, python_runtime, release, sbom, signature, sysroot, wheel
 from firmware_bridge.release import File, Link, Payload
 from firmware_bridge.sbom import Component
-from firmware_bridge.target import Target, require
+from firmware_bridge.target import SYSTEM_LIBRARIES, Target, require
 
-# Names of what the board's C and C++ libraries bring: all else that a binary is linked to must be in the release.
-SYSTEM_LIBRARIES = ("libc.so", "libm.so", "libdl.so", "libpthread.so", "librt.so", "libstdc++.so", "libgcc_s.so", "ld-")
 _LICENCES = {
     "libjpeg62-turbo-dev": ("libjpeg-turbo", "IJG AND BSD-3-Clause AND Zlib"),
     "libjsmn-dev": ("jsmn", "MIT"),

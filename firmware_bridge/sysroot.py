@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,7 +32,8 @@ def sysroot(architecture: str, names: Sequence[str] = LINKED) -> Sysroot:
     apt holds them against Debian's signed index; its state lies apart, this machine's own is untouched. What is kept is
     not renewed: removing the folder fetches what Debian has by then. Raises EdgeError where they can't be had.
     """
-    place = cache() / "debian" / f"{architecture}-{'+'.join(sorted(names))}"
+    digest = hashlib.sha256(" ".join(sorted(names)).encode()).hexdigest()[:12]
+    place = cache() / "debian" / f"{architecture}-{digest}"
     if not place.exists():
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place.parent) as folder:
@@ -58,7 +61,10 @@ def download(architecture: str, folder: Path, names: Sequence[str]) -> list[Path
         "APT::Sandbox::User": "root",
     }
     words = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
-    _run("apt-get", *words, "-qq", "update")
+    try:
+        _run("apt-get", *words, "-qq", "update")
+    except EdgeError as error:  # one of several indexes: what the others name is signed all the same
+        print(f"warning: {error}; Debian's newest repairs may be missing", file=sys.stderr)
     _run("apt-get", *words, "-qq", "download", *names, folder=folder / "packages")
     return sorted((folder / "packages").glob("*.deb"))
 

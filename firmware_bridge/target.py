@@ -13,6 +13,8 @@ from edge.errors import EdgeError
 from firmware_bridge import elf
 
 FOLDER = Path(__file__).with_name("targets")
+# Names of what a board's C and C++ libraries bring: all else that a binary is linked to must be in the release.
+SYSTEM_LIBRARIES = ("libc.so", "libm.so", "libdl.so", "libpthread.so", "librt.so", "libstdc++.so", "libgcc_s.so", "ld-")
 _CHOICES = {
     "architecture": tuple(elf.ARCHITECTURES.values()),
     "program": ("native", "python"),

@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -14,9 +15,9 @@ import pytest
 from benchmarks import debian
 from benchmarks.host import new_key
 from edge.errors import EdgeError
-from firmware_bridge import build, elf, release, signature, target, wheel
+from firmware_bridge import build, elf, release, signature, sysroot, target, wheel
 from firmware_bridge.release import File, Link
-from tests.edge import packing
+from tests.edge import packing, processes
 from tests.firmware_bridge import releases
 
 LIMIT_MB = 25  # of an archive for a Raspberry Pi with all shipped models
@@ -75,6 +76,50 @@ def test_an_archive_is_small_whole_and_the_same_every_time(name: str, key: Path,
     assert {"edge-infer", "LiteRT", "libpng", "libjpeg-turbo", "zlib", "jsmn", "pneumonia", "cpgresnet50"} == names
     for licence in ("edge-infer", "LiteRT", "libpng", "libjpeg-turbo", "zlib", "jsmn"):
         assert (unpacked / "licences" / licence).stat().st_size > 500
+
+
+@pytest.mark.slow
+def test_the_python_release_runs_on_32_bit_arm(key: Path, tmp_path: Path) -> None:
+    """Built in two processes of other hash seeds it is the same; emulated, its golden vectors pass."""
+    paths = []
+    for seed in ("1", "2"):
+        output = tmp_path / seed
+        words = ["build", "pi-armv7", "--model", "pneumonia", "--key", str(key), "--output", str(output)]
+        done = processes.Ended(
+            subprocess.run(
+                [sys.executable, "-m", "firmware_bridge", *words],
+                capture_output=True,
+                env=processes.environment(PYTHONHASHSEED=seed),
+            )
+        )
+        if "can't be fetched (" in done.err or "apt-get is not" in done.err:
+            pytest.skip(done.err)
+        assert done.status == 0, done.err
+        paths.append(output / "edge-infer-0.1.0-1-pi-armv7.tar")
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    archive = release.read(paths[0])
+    assert (archive.release.program, archive.release.python) == ("python", "3.11")
+    assert archive.size <= LIMIT_MB * 1e6
+    try:
+        debian.need({"qemu-arm": "qemu-user"})
+    except debian.Unavailable as error:
+        pytest.skip(str(error))
+    system = "libc6 libexpat1 libffi8 libgcc-s1 libpython3.11-minimal libpython3.11-stdlib libssl3 libstdc++6"
+    root = sysroot.sysroot("armv7l", f"{system} python3.11-minimal zlib1g".split()).folder
+    subprocess.run(["tar", "-xf", paths[0], "-C", tmp_path], check=True)
+    subprocess.run(["tar", "-xzf", "payload.tar.gz"], cwd=tmp_path, check=True)
+    libraries = f"LD_LIBRARY_PATH={tmp_path}/lib:{root}/usr/lib/arm-linux-gnueabihf"
+    emulator = ["qemu-arm", "-L", root, "-E", libraries, "-E", f"PYTHONPATH={tmp_path}/lib/python"]
+    command = [*emulator, root / "usr/bin/python3.11", "-P", "-s", "-B", "-m", "edge", "--check"]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert told.returncode == 0, told.stderr
+    assert "4 of 4 golden vectors passed on tflite 2.14.0" in told.stdout
+
+
+def test_a_python_that_compiles_for_another_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "old.toml").write_text((target.FOLDER / "pi-armv7.toml").read_text().replace('"3.11"', '"3.9"'))
+    with pytest.raises(EdgeError, match=r"old has 3\.9: expected the same"):
+        build.content(target.load(str(tmp_path / "old.toml")), [])
 
 
 def test_openssh_verifies_what_was_signed(key: Path, tmp_path: Path) -> None:
