@@ -84,7 +84,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_building(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="TARGET", help="a name of edge-deploy targets, or a .toml file")
-    parser.add_argument("--model", action="append", default=[], metavar="NAME|FILE", help="(default: all that ship)")
+    parser.add_argument(
+        "--model", action="append", default=[], metavar="NAME|FILE", help="may be given again (default: all that ship)"
+    )
     parser.add_argument(
         "--release", type=int, default=1, metavar="N", help=f"number of this build of version {__version__} (1)"
     )

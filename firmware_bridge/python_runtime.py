@@ -27,8 +27,9 @@ _PACKAGES = {
     "python3-pil": ("Pillow", "HPND"),
 }
 _LIBRARIES = """
-gcc-12-base libblas3 libbsd0 libdeflate0 libgfortran5 libgomp1 libimagequant0 libjbig0 libjpeg62-turbo liblapack3 liblerc4
-liblzma5 libmd0 libopenjp2-7 libtiff6 libwebp7 libwebpdemux2 libwebpmux3 libxau6 libxcb1 libxdmcp6 libzstd1 zlib1g
+gcc-12-base libblas3 libbsd0 libdeflate0 libgfortran5 libgomp1 libimagequant0 libjbig0 libjpeg62-turbo liblapack3
+liblerc4 liblzma5 libmd0 libopenjp2-7 libtiff6 libwebp7 libwebpdemux2 libwebpmux3 libxau6 libxcb1 libxdmcp6 libzstd1
+zlib1g
 """
 # Not read by edge-infer, and a third of the size.
 _FOLDERS_LEFT_OUT = ("/tests/", "/numpy/f2py/", "/numpy/distutils/", "/PIL/_imagingcms.", "/PIL/_imagingft.")
