@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edge import __version__
 from edge.errors import EdgeError, one_line
-from firmware_bridge import board, build, doctor, release, signature, target
+from firmware_bridge import board, doctor, release, signature, target
 from firmware_bridge.ssh import Connection
 
 
@@ -20,6 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0 done, 2 something to mend, 130 interrupted, 141 closed output."""
     try:
         options = _parser().parse_args(arguments)
+        if sys.version_info < (3, 11):
+            raise EdgeError(f"this is Python {sys.version.split()[0]}: expected 3.11 or later; run it on the host")
         options.action(options)
         sys.stdout.flush()
         return 0
@@ -33,6 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except OSError as error:
         hint = "free some space" if error.errno == errno.ENOSPC else "check the path and its permissions"
+        try:
+            sys.stdout.flush()
+        except OSError:  # what is left in the buffer would be tried again at the exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         print(
             f"edge-deploy: {error.filename or 'output'} can't be written or read ({error.strerror}): {hint}",
             file=sys.stderr,
@@ -133,6 +139,8 @@ def _targets(options: argparse.Namespace) -> None:
 
 
 def _build(options: argparse.Namespace) -> Path:
+    from firmware_bridge import build  # numpy comes with it
+
     chosen, key = target.load(options.target), options.key or signature.default_key()
     signature.sign(b"", key)  # before a program is compiled
     print(f"building {chosen.program} edge-infer for {chosen.title}", flush=True)

@@ -67,7 +67,7 @@ class Connection:
 
     def __enter__(self) -> Connection:
         self._folder = tempfile.TemporaryDirectory(prefix="edge-deploy-")
-        control = Path(self._folder.name) / "ssh"
+        control = f"{self._folder.name}/ssh".replace("%", "%%")  # ssh has a meaning for %
         self._errors = open(Path(self._folder.name) / "errors", "w+", errors="replace")
         options = [word for key, value in _OPTIONS.items() for word in ("-o", f"{key}={value}")]
         self._command = ["ssh", *options, "-o", f"ControlPath={control}"]

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import tomllib
-
 from edge.errors import EdgeError
 from firmware_bridge import elf
 
@@ -56,6 +54,8 @@ def names() -> list[str]:
 
 def load(name: str) -> Target:
     """Return the target of a name or of a `.toml` file; EdgeError where there is none or it is wrong."""
+    import tomllib  # Python 3.11 has it; the package is installed on boards with 3.10, too
+
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
     if not name.endswith(".toml") and name not in names():
         raise EdgeError(f"there is no target {name!r}: expected one of {', '.join(names())}, or a .toml file")

@@ -10,8 +10,6 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-import tomllib
-
 from edge.errors import EdgeError
 
 _LOCK = Path(__file__).with_name("wheels.toml")
@@ -36,6 +34,8 @@ def fetch(name: str, architecture: str) -> Wheel:
 
     Raises EdgeError where it can't be had or is not the one that wheels.toml names.
     """
+    import tomllib  # as in target.py
+
     entry = tomllib.loads(_LOCK.read_text(encoding="utf-8")).get(name, {}).get(architecture)
     if entry is None:
         raise EdgeError(f"{_LOCK} names no {name} for {architecture}: expected one; add its version, file and SHA-256")

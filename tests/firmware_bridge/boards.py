@@ -9,15 +9,20 @@ import subprocess
 import time
 from pathlib import Path
 
-from benchmarks.host import Host, free_port, new_key
+import pytest
 
-SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ.get("PATH", ""))
+from benchmarks import debian
+from benchmarks.host import Host, free_port, new_key
 
 
 class LocalBoard(Host):
     """This machine as a board, reached as the user that runs the tests."""
 
     def __init__(self, folder: Path, settings: str = "") -> None:
+        try:
+            debian.need({"sshd": "openssh-server", "ssh": "openssh-client"})
+        except debian.Unavailable as error:
+            pytest.skip(str(error))
         port = free_port()
         key, user = new_key(folder / "host_key"), new_key(folder / "user")
         super().__init__(folder, port, user, " ".join(key.with_suffix(".pub").read_text().split()[:2]))
@@ -29,8 +34,9 @@ class LocalBoard(Host):
         )
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(exist_ok=True)
-        assert SSHD is not None
-        self.process = subprocess.Popen([SSHD, "-D", "-f", folder / "sshd_config", "-E", folder / "sshd.log"])
+        server = shutil.which("sshd", path=debian.PATH)
+        assert server is not None
+        self.process = subprocess.Popen([server, "-D", "-f", folder / "sshd_config", "-E", folder / "sshd.log"])
         for _ in range(100):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:

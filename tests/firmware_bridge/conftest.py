@@ -23,7 +23,7 @@ from tests.edge.conftest import (  # noqa: F401  (fixtures)
     model_bytes,
 )
 from tests.edge.processes import ROOT, Ended, environment
-from tests.firmware_bridge.boards import SSHD, LocalBoard
+from tests.firmware_bridge.boards import LocalBoard
 
 SOURCE = ROOT / "firmware_bridge/native"
 SANITIZED = os.environ.get("EDGE_TEST_SANITIZED") == "1"  # slower; what the sanitizers find ends the program
@@ -93,8 +93,6 @@ def program(request: pytest.FixtureRequest, programs: dict[str, Callable[..., En
 @pytest.fixture(scope="session")
 def local_board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBoard]:
     """This machine, reached over a real sshd."""
-    if SSHD is None or shutil.which("ssh") is None:
-        pytest.skip("OpenSSH's server and client are not installed (openssh-server, openssh-client)")
     board = LocalBoard(tmp_path_factory.mktemp("board"))
     yield board
     board.stop()

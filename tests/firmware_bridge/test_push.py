@@ -19,9 +19,7 @@ from firmware_bridge import board, release
 from firmware_bridge.ssh import Connection
 from tests.edge.processes import Ended
 from tests.firmware_bridge import releases
-from tests.firmware_bridge.boards import SSHD, LocalBoard
-
-pytestmark = pytest.mark.skipif(SSHD is None, reason="openssh-server is not installed")
+from tests.firmware_bridge.boards import LocalBoard
 
 
 class Place:
@@ -376,6 +374,22 @@ def test_a_read_only_file_system(local_board: LocalBoard, tmp_path: Path, mount:
     refused(place("remove", "board"), "Read-only file system")
     assert place.serves() == "0.1.0-1"
     assert "serves     0001-" in place("status", "board").out
+
+
+def test_a_board_that_can_write_no_more(tmp_path: Path) -> None:
+    """What the check of free space did not foresee: writing fails in the middle of the upload."""
+    (tmp_path / "board").mkdir()
+    board = LocalBoard(
+        tmp_path / "board", settings='ForceCommand ulimit -f 200; exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"'
+    )
+    try:
+        place = Place(board, tmp_path)
+        assert place("trust", "board", "--key", board.signer).status == 0
+        assert place.push(place.archive()).status == 0
+        refused(place.push(place.archive("0.1.0-2", bulk=3_000_000)), "the upload can't be written", "goes on serving")
+        assert place.serves() == "0.1.0-1"
+    finally:
+        board.stop()
 
 
 def test_a_folder_of_somebody_else(place: Place, tmp_path: Path) -> None:
