@@ -8,6 +8,12 @@ case $folder in /*) ;; *) folder=$HOME/$folder ;; esac
 
 fact() { if [ -n "$2" ]; then printf 'fact %s %s\n' "$1" "$(printf '%s' "$2" | tr '\n\0' '  ')"; fi; }
 first() { cat "$@" 2>/dev/null | head -n 1; }
+library() { # its path, from the loader's list, or from where systems without such a list have it
+  for path in "$(ldconfig -p 2>/dev/null | sed -n "s/^[[:space:]]*$1 .*=> //p" | head -n 1)" \
+    /usr/lib/*-linux-gnu*/"$1" /usr/lib64/"$1" /usr/lib/"$1"; do
+    if [ -e "$path" ]; then printf '%s\n' "$path"; break; fi
+  done
+}
 
 shell=$(readlink -f /bin/sh)
 fact elf "$(od -An -tu1 -j4 -N1 "$shell" | tr -d ' ')-$(od -An -tu1 -j18 -N1 "$shell" | tr -d ' ')"
@@ -15,9 +21,9 @@ fact kernel "$(uname -srm)"
 fact board "$(tr -d '\0' 2>/dev/null </proc/device-tree/model || first /sys/class/dmi/id/product_name)"
 fact cores "$(getconf _NPROCESSORS_ONLN 2>/dev/null)"
 fact glibc "$(getconf GNU_LIBC_VERSION 2>/dev/null | sed -n 's/^glibc //p')"
-library=$(ldconfig -p 2>/dev/null | sed -n 's/.*libstdc++\.so\.6 .*=> //p' | head -n 1)
-if [ -n "$library" ]; then
-  fact glibcxx "$(grep -ao 'GLIBCXX_3\.4\.[0-9]*' "$library" | sed 's/GLIBCXX_//' | sort -t. -k3,3n | tail -n 1)"
+found=$(library 'libstdc++.so.6')
+if [ -n "$found" ]; then
+  fact glibcxx "$(grep -ao 'GLIBCXX_3\.4\.[0-9]*' "$found" | sed 's/GLIBCXX_//' | sort -t. -k3,3n | tail -n 1)"
 fi
 fact python "$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)"
 for key in MemTotal MemAvailable; do fact $key "$(sed -n "s/^$key: *\([0-9]*\) kB/\1/p" /proc/meminfo)"; done
@@ -53,11 +59,11 @@ for device in /sys/bus/usb/devices/*; do
   esac
 done
 if [ -e /dev/apex_0 ]; then fact coral pcie; fi
-library=$(ldconfig -p 2>/dev/null | sed -n 's/.*libedgetpu\.so\.1 .*=> //p' | head -n 1)
-fact delegate "$library"
-if [ -n "$library" ]; then
+found=$(library 'libedgetpu.so.1')
+fact delegate "$found"
+if [ -n "$found" ]; then
   # In a process of its own, which may crash: the loader loads it with all that it needs, and complains where it can't.
-  said=$(LD_PRELOAD=$library /bin/true 2>&1) && status=0 || status=$?
+  said=$(LD_PRELOAD=$found /bin/true 2>&1) && status=0 || status=$?
   if [ "$status" = 0 ] && [ -z "$said" ]; then fact delegate_loads yes; else fact delegate_loads "$status $said"; fi
 fi
 printf 'done\n'

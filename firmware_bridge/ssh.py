@@ -15,13 +15,13 @@ from typing import IO
 
 from edge.errors import EdgeError, one_line
 
-# Nothing is asked for, nobody's host key is taken on trust, a dead connection is noticed within 15 seconds. Of the
+# Nothing is asked for, nobody's host key is taken on trust, a dead connection is noticed within 30 seconds. Of the
 # user's configuration only what would make the commands other ones is set aside.
 _OPTIONS = {
     "BatchMode": "yes",
     "StrictHostKeyChecking": "yes",
-    "ConnectTimeout": "15",
-    "ServerAliveInterval": "5",
+    "ConnectTimeout": "30",
+    "ServerAliveInterval": "10",
     "ServerAliveCountMax": "3",
     "ClearAllForwardings": "yes",
     "ForwardAgent": "no",
