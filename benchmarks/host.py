@@ -67,7 +67,7 @@ class Host:
         out, err = process.communicate(timeout=timeout)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
-    def ssh(self, command: str) -> str:
+    def ssh(self, command: str, timeout: float = 60) -> str:
         """Return what a command says on the board."""
         words = [str(self.folder / "bin/ssh"), "-o", "BatchMode=yes", "board", command]
-        return subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout
+        return subprocess.run(words, capture_output=True, text=True, check=True, timeout=timeout).stdout
