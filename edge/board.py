@@ -116,6 +116,11 @@ def _throttled(path: str) -> dict[str, list[str]] | None:
         bits = int(_text(path) or "", 16)
     except ValueError:
         return None
+    return causes(bits)
+
+
+def causes(bits: int) -> dict[str, list[str]]:
+    """Return what a Raspberry Pi's firmware means by the bits of get_throttled, as `Board.throttled` has it."""
     return {
         "now": [name for bit, name in enumerate(_THROTTLED) if bits >> bit & 1],
         "occurred": [name for bit, name in enumerate(_THROTTLED) if bits >> bit + 16 & 1],

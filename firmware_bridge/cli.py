@@ -1,23 +1,27 @@
-"""`edge-deploy`: check and compile a model for the Coral Edge TPU, export it for microcontrollers."""
+"""`edge-deploy`: bring runtime and models to a board, and take them back safely."""
 
 from __future__ import annotations
 
 import argparse
+import errno
+import json
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from edge import __version__
 from edge.errors import EdgeError, one_line
-from firmware_bridge import coral, export_c
-
-DISCLAIMER = "Software for engineers; not a medical device."
+from firmware_bridge import board, coral, doctor, export_c, release, signature, target
+from firmware_bridge.ssh import Connection
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0 done, 2 something to mend, 130 interrupted, 141 closed output."""
-    options = _parser().parse_args(arguments)
     try:
+        options = _parser().parse_args(arguments)
+        if sys.version_info < (3, 11):
+            raise EdgeError(f"this is Python {sys.version.split()[0]}: expected 3.11 or later; run it on the host")
         options.action(options)
         sys.stdout.flush()
         return 0
@@ -33,21 +37,60 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again at exit
         return 141
     except KeyboardInterrupt:
-        print("\nedge-deploy: interrupted", file=sys.stderr)
+        print("\nedge-deploy: interrupted; the same command goes on where it stopped", file=sys.stderr)
         return 130
     except OSError as error:
+        hint = "free some space" if error.errno == errno.ENOSPC else "check the path and its permissions"
+        try:
+            sys.stdout.flush()
+        except OSError:  # what is left in the buffer would be tried again at the exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         print(
-            f"edge-deploy: {error.filename or 'output'} can't be written or read ({error.strerror}): "
-            "check the path, its permissions and the space there",
+            f"edge-deploy: {error.filename or 'output'} can't be written or read ({error.strerror}): {hint}",
             file=sys.stderr,
         )
     return 2
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="edge-deploy", description=f"Bring models to boards. {DISCLAIMER}")
+    parser = argparse.ArgumentParser(
+        prog="edge-deploy",
+        description="Bring runtime and models to a board, and take them back safely.",
+        epilog="exit status: 0 done, 2 something to mend",
+    )
     parser.add_argument("--version", action="version", version=f"edge-deploy {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands.add_parser("targets", help="list the kinds of board that are known").set_defaults(action=_targets)
+
+    making = commands.add_parser("build", help="make a signed archive for a target")
+    _add_building(making)
+    making.set_defaults(action=_build)
+
+    push = commands.add_parser("push", help="bring a release to a board, prove it there, let it serve")
+    _add_building(push)
+    push.add_argument("host", metavar="HOST", help="as ssh takes it: name, user@name, ssh://user@name:port")
+    push.add_argument("--archive", type=Path, metavar="FILE", help="of edge-deploy build (default: build it)")
+    push.add_argument("--allow-downgrade", action="store_true", help="also where a newer release is installed")
+    push.set_defaults(action=_push)
+
+    for name, action, text in (
+        ("trust", _trust, "let a board take releases that a key has signed"),
+        ("status", _ask, "what serves, what is kept, whom the board trusts"),
+        ("rollback", _ask, "go back to the release before"),
+        ("run", _run, "have a board read a picture; its JSON on standard output"),
+        ("remove", _ask, "take everything from a board that edge-deploy brought"),
+        ("doctor", _doctor, "what a board has and lacks, each with the cure"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("host", metavar="HOST", help="as ssh takes it: name, user@name, ssh://user@name:port")
+        command.set_defaults(action=action, name=name)
+        if name == "trust":
+            _add_key(command)
+        if name == "run":
+            command.add_argument("image", type=Path, metavar="IMAGE", help="a picture on this machine")
+            command.add_argument("--model", metavar="NAME", help="one of the board's models (default: pneumonia)")
+        _add_folder(command)
+    _add_folder(push)
 
     for name, module, text in (
         ("coral", coral, "check a model for the Coral Edge TPU, and compile it"),
@@ -59,5 +102,105 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _add_building(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", metavar="TARGET", help="a name of edge-deploy targets, or a .toml file")
+    parser.add_argument(
+        "--model", action="append", default=[], metavar="NAME|FILE", help="may be given again (default: all that ship)"
+    )
+    parser.add_argument(
+        "--release", type=int, default=1, metavar="N", help=f"number of this build of version {__version__} (1)"
+    )
+    _add_key(parser)
+    parser.add_argument(
+        "--output", type=Path, default=Path("build/deploy"), metavar="DIR", help="where archives go (%(default)s)"
+    )
+
+
+def _add_key(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--key",
+        type=Path,
+        metavar="FILE",
+        help="OpenSSH key, or its .pub where the agent has it (~/.ssh/id_ed25519)",
+    )
+
+
+def _add_folder(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--folder", default=board.FOLDER, metavar="DIR", help="on the board (%(default)s in the user's home)"
+    )
+
+
+class Progress:
+    """How far an upload is, on standard error: one line that changes on a terminal, nothing elsewhere."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+
+    def __call__(self, text: str) -> None:
+        if self._terminal:
+            sys.stderr.write(f"\r\033[K{text}")
+            sys.stderr.flush()
+
+    def say(self, text: str) -> None:
+        """Print a line of result on standard output."""
+        self("")
+        print(text, flush=True)
+
+
+def _targets(options: argparse.Namespace) -> None:
+    sys.stdout.write(target.table(map(target.load, target.names())))
+
+
+def _build(options: argparse.Namespace) -> Path:
+    from firmware_bridge import build  # numpy comes with it
+
+    chosen, key = target.load(options.target), options.key or signature.default_key()
+    signature.sign(b"", key)  # before a program is compiled
+    print(f"building {chosen.program} edge-infer for {chosen.title}", flush=True)
+    path = build.write(build.content(chosen, options.model), options.release, key, options.output)
+    made = release.read(path)
+    needs = f"glibc {made.release.glibc}, libstdc++ {made.release.glibcxx}, Python {made.release.python}"
+    print(f"{path}: {made.size / 1e6:.2f} MB, needs {needs}", flush=True)
+    return path
+
+
+def _push(options: argparse.Namespace) -> None:
+    chosen = target.load(options.target)
+    progress = Progress()
+    if options.archive is None:
+        with Connection(options.host):  # before minutes of work
+            pass
+    archive = release.read(options.archive or _build(options))
+    if archive.release.target != chosen.name:
+        raise EdgeError(
+            f"{archive.path} is for the target {archive.release.target}: expected {chosen.name}; give the one that was "
+            "built for it"
+        )
+    with Connection(options.host) as connection:
+        board.push(connection, options.folder, archive, options.allow_downgrade, progress.say, progress)
+
+
+def _trust(options: argparse.Namespace) -> None:
+    key = signature.public_key(options.key or signature.default_key())
+    with Connection(options.host) as connection:
+        board.ask(connection, "trust", options.folder, key, say=Progress().say)
+
+
+def _ask(options: argparse.Namespace) -> None:
+    with Connection(options.host) as connection:
+        board.ask(connection, options.name, options.folder, say=Progress().say)
+
+
+def _run(options: argparse.Namespace) -> None:
+    with Connection(options.host) as connection:
+        answer, besides = board.run(connection, options.folder, options.image, options.model)
+    print(json.dumps(answer))
+    for line in besides:
+        print(line, file=sys.stderr)
+
+
+def _doctor(options: argparse.Namespace) -> None:
+    with Connection(options.host) as connection:
+        for finding in doctor.examine(connection, options.folder):
+            print(finding.line(), flush=True)

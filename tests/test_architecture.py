@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,11 @@ def test_imports_point_to_the_left(package: str) -> None:
     strangers = set(MAY_IMPORT) | {"tests"}
     for path in python_files(package):
         assert imported(path) & strangers <= MAY_IMPORT[package] | {package}, path
+
+
+def test_what_goes_to_boards_needs_nothing_but_the_standard_library() -> None:
+    for path in (ROOT / "firmware_bridge").glob("*.py"):
+        assert imported(path) <= {*sys.stdlib_module_names, "edge", "firmware_bridge"}, path
 
 
 def test_the_packages_are_where_this_test_looks() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-PROGRAMS = {"edge-infer": "edge", "edge-compress": "compress"}
+PROGRAMS = {"edge-infer": "edge", "edge-compress": "compress", "edge-deploy": "firmware_bridge"}
 
 
 def blocks() -> list[tuple[str, str]]:

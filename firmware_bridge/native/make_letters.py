@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 SIZE = 33  # the largest whose widest letter fits 32 bits
 font = ImageFont.load_default(SIZE)
+assert isinstance(font, ImageFont.FreeTypeFont)
 ascent, descent = font.getmetrics()
 rows: list[int] = []
 letters: list[str] = []

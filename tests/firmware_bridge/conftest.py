@@ -1,4 +1,4 @@
-"""Both programs: `edge-infer` in Python, and the native one, which is built here."""
+"""Both programs: `edge-infer` in Python, and the native one, which is built here; and a board."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ from tests.edge.conftest import (  # noqa: F401  (fixtures)
 )
 from tests.edge.pictures import blobs, encoded, png, turned
 from tests.edge.processes import ROOT, Ended, environment
+from tests.firmware_bridge.boards import LocalBoard
 
 SOURCE = ROOT / "firmware_bridge/native"
 SANITIZED = os.environ.get("EDGE_TEST_SANITIZED") == "1"  # slower; what the sanitizers find ends the program
@@ -110,3 +111,11 @@ def outlined(tmp_path: Path) -> list[Path]:
     for name, data in names.items():
         (tmp_path / name).write_bytes(data)
     return [tmp_path / name for name in names]
+
+
+@pytest.fixture(scope="session")
+def local_board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBoard]:
+    """This machine, reached over a real sshd."""
+    board = LocalBoard(tmp_path_factory.mktemp("board"))
+    yield board
+    board.stop()

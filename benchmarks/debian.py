@@ -1,0 +1,33 @@
+"""Debian's tools, installed where that may be."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from functools import cache
+
+PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+
+
+class Unavailable(Exception):
+    """Something that a measurement or test needs is not to be had here; the message says what and why."""
+
+
+def need(tools: dict[str, str]) -> None:
+    """Have these tools, each by the package that brings it; raises Unavailable where they can't be installed."""
+    packages = sorted({package for tool, package in tools.items() if shutil.which(tool, path=PATH) is None})
+    if packages and (reason := _install(tuple(packages))):
+        raise Unavailable(f"{', '.join(packages)} can't be installed: {reason}")
+
+
+@cache
+def _install(packages: tuple[str, ...]) -> str:
+    if shutil.which("apt-get") is None or os.geteuid() != 0:
+        return "that takes apt-get and root"
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for words in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
+        done = subprocess.run(["apt-get", "-qq", *words], capture_output=True, text=True, env=environment)
+        if done.returncode:
+            return (done.stderr.strip() or f"status {done.returncode}").splitlines()[-1]
+    return ""

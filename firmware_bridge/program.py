@@ -1,0 +1,53 @@
+"""The native `edge-infer`, compiled for a target."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from edge.errors import EdgeError
+from firmware_bridge.sysroot import Sysroot
+from firmware_bridge.target import Target
+
+SOURCE = Path(__file__).with_name("native")
+_TOOLCHAINS = {"aarch64": ("aarch64.cmake", "aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu")}
+
+
+def build(target: Target, sysroot: Sysroot) -> bytes:
+    """Return the program, linked with the decoders of `sysroot`, stripped; in every folder the same bytes.
+
+    Raises EdgeError where a tool is missing or the compiler refuses.
+    """
+    roots = [f"-DEDGE_ROOT={sysroot.folder}"]
+    if target.architecture in _TOOLCHAINS:
+        toolchain, compiler, package = _TOOLCHAINS[target.architecture]
+        roots.append(f"-DCMAKE_TOOLCHAIN_FILE={SOURCE / toolchain}")
+    elif target.architecture == platform.machine():
+        compiler, package = "cc", "gcc"
+        roots = [f"-DCMAKE_FIND_ROOT_PATH={sysroot.folder}"]
+        roots += [f"-DCMAKE_FIND_ROOT_PATH_MODE_{kind}=ONLY" for kind in ("LIBRARY", "INCLUDE")]
+    else:
+        raise EdgeError(
+            f"the native program for {target.architecture} can't be built on {platform.machine()}: expected such a "
+            "machine; build there"
+        )
+    for tool, origin in (("cmake", "cmake"), (compiler, package)):
+        if shutil.which(tool) is None:
+            raise EdgeError(f"{tool} is not installed: expected it to compile edge-infer; apt-get install {origin}")
+    jsmn = f"-DJSMN_INCLUDE={sysroot.folder / 'usr/include'}"
+    with tempfile.TemporaryDirectory() as folder:
+        options = [*roots, jsmn, "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_EXE_LINKER_FLAGS=-s"]
+        _run("cmake", "-S", str(SOURCE), "-B", folder, *options)
+        _run("cmake", "--build", folder, "--target", "edge-infer")
+        return (Path(folder) / "edge-infer").read_bytes()
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        lines = (done.stderr.strip() or done.stdout.strip() or f"status {done.returncode}").splitlines()
+        reason = next((line for line in lines if "rror" in line), lines[0])
+        raise EdgeError(f"the native edge-infer can't be built ({reason.strip()}): mend what the compiler names")

@@ -1,0 +1,131 @@
+"""One connection to a board, through the OpenSSH that the user has: its configuration, agent and known hosts."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from edge.errors import EdgeError, one_line
+
+# Nothing is asked for, nobody's host key is taken on trust, a dead connection is noticed within 30 seconds. Of the
+# user's configuration only what would make the commands other ones is set aside.
+_OPTIONS = {
+    "BatchMode": "yes",
+    "StrictHostKeyChecking": "yes",
+    "ConnectTimeout": "30",
+    "ServerAliveInterval": "10",
+    "ServerAliveCountMax": "3",
+    "ClearAllForwardings": "yes",
+    "ForwardAgent": "no",
+    "PermitLocalCommand": "no",
+    "RemoteCommand": "none",
+    "RequestTTY": "no",
+    "ControlPersist": "no",
+    "LogLevel": "ERROR",
+}
+_CAUSES = [
+    (
+        r"IDENTIFICATION HAS CHANGED|Host key for .* has changed",
+        "{host} shows another host key than the one that is known: expected the same; if the board was set up anew, "
+        "remove the old key with ssh-keygen -R, else somebody may stand between",
+    ),
+    (
+        r"Host key verification failed|host key is known",
+        "{host} is not among the known hosts: expected its host key there; connect once with ssh {host} and compare "
+        "the fingerprint",
+    ),
+    (
+        r"Permission denied|Too many authentication failures",
+        "{host} takes none of the offered keys ({reason}): expected a key that the board knows; ssh-copy-id {host}, "
+        "or ssh-add the key",
+    ),
+]
+
+
+class Connection:
+    """An open, multiplexed connection: every command goes through it without another handshake.
+
+    Used as a context manager; entering raises EdgeError where the board can't be reached, is not the known one, or does
+    not know the user.
+    """
+
+    def __init__(self, host: str) -> None:
+        # ssh takes a host that begins with a dash for an option.
+        if not re.fullmatch(r"(ssh://)?[\w.][\w.@:%\[\]-]*", host):
+            raise EdgeError(f"{host!r} is no host: expected a name, user@name or ssh://user@name:port")
+        if shutil.which("ssh") is None:
+            raise EdgeError("ssh is not installed: expected OpenSSH; apt-get install openssh-client")
+        self.host = host
+
+    def __enter__(self) -> Connection:
+        self._folder = tempfile.TemporaryDirectory(prefix="edge-deploy-")
+        control = f"{self._folder.name}/ssh".replace("%", "%%")  # ssh has a meaning for %
+        self._errors = open(Path(self._folder.name) / "errors", "w+", errors="replace")
+        options = [word for key, value in _OPTIONS.items() for word in ("-o", f"{key}={value}")]
+        self._command = ["ssh", *options, "-o", f"ControlPath={control}"]
+        # The one handshake: it says a word when it is through, and goes on until its standard input ends.
+        self._master = subprocess.Popen(
+            [*self._command, "-o", "ControlMaster=yes", "--", self.host, "echo connected; exec cat >/dev/null"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            start_new_session=True,  # no terminal to ask on
+        )
+        assert self._master.stdout is not None
+        for line in self._master.stdout:
+            if line.rstrip().endswith(b"connected"):
+                return self
+        self._master.wait()
+        error = self.error("can't be reached")
+        self.__exit__(None, None, None)
+        raise error
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._master.poll() is None:
+            os.killpg(self._master.pid, signal.SIGTERM)
+        self._master.communicate()
+        self._errors.close()
+        self._folder.cleanup()
+
+    def start(self, script: Path, *words: str, stdin: int | IO[bytes] | None = None) -> subprocess.Popen[bytes]:
+        """Start a script of this machine on the board, with these words; its standard output is a pipe.
+
+        ssh hands the board's shell one string. Each word of it is quoted by shlex, which leaves a POSIX shell nothing
+        to interpret: not in paths with spaces or quotes, nor in any other text. A NUL can be in no word.
+        """
+        command = shlex.join(["sh", "-c", script.read_text(encoding="utf-8"), "edge-deploy", *words])
+        if "\0" in command:
+            raise EdgeError("a zero byte was given in a name: expected none; choose another name")
+        self._errors.seek(0)
+        self._errors.truncate()
+        return subprocess.Popen(
+            [*self._command, "-o", "ControlMaster=no", "--", self.host, command],
+            stdin=subprocess.DEVNULL if stdin is None else stdin,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            start_new_session=True,
+        )
+
+    def complaints(self) -> list[str]:
+        """Return what the last action, or ssh itself, wrote to standard error."""
+        self._errors.seek(0)
+        return [one_line(line) for line in self._errors.read().splitlines() if line.strip()]
+
+    def error(self, otherwise: str) -> EdgeError:
+        """Return what ssh last complained of as an error, with the way out."""
+        lines = self.complaints()
+        reason = lines[-1] if lines else "the connection ended"
+        for pattern, sentence in _CAUSES:
+            if re.search(pattern, "\n".join(lines)):
+                return EdgeError(sentence.format(host=self.host, reason=reason))
+        return EdgeError(f"{self.host} {otherwise} ({reason}): expected an ssh server; check name, network and power")

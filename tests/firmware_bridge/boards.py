@@ -1,0 +1,49 @@
+"""A board that is this machine: a real sshd of its own, with its own keys, on a port of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks import debian
+from benchmarks.host import Host, free_port, new_key
+
+
+class LocalBoard(Host):
+    """This machine as a board, reached as the user that runs the tests."""
+
+    def __init__(self, folder: Path, settings: str = "") -> None:
+        try:
+            debian.need({"sshd": "openssh-server", "ssh": "openssh-client"})
+        except debian.Unavailable as error:
+            pytest.skip(str(error))
+        port = free_port()
+        key, user = new_key(folder / "host_key"), new_key(folder / "user")
+        super().__init__(folder, port, user, " ".join(key.with_suffix(".pub").read_text().split()[:2]))
+        self.config.write_text(self.config.read_text().replace("User root", f"User {os.environ.get('USER', 'root')}"))
+        (folder / "authorized_keys").write_text(self.user.with_suffix(".pub").read_text())
+        (folder / "sshd_config").write_text(
+            f"Port {port}\nListenAddress 127.0.0.1\nHostKey {key}\nAuthorizedKeysFile {folder}/authorized_keys\n"
+            f"UsePAM no\nStrictModes no\nPidFile none\nPasswordAuthentication no\nMaxStartups 100\n{settings}\n"
+        )
+        if os.geteuid() == 0:
+            Path("/run/sshd").mkdir(exist_ok=True)
+        server = shutil.which("sshd", path=debian.PATH)
+        assert server is not None
+        self.process = subprocess.Popen([server, "-D", "-f", folder / "sshd_config", "-E", folder / "sshd.log"])
+        for _ in range(100):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise AssertionError((folder / "sshd.log").read_text())
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait()

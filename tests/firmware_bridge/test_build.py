@@ -1,0 +1,239 @@
+"""Archives: reproducible, small, signed, whole; and what a target can't run is refused."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from benchmarks import debian
+from benchmarks.host import new_key
+from edge.errors import EdgeError
+from firmware_bridge import build, elf, release, signature, sysroot, target, wheel
+from firmware_bridge.release import File, Link
+from tests.edge import packing, processes
+from tests.firmware_bridge import releases
+
+LIMIT_MB = 25  # of an archive for a Raspberry Pi with all shipped models
+NATIVE = {"cmake": "cmake", "cc": "gcc", "dpkg-deb": "dpkg", "ssh-keygen": "openssh-client"}
+PLACES = {"x86-64": NATIVE, "pi4": {**NATIVE, "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu"}}
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return new_key(tmp_path_factory.mktemp("keys") / "signer")
+
+
+def content(name: str, models: list[str] | None = None) -> build.Content:
+    """What is built for a target; the test is skipped where what it is built from can't be had."""
+    try:
+        debian.need(PLACES[name])
+    except debian.Unavailable as error:
+        pytest.skip(str(error))
+    try:
+        return build.content(target.load(name), models or [])
+    except EdgeError as error:
+        if "can't be fetched" in str(error):
+            pytest.skip(str(error))
+        raise
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PLACES)
+def test_an_archive_is_small_whole_and_the_same_every_time(name: str, key: Path, tmp_path: Path) -> None:
+    paths = []
+    for turn in ("one", "other"):
+        paths.append(build.write(content(name), 3, key, tmp_path / turn))
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert paths[0].stat().st_size <= LIMIT_MB * 1e6
+    archive = release.read(paths[0])
+    board = target.load(name)
+    assert archive.release.name == f"edge-infer-0.1.0-3-{name}" and archive.release.architecture == board.architecture
+    # What it says it needs is what its binaries ask for: no less, and of nothing else.
+    unpacked = tmp_path / "unpacked"
+    unpacked.mkdir()
+    subprocess.run(["tar", "-xf", paths[0], "-C", tmp_path], check=True)
+    subprocess.run(["tar", "-xzf", tmp_path / "payload.tar.gz", "-C", unpacked], check=True)
+    binaries = [unpacked / "bin/edge-infer", unpacked / "lib/libLiteRt.so"]
+    versions = [elf.read(path).versions for path in binaries]
+    assert elf.highest(found["GLIBC"] for found in versions) == archive.release.glibc
+    shutil.copy(tmp_path / "release", unpacked)
+    lines = (tmp_path / "digests").read_text().splitlines(keepends=True)
+    inside = "".join(line for line in lines if "payload.tar.gz" not in line)
+    subprocess.run(["sha256sum", "--strict", "-c", "-"], input=inside.encode(), cwd=unpacked, check=True)
+    files = {
+        str(path.relative_to(unpacked)) for path in unpacked.rglob("*") if path.is_file() and not path.is_symlink()
+    }
+    assert files == {line.split("  ", 1)[1].rstrip("\n") for line in inside.splitlines(keepends=True)}
+    materials = json.loads((unpacked / "sbom.json").read_text())
+    names = {part["name"] for part in materials["components"]}
+    assert {"edge-infer", "LiteRT", "libpng", "libjpeg-turbo", "zlib", "jsmn", "pneumonia", "cpgresnet50"} == names
+    for licence in ("edge-infer", "LiteRT", "libpng", "libjpeg-turbo", "zlib", "jsmn"):
+        assert (unpacked / "licences" / licence).stat().st_size > 500
+
+
+@pytest.mark.slow
+def test_the_python_release_runs_on_32_bit_arm(key: Path, tmp_path: Path) -> None:
+    """Built in two processes of other hash seeds it is the same; emulated, its golden vectors pass."""
+    paths = []
+    for seed in ("1", "2"):
+        output = tmp_path / seed
+        words = ["build", "pi-armv7", "--model", "pneumonia", "--key", str(key), "--output", str(output)]
+        done = processes.Ended(
+            subprocess.run(
+                [sys.executable, "-m", "firmware_bridge", *words],
+                capture_output=True,
+                env=processes.environment(PYTHONHASHSEED=seed),
+            )
+        )
+        if "can't be fetched (" in done.err or "apt-get is not" in done.err:
+            pytest.skip(done.err)
+        assert done.status == 0, done.err
+        paths.append(output / "edge-infer-0.1.0-1-pi-armv7.tar")
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    archive = release.read(paths[0])
+    assert (archive.release.program, archive.release.python) == ("python", "3.11")
+    assert archive.size <= LIMIT_MB * 1e6
+    try:
+        debian.need({"qemu-arm": "qemu-user"})
+    except debian.Unavailable as error:
+        pytest.skip(str(error))
+    system = "libc6 libexpat1 libffi8 libgcc-s1 libpython3.11-minimal libpython3.11-stdlib libssl3 libstdc++6"
+    root = sysroot.sysroot("armv7l", f"{system} python3.11-minimal zlib1g".split()).folder
+    subprocess.run(["tar", "-xf", paths[0], "-C", tmp_path], check=True)
+    subprocess.run(["tar", "-xzf", "payload.tar.gz"], cwd=tmp_path, check=True)
+    libraries = f"LD_LIBRARY_PATH={tmp_path}/lib:{root}/usr/lib/arm-linux-gnueabihf"
+    emulator = ["qemu-arm", "-L", root, "-E", libraries, "-E", f"PYTHONPATH={tmp_path}/lib/python"]
+    command = [*emulator, root / "usr/bin/python3.11", "-P", "-s", "-B", "-m", "edge", "--check"]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert told.returncode == 0, told.stderr
+    assert "4 of 4 golden vectors passed on tflite 2.14.0" in told.stdout
+
+
+def test_a_python_that_compiles_for_another_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "old.toml").write_text((target.FOLDER / "pi-armv7.toml").read_text().replace('"3.11"', '"3.9"'))
+    with pytest.raises(EdgeError, match=r"old has 3\.9: expected the same"):
+        build.content(target.load(str(tmp_path / "old.toml")), [])
+
+
+def test_openssh_verifies_what_was_signed(key: Path, tmp_path: Path) -> None:
+    archive = releases.make(tmp_path, key)
+    subprocess.run(["tar", "-xf", archive, "-C", tmp_path], check=True)
+    (tmp_path / "trusted").write_text(f'edge-deploy namespaces="edge-infer" {signature.public_key(key)}\n')
+    verify = ["ssh-keygen", "-Y", "verify", "-f", "trusted", "-I", "edge-deploy", "-n", "edge-infer"]
+    verify += ["-s", "digests.sig"]
+    digests = (tmp_path / "digests").read_bytes()
+    assert subprocess.run(verify, cwd=tmp_path, input=digests, capture_output=True).returncode == 0
+    assert subprocess.run(verify, cwd=tmp_path, input=digests + b" ", capture_output=True).returncode != 0
+
+
+@pytest.mark.slow
+def test_a_target_with_an_older_system_is_refused_for_its_binaries(tmp_path: Path) -> None:
+    """The wheel's file name says glibc 2.27, which this target has; the library in it asks for more."""
+    content("pi4")
+    assert "2_27" in wheel.fetch("ai-edge-litert", "aarch64").path.name
+    old = (target.FOLDER / "pi4.toml").read_text().replace("2.36", "2.31")
+    (tmp_path / "old-pi.toml").write_text(old)
+    with pytest.raises(EdgeError, match=r"needs GLIBC 2\.3[0-9]: the target old-pi has 2\.31"):
+        build.content(target.load(str(tmp_path / "old-pi.toml")), [])
+
+
+def test_a_library_that_nobody_brings_is_refused() -> None:
+    python = File(Path(shutil.which("git") or "/usr/bin/git").read_bytes())  # linked to zlib
+    with pytest.raises(EdgeError, match=r"bin/edge-infer needs the library lib.*link it statically"):
+        build._binaries({"bin/edge-infer": python})
+
+
+def test_models_that_no_program_knows_are_refused(tmp_path: Path) -> None:
+    flatbuffer = (Path(packing.__file__).with_name("data") / "tiny.tflite").read_bytes()
+    path = tmp_path / "new.tflite"
+    path.write_bytes(packing.pack(flatbuffer, packing.manifest(flatbuffer, task="detection")))
+    with pytest.raises(EdgeError, match="detection"):
+        build.content(target.load("x86-64"), [str(path)])
+    path.write_bytes(packing.pack(flatbuffer, packing.manifest(flatbuffer)))
+    with pytest.raises(EdgeError, match="two models are called"):
+        build.content(target.load("x86-64"), [str(path), str(path)])
+
+
+def test_keys_that_do_not_sign(tmp_path: Path) -> None:
+    with pytest.raises(EdgeError, match=r"no does not exist: expected an OpenSSH key"):
+        signature.sign(b"", tmp_path / "no")
+    locked = tmp_path / "locked"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", locked], check=True)
+    with pytest.raises(EdgeError, match=r"does not sign.*ssh-add"):
+        signature.sign(b"", locked)
+
+
+def test_release_numbers(key: Path, tmp_path: Path) -> None:
+    made = build.Content(target.load("x86-64"), releases.payload(), {"GLIBC": "2.17", "GLIBCXX": "0"})
+    for number in (-1, 1_000_000):
+        with pytest.raises(EdgeError, match="expected 0 to 999999"):
+            build.write(made, number, key, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def outer(path: Path, **changes: bytes | None) -> None:
+    """Write an archive again with members changed, added or (None) left out."""
+    with tarfile.open(path) as tar:
+        members = {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]
+    members |= {name.replace("_", ".", 1): data for name, data in changes.items()}  # type: ignore[dict-item]
+    with tarfile.open(path, "w") as tar:
+        for name, data in members.items():
+            if data is not None:
+                entry = tarfile.TarInfo(name)
+                entry.size = len(data)
+                tar.addfile(entry, io.BytesIO(data))
+
+
+DAMAGE = {
+    "another member": ({"letter": b"dear"}, "holds release, digests"),
+    "no signature": ({"digests_sig": None}, "expected release, digests"),
+    "another release file": ({"release": b"version: 9\n"}, "release is not the one in its digest list"),
+    "another list": ({"digests": b"\xff\xfe"}, "damaged or no archive"),
+    "an empty list": ({"digests": b""}, "release is not the one"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_damaged_archives_are_refused(name: str, key: Path, tmp_path: Path) -> None:
+    changes, said = DAMAGE[name]
+    path = releases.make(tmp_path, key)
+    outer(path, **changes)
+    with pytest.raises(EdgeError, match=said):
+        release.read(path)
+
+
+@pytest.mark.parametrize("length", [0, 1, 511, 600, 2000, -600])
+def test_archives_that_were_cut_short_are_refused(length: int, key: Path, tmp_path: Path) -> None:
+    path = releases.make(tmp_path, key)
+    whole = path.read_bytes()
+    end = whole.index(b"payload.tar.gz\0") + 700
+    path.write_bytes(whole[:length] if length >= 0 else whole[:end])
+    with pytest.raises(EdgeError):
+        release.read(path)
+
+
+def test_a_release_file_says_what_was_put_into_it() -> None:
+    what = releases.release_of("12.3.4-56", python="3.11")
+    assert release.parse(what.text(), "here") == what
+    for wrong in ("0.1-1", "0.1.0", "0.1.0-x", "0.1.0-1\nformat: x", "../0.1.0-1"):
+        with pytest.raises(EdgeError, match="here"):
+            release.parse(what._replace(version=wrong).text(), "here")
+    with pytest.raises(EdgeError, match="says format: 'edge-infer release 2'"):
+        release.parse(what.text().replace("release 1", "release 2"), "here")
+
+
+def test_links_and_modes_are_kept(key: Path, tmp_path: Path) -> None:
+    digests, packed = release.digest_list(
+        releases.release_of(), {"a": File(b"x", True), "b": Link("a"), "c": File(b"")}
+    )
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+        found = [(item.name, item.mode, item.linkname, item.mtime, item.uid) for item in tar]
+    assert found == [("a", 0o755, "", 0, 0), ("b", 0o777, "a", 0, 0), ("c", 0o644, "", 0, 0)]
+    assert [line.split("  ")[1] for line in digests.decode().splitlines()] == ["a", "c", "payload.tar.gz", "release"]
