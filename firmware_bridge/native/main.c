@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -203,28 +204,30 @@ static bool spares_pictures(const struct names *names, const char *folder, const
     return true;
 }
 
-static bool write_result(const char *folder, const char *result, const char *ending, const struct text *content,
-                         struct failure *failure)
+/* Whether masks would not come to lie among the pictures, and be taken for some the next time. */
+static bool keeps_apart(const struct arguments *arguments, struct failure *failure)
 {
-    struct text name = {0};
-    text_print(&name, "%s%s", result, ending);
-    bool done = write_file(folder, name.at, content->at, content->length, failure);
-    text_free(&name);
-    return done;
+    char pictures[PATH_MAX], results[PATH_MAX];
+    struct stat status;
+    for (int index = 0; index < arguments->image_count; index++) {
+        const char *word = arguments->images[index];
+        if (stat(word, &status) == 0 && S_ISDIR(status.st_mode) && realpath(word, pictures) &&
+            realpath(arguments->output, results) && strcmp(pictures, results) == 0)
+            return fail(failure, "%s is where the pictures are and where results would go: give --output another folder",
+                        word);
+    }
+    return true;
 }
 
-/* Write the mask, and the picture in `data` with it drawn over. */
-static bool draw(const char *folder, const char *result, const struct bytes *data, const struct answer *answer,
+/* The mask, and the picture in `data` with it drawn over. */
+static bool draw(const struct bytes *data, const struct answer *answer, struct text *mask, struct text *overlay,
                  struct failure *failure)
 {
-    struct text mask = {0}, overlay = {0}, caption = {0};
+    struct text caption = {0};
     report_caption(answer, &caption);
     const char *captions[] = {caption.at, NOTICE, NULL};
-    bool done = mask_png(&answer->outline, &mask, failure) && write_result(folder, result, MASK, &mask, failure) &&
-                overlay_jpeg(data, "the image", &answer->outline, captions, &overlay, failure) &&
-                write_result(folder, result, OVERLAY, &overlay, failure);
-    text_free(&mask);
-    text_free(&overlay);
+    bool done = mask_png(&answer->outline, mask, failure) &&
+                overlay_jpeg(data, "the image", &answer->outline, captions, overlay, failure);
     text_free(&caption);
     return done;
 }
@@ -237,7 +240,7 @@ static void say_how(char *how, size_t room, bool first, long repeat)
         snprintf(how, room, "median of %ld%s", repeat - first, first ? " after the first" : "");
 }
 
-/* Answer one picture and tell it. */
+/* Answer one picture and tell it. `invoke` stays as it is where there is no answer. */
 static bool infer_one(const struct arguments *arguments, const struct names *names, size_t index, double *invoke,
                       struct text *text, struct failure *failure)
 {
@@ -258,25 +261,37 @@ static bool infer_one(const struct arguments *arguments, const struct names *nam
     }
     answer.ms[READ_PHASE] += read_ms;
     answer.ms[TOTAL] += read_ms;
+    struct text mask = {0}, overlay = {0};
+    if (drawing)
+        done = draw(&data, &answer, &mask, &overlay, failure);
+    free(data.at);
+    if (!done) {
+        text_free(&mask);
+        text_free(&overlay);
+        answer_free(&answer);
+        return false;
+    }
     *invoke = answer.ms[INVOKE];
     if (arguments->json || arguments->output) {
         struct board board = board_read();
         report_json(name, &engine, &answer, peak_mb(), &board, text);
         board_free(&board);
     }
-    if (drawing)
-        done = draw(arguments->output, names->results[index], &data, &answer, failure);
-    free(data.at);
-    if (done && arguments->output)
-        done = write_result(arguments->output, names->results[index], ".json", text, failure);
+    if (arguments->output) {
+        struct part parts[] = {
+            {MASK, mask.at, mask.length}, {OVERLAY, overlay.at, overlay.length}, {".json", text->at, text->length}};
+        int drawn = drawing ? 2 : 0; /* the first two */
+        done = write_parts(arguments->output, names->results[index], parts + 2 - drawn, drawn + 1, failure);
+    }
+    text_free(&mask);
+    text_free(&overlay);
     if (!arguments->json) {
         char how[80];
         say_how(how, sizeof how, first, arguments->repeat);
         text->length = 0;
         report_answer(name, &engine, &answer, how, wants_colour(), text);
     }
-    if (done)
-        put(text);
+    put(text);
     answer_free(&answer);
     return done;
 }
@@ -290,14 +305,18 @@ static int infer(const struct arguments *arguments)
     for (int index = 0; index < arguments->image_count; index++)
         if (!names_expand(&names, arguments->images[index], &failure))
             status = complained(&failure);
+    if (arguments->output && engine.model.manifest.is_segmentation && !keeps_apart(arguments, &failure)) {
+        names_free(&names);
+        return complained(&failure);
+    }
     names_results(&names);
     double *invokes = need(names.count * sizeof *invokes);
     size_t answered = 0;
     for (size_t index = 0; index < names.count; index++) {
-        if (infer_one(arguments, &names, index, &invokes[answered], &text, &failure))
-            answered++;
-        else
+        invokes[answered] = NAN;
+        if (!infer_one(arguments, &names, index, &invokes[answered], &text, &failure))
             status = complained(&failure);
+        answered += !isnan(invokes[answered]);
         text.length = 0;
     }
     if (answered) {

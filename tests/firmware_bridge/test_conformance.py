@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.edge import packing
-from tests.edge.pictures import encoded, grey_ramp, huge_png, png, turned
+from tests.edge.pictures import blobs, encoded, grey_ramp, huge_png, png, turned
 from tests.edge.processes import ROOT, environment
 from tests.firmware_bridge.comparison import same_records, same_text
 from tests.firmware_bridge.conftest import library
@@ -373,6 +373,24 @@ def test_a_closed_standard_output_is_quiet(program, model, tmp_path, words):
     finally:
         os.close(writer)
     assert done.status == 141 and done.err == ""
+
+
+@pytest.mark.parametrize("name", ["blobs.mask.png", "blobs.overlay.jpg", "blobs.json"])
+def test_results_that_can_not_be_put_in_their_place(both, mask_model, tmp_path, name):
+    (tmp_path / "blobs.png").write_bytes(png(blobs()))
+    (tmp_path / "out" / name).mkdir(parents=True)
+    python, native = both("--model", mask_model, "--json", tmp_path / "blobs.png", "--output", tmp_path / "out")
+    same_records(python, native)
+    assert native.status == 2 and f"{name} can't be written (Is a directory)" in native.err
+    assert os.listdir(tmp_path / "out") == [name]
+
+
+def test_results_among_the_pictures_are_refused(both, mask_model, tmp_path):
+    (tmp_path / "blobs.png").write_bytes(png(blobs()))
+    python, native = both("--model", mask_model, tmp_path, "--output", tmp_path)
+    same_text(python, native)
+    assert native.status == 2 and "where results would go" in native.err
+    assert os.listdir(tmp_path) == ["blobs.png"]
 
 
 def test_a_full_disk_leaves_no_half_file(program, model, tmp_path):
