@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,59 +11,34 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import debian
+from firmware_bridge.sysroot import sysroot
+from firmware_bridge.wheel import cache
 from tests.edge.processes import ROOT
 
-PACKAGES = ("libjpeg62-turbo-dev", "libjsmn-dev", "libpng-dev", "zlib1g-dev")
 LITERT = "2.1.0"  # later ones crash under qemu-user 7.2, which Debian 12 has
 SYSTEM = Path("/usr/aarch64-linux-gnu")  # of the cross compiler: C and C++ libraries, and the loader
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-infer"
 
 
 def require_tools() -> None:
     """Skip the test where this machine can't build for Arm, or run what was built."""
-    for tool, package in (
-        ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
-        ("qemu-aarch64", "qemu-user"),
-        ("cmake", "cmake"),
-        ("apt-get", "apt"),
-    ):
-        if shutil.which(tool) is None:
-            pytest.skip(f"{tool} is not installed (Debian: {package})")
-    if not (SYSTEM / "lib/libstdc++.so.6").exists():
-        pytest.skip("the cross compiler's C++ library is not installed (Debian: libstdc++6-arm64-cross)")
-
-
-def decoders() -> Path:
-    """Return a folder with Debian's Arm packages in it, fetched with a state of apt's own and kept."""
-    place = CACHE / "debian" / f"aarch64-{'+'.join(PACKAGES)}"
-    if place.exists():
-        return place
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place.parent) as name:
-        folder = Path(name)
-        for part in ("state/lists/partial", "cache/archives/partial", "root"):
-            (folder / part).mkdir(parents=True)
-        (folder / "status").touch()
-        settings = {
-            "APT::Architecture": "arm64",
-            "APT::Architectures": "arm64",
-            "Dir::State": folder / "state",
-            "Dir::State::status": folder / "status",
-            "Dir::Cache": folder / "cache",
-            "APT::Sandbox::User": "root",
-        }
-        apt = ["apt-get", "-qq", *(word for key, value in settings.items() for word in ("-o", f"{key}={value}"))]
-        fetch([*apt, "update"], folder)
-        fetch([*apt, "download", *PACKAGES], folder)
-        for package in folder.glob("*.deb"):
-            subprocess.run(["dpkg-deb", "-x", package, folder / "root"], check=True)
-        os.replace(folder / "root", place)
-    return place
+    try:
+        debian.need(
+            {
+                "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
+                "qemu-aarch64": "qemu-user",
+                "cmake": "cmake",
+                "make": "make",
+                f"{SYSTEM}/lib/libstdc++.so.6": "libstdc++6-arm64-cross",
+            }
+        )
+    except debian.Unavailable as error:
+        pytest.skip(str(error))
 
 
 def litert() -> Path:
     """Return LiteRT's library for Arm, out of its wheel, under a name that says the version."""
-    place = CACHE / "wheels"
+    place = cache() / "wheels"
     library = place / "aarch64" / f"libLiteRt.so.{LITERT}"
     if library.exists():
         return library
@@ -90,7 +64,7 @@ def fetch(command: list[str], folder: Path) -> None:
 def build(folder: Path) -> Path:
     """Build the program for Arm; return it."""
     source = ROOT / "firmware_bridge/native"
-    options = [f"-DEDGE_ROOT={decoders()}", f"-DCMAKE_TOOLCHAIN_FILE={source / 'aarch64.cmake'}"]
+    options = [f"-DEDGE_ROOT={sysroot('aarch64').folder}", f"-DCMAKE_TOOLCHAIN_FILE={source / 'aarch64.cmake'}"]
     for command in (["cmake", "-S", source, "-B", folder, *options], ["cmake", "--build", folder]):
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr

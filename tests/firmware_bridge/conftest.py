@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks import debian
 from tests.edge.conftest import (  # noqa: F401  (fixtures)
     flatbuffer,
     float_flatbuffer,
@@ -31,6 +31,16 @@ from tests.edge.processes import ROOT, Ended, environment
 from tests.firmware_bridge.boards import LocalBoard
 
 SOURCE = ROOT / "firmware_bridge/native"
+BUILT_WITH = {
+    "cmake": "cmake",
+    "make": "make",
+    "cc": "gcc",
+    "/usr/include/stdio.h": "libc6-dev",
+    "/usr/include/png.h": "libpng-dev",
+    "/usr/include/jpeglib.h": "libjpeg62-turbo-dev",
+    "/usr/include/zlib.h": "zlib1g-dev",
+    "/usr/include/jsmn.h": "libjsmn-dev",
+}
 SANITIZED = os.environ.get("EDGE_TEST_SANITIZED") == "1"  # slower; what the sanitizers find ends the program
 
 
@@ -45,16 +55,13 @@ def library() -> Path:
 @pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the built programs."""
-    cmake = shutil.which("cmake", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
-    compiler = shutil.which("cc")
-    if cmake is None or compiler is None:
-        pytest.skip(f"{'cmake' if cmake is None else 'a C compiler'} is not installed")
-    headers = "".join(f"#include <{name}>\n" for name in ("stdio.h", "png.h", "jpeglib.h", "zlib.h", "jsmn.h"))
-    if subprocess.run([compiler, "-E", "-x", "c", "-"], input=headers.encode(), capture_output=True).returncode:
-        pytest.skip("a library of the native program is not installed (firmware_bridge/native/README.md names them)")
+    try:
+        debian.need(BUILT_WITH)
+    except debian.Unavailable as error:
+        pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("native")
     options = ["-DEDGE_PROBE=ON", f"-DEDGE_SANITIZE={'ON' if SANITIZED else 'OFF'}"]
-    for command in ([cmake, "-S", SOURCE, "-B", folder, *options], [cmake, "--build", folder]):
+    for command in (["cmake", "-S", SOURCE, "-B", folder, *options], ["cmake", "--build", folder]):
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
     return folder

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 
 import pytest
 
-from benchmarks import fuzzing
+from benchmarks import debian, fuzzing
+from tests.firmware_bridge.conftest import BUILT_WITH
 
 pytestmark = pytest.mark.slow
 SECONDS = 8  # of the processor, for each of the two
@@ -15,9 +15,10 @@ SECONDS = 8  # of the processor, for each of the two
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    for tool in ("clang", "cmake"):
-        if shutil.which(tool) is None:
-            pytest.skip(f"{tool} is not installed")
+    try:
+        debian.need({**BUILT_WITH, "clang": "clang"})
+    except debian.Unavailable as error:
+        pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("fuzz")
     source = (
         b"#include <png.h>\n#include <jsmn.h>\nint LLVMFuzzerTestOneInput(const char *a, long b) { return !a && b; }\n"
