@@ -15,21 +15,21 @@ from typing import IO
 
 from edge.errors import EdgeError, one_line
 
-# Nothing is asked for, nobody's host key is taken on trust, a dead connection is noticed within 30 seconds. Of the
+# Nothing is asked for, nobody's host key is taken on trust, a dead connection is noticed within a minute. Of the
 # user's configuration only what would make the commands other ones is set aside.
 _OPTIONS = {
     "BatchMode": "yes",
     "StrictHostKeyChecking": "yes",
     "ConnectTimeout": "30",
-    "ServerAliveInterval": "10",
-    "ServerAliveCountMax": "3",
+    "ServerAliveInterval": "15",
+    "ServerAliveCountMax": "4",
     "ClearAllForwardings": "yes",
     "ForwardAgent": "no",
     "PermitLocalCommand": "no",
     "RemoteCommand": "none",
     "RequestTTY": "no",
     "ControlPersist": "no",
-    "LogLevel": "ERROR",
+    "LogLevel": "INFO",
 }
 _CAUSES = [
     (
