@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from functools import cache
+from glob import glob
 
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
@@ -15,7 +16,7 @@ class Unavailable(Exception):
 
 
 def need(tools: dict[str, str]) -> None:
-    """Have these programs and files (whole paths), each by the package that brings it.
+    """Have these programs and files (whole paths or patterns of them), each by the package that brings it.
 
     Raises Unavailable where they can't be installed.
     """
@@ -25,7 +26,7 @@ def need(tools: dict[str, str]) -> None:
 
 
 def _is_there(tool: str) -> bool:
-    return os.path.exists(tool) if tool.startswith("/") else shutil.which(tool, path=PATH) is not None
+    return bool(glob(tool)) if tool.startswith("/") else shutil.which(tool, path=PATH) is not None
 
 
 @cache

@@ -16,7 +16,8 @@ SECONDS = 8  # of the processor, for each of the two
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     try:
-        debian.need({**BUILT_WITH, "clang": "clang"})
+        libraries = "/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a"
+        debian.need({**BUILT_WITH, "clang": "clang", libraries: "libclang-rt-14-dev"})
     except debian.Unavailable as error:
         pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("fuzz")
