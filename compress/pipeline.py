@@ -29,7 +29,10 @@ from compress.data import DataSet
 from compress.folding import Folding, NormFolding, fold_grey, fold_norms
 from compress.ghosting import Ghosting, ghost
 from compress.ledger import Ledger, Row, draw
+from compress.pruning.blocks import close, closed_in, residual_blocks
 from compress.pruning.channels import Pruning, prune
+from compress.pruning.gates import BlockPruning, prune_blocks
+from compress.pruning.soft import SoftPruning, soft_prune
 from compress.pruning.taylor import Examples
 from compress.recipe import TASKS, Recipe, Step, build_network, kind_of
 from compress.structure import fit
@@ -98,7 +101,7 @@ class Run:
         state, baseline = self._begin(), None
         self._row(state, "network", self.recipe.network.split(":")[1], lambda s: s)
         for step in self.recipe.steps:
-            if baseline is None and not isinstance(step, Training):
+            if baseline is None and type(step) is not Training:
                 baseline = State(copy.deepcopy(state.network), state.how, state.key)
             state = self._row(state, kind_of(step), _detail(step), partial(self._apply, step=step), step)
         return baseline or state, state
@@ -120,9 +123,9 @@ class Run:
         key = _key(state.key, [kind, settings(step)]) if step else state.key
         weights, row = self.checkpoints / f"{key}.pt", self.checkpoints / f"{key}.json"
         if weights.exists() and row.exists():
-            # what folding changes besides tensors can't be read off a checkpoint; it is done again, in no time
-            network = fold_norms(state.network, state.shape) if isinstance(step, NormFolding) else state.network
-            after = State(fit(network, load_tensors(weights)), _input_after(state.how, step), key)
+            tensors = load_tensors(weights)
+            network = _rearranged(state, step, tensors)
+            after = State(fit(network, tensors), _input_after(state.how, step), key)
             self._epochs_file(key).unlink(missing_ok=True)  # a kill may have come between the row and this
             self.ledger.add(Row(**json.loads(row.read_text())))
             return after
@@ -139,16 +142,19 @@ class Run:
         return after
 
     def _apply(self, state: State, step: Step) -> State:
-        if isinstance(step, Training):
-            network = train(
-                state.network, self.data, state.how, step, self._epochs_file(state.key), self._progress("train")
-            )
+        epochs, say = self._epochs_file(state.key), self._progress(kind_of(step))
+        if isinstance(step, BlockPruning):
+            network = prune_blocks(state.network, self.data, state.how, step, epochs, say)
+        elif isinstance(step, SoftPruning):
+            network = soft_prune(state.network, self.data, state.how, step, epochs, say)
+        elif isinstance(step, Training):
+            network = train(state.network, self.data, state.how, step, epochs, say)
         elif isinstance(step, Pruning):
             examples = self._examples(state, step.samples) if step.needs_images else None
-            network = prune(state.network, step, state.shape, examples, self._progress("prune"))
+            network = prune(state.network, step, state.shape, examples, say)
         elif isinstance(step, Ghosting):
             torch.manual_seed(self.recipe.seed)  # random weights are the same in a run that was taken up again
-            network = ghost(state.network, step, self.samples(state, step.samples), self._progress("ghost"))
+            network = ghost(state.network, step, self.samples(state, step.samples), say)
         elif isinstance(step, NormFolding):
             network = fold_norms(state.network, state.shape)
         else:
@@ -187,7 +193,20 @@ class Run:
         return flatbuffer
 
 
+def _rearranged(state: State, step: Step | None, tensors: dict[str, torch.Tensor]) -> nn.Module:
+    """Return the network with what a step changed besides tensors, which can't be read off a checkpoint."""
+    if isinstance(step, NormFolding):
+        return fold_norms(state.network, state.shape)
+    if isinstance(step, BlockPruning):
+        return close(state.network, closed_in(residual_blocks(state.network, state.shape), tensors))
+    return state.network
+
+
 def _detail(step: Step) -> str:
+    if isinstance(step, BlockPruning):
+        return f"{step.epochs} epochs, {step.penalty:g} a gate"
+    if isinstance(step, SoftPruning):
+        return f"{step.epochs} epochs, {step.pruning.detail}"
     if isinstance(step, Training):
         return f"{step.epochs} epochs" + (f" at {step.size}x{step.size}" if step.size else "")
     if isinstance(step, Pruning):
