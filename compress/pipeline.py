@@ -1,8 +1,8 @@
 """The pipeline: recipe and data in; model file, ledger, chart and report out.
 
 Every step leaves a checkpoint named after everything that led to it: network, data, preprocessing and all steps so far.
-So a run that was killed goes on where it was, a finished one is repeated in seconds, a changed recipe repeats only what
-the change concerns, and two recipes that begin alike share their beginning.
+So a run that was killed goes on where it was, a finished one is repeated in seconds, a recipe that was changed on
+purpose repeats only what the change concerns, and two recipes that begin alike share their beginning.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from compress import convert, model_file, report
+from compress import convert, model_file, record, report
 from compress.checkpoint import load_tensors, load_weights, save_tensors
 from compress.cost import cost
 from compress.data import DataSet
@@ -65,18 +65,30 @@ class Run:
     worst), and `checkpoints/`.
     """
 
-    def __init__(self, recipe: Recipe, data_folder: Path, output: Path, say: Say, progress: Say):
-        """`say` gets what is worth keeping, a line at a time; `progress` what is being done, until the next call."""
+    def __init__(self, recipe: Recipe, data_folder: Path, output: Path, say: Say, progress: Say, changed: bool = False):
+        """`say` gets what is worth keeping, a line at a time; `progress` what is being done, until the next call.
+
+        With `changed`, a recipe may differ from the one of its name that `output` was begun with; else that is refused.
+        """
         self.recipe, self.output, self.say, self.progress = recipe, output, say, progress
         self.task = TASKS[recipe.task]
         self.weights = load_weights(Path(recipe.origin).parent / recipe.weights) if recipe.weights else None
         self.data: DataSet = self.task.load(data_folder, recipe, progress)
         self.checkpoints = output / "checkpoints"
+        self.changed = changed
         self.ledger = Ledger(say, self.task.metric(self.data))
 
     def __call__(self) -> Path:
-        """Do all that is not done yet, write the files, and return the model file's path."""
-        baseline, state = self.compress()
+        """Do all that is not done yet, write the files, and return the model file's path.
+
+        Raises EdgeError, naming what changed, where the run was begun with another recipe of this name.
+        """
+        begun, path = self._begun(), self.checkpoints / f"{self.recipe.name}.recipe.json"
+        if not self.changed:
+            record.check(path, begun)
+        first = self._first()
+        record.write(path, begun)
+        baseline, state = self._steps(first)
         flatbuffers = {
             "baseline.float32": self._convert(baseline, quantize=False),
             "float32": self._convert(state, quantize=False),
@@ -98,13 +110,32 @@ class Run:
 
         Returns the network before the first step that makes it smaller, and the network after the last.
         """
-        state, baseline = self._begin(), None
+        return self._steps(self._first())
+
+    def _first(self) -> State:
+        state = self._begin()
         self._row(state, "network", self.recipe.network.split(":")[1], lambda s: s)
+        return state
+
+    def _steps(self, state: State) -> tuple[State, State]:
+        baseline = None
         for step in self.recipe.steps:
             if baseline is None and type(step) is not Training:
                 baseline = State(copy.deepcopy(state.network), state.how, state.key)
             state = self._row(state, kind_of(step), _detail(step), partial(self._apply, step=step), step)
         return baseline or state, state
+
+    def _begun(self) -> dict[str, Any]:
+        """Return all that decides the weights of the networks on the way."""
+        return {
+            "name": self.recipe.name,
+            "network": self.recipe.network,
+            "weights": self.weights.sha256 if self.weights else None,
+            "seed": self.recipe.seed,
+            "input": asdict(self.recipe.input),
+            "data": self.data.summary["digest"],
+            "steps": [{"kind": kind_of(step), **settings(step)} for step in self.recipe.steps],
+        }
 
     def _begin(self) -> State:
         torch.manual_seed(self.recipe.seed)
