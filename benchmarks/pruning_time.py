@@ -80,8 +80,8 @@ def main() -> None:
         ["network", "what goes", "here", "torch-pruning", "times faster", "target"],
         rows,
         f"Median of {options.rounds} rounds in turns, one thread, from the network to the smaller one; filters ranked "
-        "by length. Both use torch-pruning's dependency graph. Its pruner takes a share of all layers' channels (25 %), "
-        "which removes about half of the MACs.",
+        "by length. Both use torch-pruning's dependency graph. Its pruner takes a share of all layers' channels, "
+        "25 %, which removes about half of the MACs.",
     )
 
 
