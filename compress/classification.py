@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from compress.recipe import Recipe
 
 
+NAMED = 20  # flips that are told to people one by one
+
+
 class Classification(Task):
     """One label of several. `truth` is an index into the labels, int64 (N,)."""
 
@@ -102,7 +105,8 @@ class Classification(Task):
             "validation": self.worth(outputs["int8"][0], data),
             "flips": flips,
             "differences": [f"decisions that differ between float and int8: {len(flips)}"]
-            + [f"{flip['image']} ({flip['label']}): {flip['float']} -> {flip['int8']}" for flip in flips],
+            + [f"{flip['image']} ({flip['label']}): {flip['float']} -> {flip['int8']}" for flip in flips[:NAMED]]
+            + ([f"and {len(flips) - NAMED} more, named in the report"] if len(flips) > NAMED else []),
         }
 
     def undecided(self, recipe: Recipe) -> dict[str, Any] | None:

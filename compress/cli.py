@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--data", required=True, type=Path, metavar="DIR", help="the data set's folder (docs/recipes.md)")
     run.add_argument("--output", required=True, type=Path, metavar="DIR", help="where the model and checkpoints go")
     run.add_argument("--weights", type=Path, metavar="FILE", help="a trained network's state_dict to begin with")
+    run.add_argument("--changed", action="store_true", help="the recipe has changed: repeat what that concerns")
     run.add_argument("--threads", type=int, metavar="N", help="processor threads (default: all cores)")
     run.set_defaults(action=_run)
 
@@ -135,7 +136,7 @@ def _run(options: argparse.Namespace) -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     progress = Progress()
-    run = Run(recipe, options.data, options.output, progress.say, progress)
+    run = Run(recipe, options.data, options.output, progress.say, progress, options.changed)
     path = run()
     result = json.loads(path.with_suffix(".report.json").read_text())
     progress.say("")

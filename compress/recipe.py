@@ -22,6 +22,8 @@ from compress.classification import Classification
 from compress.folding import Folding, NormFolding
 from compress.ghosting import INITIALIZATIONS, Ghosting
 from compress.pruning.channels import Pruning
+from compress.pruning.gates import BlockPruning
+from compress.pruning.soft import SoftPruning
 from compress.segmentation import Segmentation
 from compress.task import Task
 from compress.training import OPTIMIZERS, Training
@@ -29,10 +31,12 @@ from edge.errors import EdgeError
 from edge.preprocess import Preprocessing
 
 RECIPES = Path(__file__).with_name("recipes")
-Step = Training | Pruning | Ghosting | NormFolding | Folding
+Step = Training | BlockPruning | SoftPruning | Pruning | Ghosting | NormFolding | Folding
 TASKS: dict[str, Task] = {task.name: task for task in (Classification(), Segmentation())}
 STEPS: dict[str, type[Step]] = {
     "train": Training,
+    "prune-blocks": BlockPruning,
+    "soft-prune": SoftPruning,
     "prune": Pruning,
     "ghost": Ghosting,
     "fold-norms": NormFolding,
@@ -260,6 +264,13 @@ def _check(recipe: Recipe, where: str) -> None:
                 refuse(f"{place}.size", step.size, "0, or a side not larger than the network's input")
             for name, found, expected in step.augment.faults():
                 refuse(f"{place}.augment.{name}", found, expected)
+            if not 0 <= step.augment.crop < min(how.height, how.width):
+                refuse(f"{place}.augment.crop", step.augment.crop, "pixels, fewer than the network's input has")
+            if isinstance(step, BlockPruning) and (step.penalty < 0 or step.gate_lr <= 0):
+                refuse(place, (step.penalty, step.gate_lr), "no penalty below 0 and gate_lr > 0")
+            if isinstance(step, SoftPruning):
+                for name, found, expected in step.faults():
+                    refuse(f"{place}.{name}", found, expected)
         elif isinstance(step, Pruning):
             for name, found, expected in step.faults():
                 refuse(f"{place}.{name}", found, expected)
@@ -280,7 +291,7 @@ def _check(recipe: Recipe, where: str) -> None:
 
 def kind_of(step: Step) -> str:
     """Return a step's kind, as recipes call it."""
-    return next(kind for kind, settings in STEPS.items() if isinstance(step, settings))
+    return next(kind for kind, settings in STEPS.items() if type(step) is settings)
 
 
 def build_network(recipe: Recipe, classes: int) -> nn.Module:

@@ -7,9 +7,10 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -112,17 +113,23 @@ def train(
     settings: Training,
     checkpoint: Path,
     progress: Callable[[str], None] = lambda text: None,
+    rates: Mapping[nn.Parameter, float] | None = None,
+    after_epoch: Callable[[], None] = lambda: None,
 ) -> nn.Module:
     """Train `network` in place and return it.
 
     After each epoch `checkpoint` is replaced; if it exists, training goes on from it.
+
+    Args:
+        rates: peak learning rates of the parameters that don't have `settings.lr`; they do not decay.
+        after_epoch: called after each epoch, before the network is judged and saved.
 
     Raises EdgeError where the loss or the network's outputs are no finite numbers any more.
     """
     keep_freed_memory()
     where = device()
     network.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = _optimizer(network, settings)
+    optimizer = _optimizer(network, settings, rates or {})
     batches = math.ceil(len(data.train) / settings.batch)
     run: Callable[[Tensor], Tensor] = network
     if settings.compiled:
@@ -141,7 +148,7 @@ def train(
             if len(chosen) < 2 and batches > 1:
                 continue  # normalization needs two images; the lone one comes in another epoch
             for group in optimizer.param_groups:
-                group["lr"] = settings.lr * rate(epoch * batches + number)
+                group["lr"] = group["peak"] * rate(epoch * batches + number)
             pixels, wanted = torch.from_numpy(data.train.pixels[chosen.numpy()]).to(where), truth[chosen].to(where)
             x, moved = augmented(pixels, wanted if wanted.ndim > 1 else None, how, settings.augment, settings.size)
             with lower_precision(where):
@@ -159,6 +166,7 @@ def train(
                     f"epoch {epoch + 1}/{settings.epochs}  batch {number + 1}/{batches}  "
                     f"loss {total / (number + 1):.4f}"
                 )
+        after_epoch()
         outputs = logits(network, data.val, how)
         if not (math.isfinite(total) and np.isfinite(outputs).all()):
             raise EdgeError(
@@ -185,10 +193,14 @@ def _compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
     return torch.compile(network, dynamic=False)
 
 
-def _optimizer(network: nn.Module, settings: Training) -> torch.optim.Optimizer:
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
+def _optimizer(network: nn.Module, settings: Training, rates: Mapping[nn.Parameter, float]) -> torch.optim.Optimizer:
+    usual = [p for p in network.parameters() if p not in rates]
+    decayed, others = [p for p in usual if p.ndim > 1], [p for p in usual if p.ndim <= 1]
+    groups: list[dict[str, Any]] = [
+        {"params": decayed, "weight_decay": settings.weight_decay, "peak": settings.lr},
+        {"params": others, "weight_decay": 0.0, "peak": settings.lr},
+        *({"params": [p], "weight_decay": 0.0, "peak": peak} for p, peak in rates.items()),
+    ]
     if settings.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=settings.lr)
     return torch.optim.SGD(groups, lr=settings.lr, momentum=0.9, nesterov=True)

@@ -15,27 +15,19 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from compress.networks.resnet import EXPANSION, same_conv
+from compress.networks.resnet import EXPANSION, BasicBlock, same_conv
 
 PLANES = (16, 32, 64)
 
 
-class BasicBlock(nn.Module):
-    """Two 3x3 convolutions, each followed by its normalization, around a shortcut."""
+class PaddedBlock(BasicBlock):
+    """A basic block as the public implementations have it: symmetrical padding, a shortcut without parameters."""
 
     def __init__(self, inputs: int, planes: int, stride: int):
-        super().__init__()
+        super().__init__(inputs, planes, stride)
         self.conv1 = nn.Conv2d(inputs, planes, 3, stride=stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(planes)
-        self.relu1 = nn.ReLU(inplace=True)
-        self.conv2 = nn.Conv2d(planes, planes, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(planes)
-        self.relu2 = nn.ReLU(inplace=True)
-        self.shortcut = nn.Identity() if inputs == planes else PaddingShortcut(inputs, planes, stride)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.relu1(self.bn1(self.conv1(x)))
-        return self.relu2(self.bn2(self.conv2(y)) + self.shortcut(x))
+        if inputs != planes:
+            self.shortcut = PaddingShortcut(inputs, planes, stride)
 
 
 class PaddingShortcut(nn.Conv2d):
@@ -73,7 +65,7 @@ class BasicResNet(nn.Module):
         for stage, planes in enumerate(PLANES, start=1):
             rows = []
             for block in range(blocks):
-                rows.append(BasicBlock(inputs, planes, stride=2 if stage > 1 and block == 0 else 1))
+                rows.append(PaddedBlock(inputs, planes, stride=2 if stage > 1 and block == 0 else 1))
                 inputs = planes
             self.add_module(f"layer{stage}", nn.Sequential(*rows))
         self.pool = nn.AdaptiveAvgPool2d(1)

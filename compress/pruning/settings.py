@@ -17,8 +17,8 @@ class Pruning:
         ratios: pattern of layer names -> share of the layer's output channels to remove; of the patterns that match a
             layer (shell style: `*`, `?`, `[12]`) the first counts, a layer that none matches is left alone. Coupled
             layers (those joined by an addition) are pruned together, at the rate of the first of them.
-        criterion: one of "bn-scale", "l2-norm" (`compress.pruning.criteria`), "taylor", "taylor-abs", "taylor-sq"
-            (`compress.pruning.taylor`) and "random".
+        criterion: one of "bn-scale", "l2-norm", "fpgm" (`compress.pruning.criteria`), "taylor", "taylor-abs",
+            "taylor-sq" (`compress.pruning.taylor`) and "random".
         round_to: what remains of a layer is a multiple of this, and at least one; kernels compute channels in blocks
             of 8, so a 9th channel costs as much as a 16th. With `ratios` it is the multiple nearest to
             (1 - ratio) * channels.

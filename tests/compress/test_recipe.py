@@ -46,6 +46,7 @@ def changed(path: tuple[str | int, ...], value: object) -> dict[str, Any]:
     return raw
 
 
+KINDS = "train, prune-blocks, soft-prune, prune, ghost, fold-norms, fold-grey"
 MISTAKES = [
     (("titel",), "x", ["the recipe", "unknown key 'titel'", "did you mean 'title'?"]),
     (("steps", 0, "epoch"), 3, ["steps[1]", "unknown key 'epoch'", "did you mean 'epochs'?"]),
@@ -68,8 +69,22 @@ MISTAKES = [
     (("steps", 0, "epochs"), GONE, ["steps[1] has no 'epochs'"]),
     (("steps", 2, "layers"), GONE, ["steps[3] has no 'layers'", "a list in brackets"]),
     (("targets", 0, "better"), GONE, ["targets[1] has no 'better'"]),
-    (("steps", 0, "kind"), "trian", ["steps[1] has kind 'trian'", "train, prune, ghost, fold-norms, fold-grey"]),
-    (("steps", 0, "kind"), GONE, ["steps[1] has kind None", "train, prune, ghost, fold-norms, fold-grey"]),
+    (("steps", 0, "kind"), "trian", ["steps[1] has kind 'trian'", f"one of {KINDS}"]),
+    (("steps", 0, "kind"), GONE, ["steps[1] has kind None", f"one of {KINDS}"]),
+    (("steps", 0), {"kind": "prune-blocks", "epochs": 0}, ["steps[1]", "epochs >= 1"]),
+    (("steps", 0), {"kind": "prune-blocks", "epochs": 1, "penalty": -1}, ["steps[1]", "no penalty below 0"]),
+    (("steps", 0), {"kind": "prune-blocks", "epochs": 1, "gate_lr": 0}, ["steps[1]", "gate_lr > 0"]),
+    (("steps", 0), {"kind": "prune-blocks"}, ["steps[1] has no 'epochs'"]),
+    (("steps", 0), {"kind": "soft-prune", "epochs": 1}, ["steps[1].ratios is {}", "layer patterns"]),
+    (("steps", 0), {"kind": "soft-prune", "epochs": 1, "ratios": {"*": 1}}, ["steps[1].ratios", "below 1"]),
+    (
+        ("steps", 0),
+        {"kind": "soft-prune", "epochs": 1, "ratios": {"*": 0.5}, "criterion": "bn-scale"},
+        ["steps[1].criterion is 'bn-scale'", "one of l2-norm, fpgm"],
+    ),
+    (("steps", 0, "augment"), {"crop": 48}, ["steps[1].augment.crop is 48", "fewer than the network's input"]),
+    (("steps", 0, "augment"), {"crop": -1}, ["steps[1].augment.crop is -1", "pixels"]),
+    (("weights",), 3, ["weights is 3", "a string in quotes"]),
     (("steps",), [], ["no [[steps]]", "at least one"]),
     (("steps",), GONE, ["no [[steps]]"]),
     (("steps",), {"kind": "train"}, ["no [[steps]]"]),

@@ -183,7 +183,7 @@ def test_the_layer_that_makes_the_output_keeps_its_channels() -> None:
 def test_what_is_kept_at_one_block_is_said() -> None:
     said: list[str] = []
     prune(build("resnet"), Pruning({"stage2.0.conv1": 0.99}), SHAPE, progress=said.append)
-    assert said == ["stage2.0.conv1: 99% of 32 channels would leave less than the 8 that stay"]
+    assert said == ["stage2.0.conv1: 99% of 32 channels would leave less than the 8 that stay\n"]
     prune(build("resnet"), Pruning(macs=0.79), SHAPE, progress=said.append)
     assert "kept at one block: " in said[-1]
 
