@@ -39,7 +39,7 @@ class Augmentation:
 
     def faults(self) -> Iterator[tuple[str, object, str]]:
         """Yield (field, what it is, what was expected) for what is wrong with the settings."""
-        limits = {"rotate": 180, "zoom": 0.9, "shift": 1, "contrast": 1, "brightness": 1, "tint": 1, "crop": 100}
+        limits = {"rotate": 180, "zoom": 0.9, "shift": 1, "contrast": 1, "brightness": 1, "tint": 1}
         for name, most in limits.items():
             if not 0 <= getattr(self, name) <= most:
                 yield name, getattr(self, name), f"0 to {most}"
