@@ -60,6 +60,17 @@ kind = "prune"
 macs = 0.3
 
 [[steps]]
+kind = "prune"
+parameters = 0.985
+overall = true
+round_to = 4
+
+[[steps]]
+kind = "prune"
+parameters = 0.5
+overall = true
+
+[[steps]]
 kind = "train"
 epochs = 2
 batch = 8
@@ -107,6 +118,8 @@ def test_blocks_then_channels_then_ghosts_then_int8(phantoms: Path, tmp_path: Pa
         "train",
         "prune-blocks",
         "prune",
+        "prune",
+        "prune",
         "train",
         "ghost",
         "fold-norms",
@@ -116,8 +129,10 @@ def test_blocks_then_channels_then_ghosts_then_int8(phantoms: Path, tmp_path: Pa
     closed = re.search(r"(\d) of 6 blocks closed: (.+)", said)
     assert closed and len(closed[2].split(", ")) == int(closed[1]) > 0
     parameters, macs = [row["parameters"] for row in rows], [row["macs"] for row in rows]
-    assert parameters[1] > parameters[2] > parameters[3] > parameters[5]
-    assert macs[1] > macs[2] > macs[3] / 0.7 - 1 and macs[3] > macs[5]
+    assert parameters[1] > parameters[2] > parameters[3] > parameters[4] == parameters[5] > parameters[7]
+    assert macs[1] > macs[2] > macs[3] / 0.7 - 1 and macs[5] > macs[7]
+    assert parameters[4] <= 0.015 * parameters[1] < parameters[3]  # overall
+    assert "nothing is left to remove" in said  # of a half: it has gone already
     measured = read(where / "out/own.tflite").manifest.measured
     assert measured["macs_removed"] == pytest.approx(
         1 - macs[-1] / macs[1], abs=1e-4
