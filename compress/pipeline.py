@@ -24,7 +24,7 @@ from torch import nn
 
 from compress import convert, model_file, record, report
 from compress.checkpoint import load_tensors, load_weights, save_tensors
-from compress.cost import cost
+from compress.cost import Cost, cost
 from compress.data import DataSet
 from compress.folding import Folding, NormFolding, fold_grey, fold_norms
 from compress.ghosting import Ghosting, ghost
@@ -76,6 +76,7 @@ class Run:
         self.data: DataSet = self.task.load(data_folder, recipe, progress)
         self.checkpoints = output / "checkpoints"
         self.changed = changed
+        self.whole = Cost(0, 0)  # of the network before the first step that makes it smaller
         self.ledger = Ledger(say, self.task.metric(self.data))
 
     def __call__(self) -> Path:
@@ -122,6 +123,7 @@ class Run:
         for step in self.recipe.steps:
             if baseline is None and type(step) is not Training:
                 baseline = State(copy.deepcopy(state.network), state.how, state.key)
+                self.whole = cost(baseline.network, baseline.shape)
             state = self._row(state, kind_of(step), _detail(step), partial(self._apply, step=step), step)
         return baseline or state, state
 
@@ -181,8 +183,7 @@ class Run:
         elif isinstance(step, Training):
             network = train(state.network, self.data, state.how, step, epochs, say)
         elif isinstance(step, Pruning):
-            examples = self._examples(state, step.samples) if step.needs_images else None
-            network = prune(state.network, step, state.shape, examples, say)
+            network = self._pruned(state, step.of_what_is_left(self.whole, cost(state.network, state.shape)), say)
         elif isinstance(step, Ghosting):
             torch.manual_seed(self.recipe.seed)  # random weights are the same in a run that was taken up again
             network = ghost(state.network, step, self.samples(state, step.samples), say)
@@ -191,6 +192,13 @@ class Run:
         else:
             network = fold_grey(state.network, state.shape)
         return State(network, _input_after(state.how, step), state.key)
+
+    def _pruned(self, state: State, step: Pruning, say: Say) -> nn.Module:
+        if not step.ratios and not step.shares:
+            say("nothing is left to remove: earlier steps removed as much overall\n")
+            return state.network
+        examples = self._examples(state, step.samples) if step.needs_images else None
+        return prune(state.network, step, state.shape, examples, say)
 
     def _epochs_file(self, key: str) -> Path:
         return self.checkpoints / f"{key}.epochs.pt"
