@@ -25,7 +25,8 @@ format: .venv/ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Without DATA, what needs no data: conversion, speed, start. With DATA=DIR (the chest X-rays) the recipes run too: hours on 2 cores.
+# Without data sets, what needs none: conversion, speed, start. With DATA=DIR (the chest X-rays) and POLYPS=DIR (Kvasir-SEG) the recipes run
+# too: hours on 2 cores.
 benchmark: .venv/ready build/device/ready
 	$(BIN)/python -m benchmarks.build build/benchmark
 	build/device/bin/python -m benchmarks.speed build/benchmark
@@ -36,6 +37,12 @@ ifdef DATA
 	$(BIN)/edge-compress run pneumonia --data $(DATA) --output build/chest_xray
 	$(BIN)/python -m benchmarks.accuracy build/chest_xray
 	$(BIN)/python -m benchmarks.ghost_init --data $(DATA) --output build/chest_xray
+endif
+ifdef POLYPS
+	$(BIN)/edge-compress run polyp --data $(POLYPS) --output build/kvasir
+	$(BIN)/edge-compress run polyp60 --data $(POLYPS) --output build/kvasir
+	$(BIN)/python -m benchmarks.segmentation build/kvasir --data $(POLYPS)
+	$(BIN)/python -m benchmarks.pruning --data $(POLYPS) --output build/kvasir
 endif
 
 # What a device has: the package alone, with the newest runtime.

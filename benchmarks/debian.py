@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from functools import cache
+from glob import glob
 
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
@@ -15,10 +16,17 @@ class Unavailable(Exception):
 
 
 def need(tools: dict[str, str]) -> None:
-    """Have these tools, each by the package that brings it; raises Unavailable where they can't be installed."""
-    packages = sorted({package for tool, package in tools.items() if shutil.which(tool, path=PATH) is None})
+    """Have these programs and files (whole paths or patterns of them), each by the package that brings it.
+
+    Raises Unavailable where they can't be installed.
+    """
+    packages = sorted({package for tool, package in tools.items() if not _is_there(tool)})
     if packages and (reason := _install(tuple(packages))):
         raise Unavailable(f"{', '.join(packages)} can't be installed: {reason}")
+
+
+def _is_there(tool: str) -> bool:
+    return bool(glob(tool)) if tool.startswith("/") else shutil.which(tool, path=PATH) is not None
 
 
 @cache

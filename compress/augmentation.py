@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -24,6 +25,7 @@ class Augmentation:
         contrast: factor uniform in 1 +- contrast, about mid grey.
         brightness: share of the full range, uniform in +-brightness.
         tint: factor of each colour by itself, uniform in 1 +- tint.
+        crop: pixels of black around the image, of which a part of its own size is then taken, by whole pixels.
     """
 
     flip: bool = False
@@ -33,6 +35,14 @@ class Augmentation:
     contrast: float = 0.0
     brightness: float = 0.0
     tint: float = 0.0
+    crop: int = 0
+
+    def faults(self) -> Iterator[tuple[str, object, str]]:
+        """Yield (field, what it is, what was expected) for what is wrong with the settings."""
+        limits = {"rotate": 180, "zoom": 0.9, "shift": 1, "contrast": 1, "brightness": 1, "tint": 1}
+        for name, most in limits.items():
+            if not 0 <= getattr(self, name) <= most:
+                yield name, getattr(self, name), f"0 to {most}"
 
 
 def to_input(pixels: Tensor, how: Preprocessing) -> Tensor:
@@ -54,6 +64,11 @@ def augmented(
         pixels: uint8 (N, H, W, planes). masks: uint8 (N, H, W), 0..255.
         size: side of what is returned; 0 keeps H and W.
     """
+    if a.crop:
+        pixels, masks = _cropped(pixels, masks, a.crop, a.flip)
+        a = replace(a, crop=0, flip=False)
+        if masks is None and not size and a == Augmentation():
+            return to_input(pixels, how), None  # nothing is left to resample
     n, planes = len(pixels), pixels.shape[3]
     x = (pixels if masks is None else torch.cat([pixels, masks[..., None]], 3)).permute(0, 3, 1, 2).float() / 255
     where = x.device
@@ -83,3 +98,16 @@ def augmented(
     mean = torch.tensor(how.mean, device=where).view(1, -1, 1, 1)
     std = torch.tensor(how.std, device=where).view(1, -1, 1, 1)
     return ((x - mean) / std).contiguous(memory_format=torch.channels_last), moved
+
+
+def _cropped(pixels: Tensor, masks: Tensor | None, border: int, flip: bool) -> tuple[Tensor, Tensor | None]:
+    """Return each image (and mask) as it is seen through a window that was moved by up to `border` pixels."""
+    where, (n, height, width) = pixels.device, pixels.shape[:3]
+    top, left = torch.randint(2 * border + 1, (2, n, 1), device=where)
+    rows, columns = top + torch.arange(height, device=where), left + torch.arange(width, device=where)
+    if flip:
+        columns = torch.where(torch.rand(n, 1, device=where) < 0.5, columns.flip(1), columns)
+    places = torch.arange(n, device=where)[:, None, None], rows[:, :, None], columns[:, None, :]
+    around = (border, border, border, border)
+    moved = None if masks is None else F.pad(masks, around)[places]
+    return F.pad(pixels, (0, 0, *around))[places], moved

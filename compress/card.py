@@ -38,7 +38,7 @@ def card(manifest: Mapping[str, Any], result: Mapping[str, Any]) -> str:
         f"- network: `{provenance['network']}`. {provenance['notes']}",
         f"- made by: recipe `{manifest['name']}`, steps {', '.join(step['kind'] for step in provenance['steps'])}; "
         f"seed {provenance['seed']}; "
-        f"int8 steps from {provenance['calibration']} training images",
+        f"int8 steps from {min(provenance['calibration'], sum(data['counts']['train']))} training images",
         "",
         "## On the test images",
         "",
@@ -53,14 +53,13 @@ def card(manifest: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     for kind, figures in result["test"].items():
         lines.append(f"| {names[kind]} | {' | '.join(map(cell, figures.values()))} |")
     lines += ["", "In brackets 95 % bootstrap intervals.", ""]
-    first, *rest = result["differences"]
-    lines += [f"{first[0].upper()}{first[1:]}.", *(f"- {line}" for line in rest)]
+    lines += [f"- {line}" for line in result["differences"]]
     lines += ["", "## Measured when it was made", "", "| | |", "| --- | --- |"]
     lines += [f"| {key} | {UNITS.get(key, '{:.4f}').format(value)} |" for key, value in manifest["measured"].items()]
     lines += [
         "",
         f"Targets, measurements and provenance are in the file's own manifest as well: "
-        f"`edge-compress show {manifest['name']}`.",
+        f"`edge-compress show {manifest['name']}.tflite`.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -79,7 +78,8 @@ def _input(how: Mapping[str, Any]) -> str:
 
 def _counts(data: Mapping[str, Any]) -> str:
     parts = [f"{part} " + " + ".join(map(str, counts)) for part, counts in data["counts"].items()]
-    return ", ".join(parts) + f" ({' + '.join(data['labels'])})"
+    empty = ", ".join(f"{part} {count}" for part, count in data.get("empty_masks", {}).items() if count)
+    return ", ".join(parts) + f" ({' + '.join(data['labels'])}" + (f"; nothing to find in {empty})" if empty else ")")
 
 
 def _divided(data: Mapping[str, Any]) -> str:

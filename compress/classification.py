@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from compress import metrics
+from compress import cifar, metrics
 from compress.data import DataSet, load_folder
 from compress.phantom import phantom
 from compress.task import Task
@@ -23,17 +23,23 @@ if TYPE_CHECKING:
     from compress.recipe import Recipe
 
 
+NAMED = 20  # flips that are told to people one by one
+
+
 class Classification(Task):
     """One label of several. `truth` is an index into the labels, int64 (N,)."""
 
     name = "classification"
     activation = "softmax"
-    metric = "AUC"
     drop = "accuracy_drop"
 
     def load(self, root: Path, recipe: Recipe, progress: Callable[[str], None]) -> DataSet:
-        """Read `root/{train,val,test}/CLASS/*`; EdgeError where the recipe's positive label is none of the classes."""
-        data = load_folder(self, root, recipe.input, recipe.data.validation, recipe.data.group or None, progress)
+        """Read CIFAR-10's files or `root/{train,val,test}/CLASS/*`; EdgeError where no class is the positive label."""
+        folder = cifar.found(root)
+        if folder:
+            data = cifar.load_cifar(self, folder, recipe.input, recipe.data.validation, progress)
+        else:
+            data = load_folder(self, root, recipe.input, recipe.data.validation, recipe.data.group or None, progress)
         if recipe.data.positive and recipe.data.positive not in data.labels:
             raise EdgeError(
                 f"{recipe.origin}: data.positive is {recipe.data.positive!r}, and the data has the classes "
@@ -49,9 +55,15 @@ class Classification(Task):
         """Return each image's cross-entropy (N,), times its class's `weight`."""
         return F.cross_entropy(outputs, truth, weight=weight, label_smoothing=smoothing, reduction="none")
 
+    def metric(self, data: DataSet) -> str:
+        """AUC for two classes, accuracy for more: there the highest score decides, and AUCs all lie close to 1."""
+        return "AUC" if len(data.labels) == 2 else "accuracy"
+
     def worth(self, outputs: np.ndarray, data: DataSet) -> float:
-        """AUC of the last class against the rest for two classes; the mean over the classes for more."""
-        return metrics.auc(outputs, data.val.truth)
+        """AUC of the last class against the rest, or accuracy."""
+        if len(data.labels) == 2:
+            return metrics.auc(outputs, data.val.truth)
+        return float((outputs.argmax(1) == data.val.truth).mean())
 
     def figures(
         self, recipe: Recipe, data: DataSet, outputs: dict[str, tuple[np.ndarray, np.ndarray]]
@@ -93,7 +105,8 @@ class Classification(Task):
             "validation": self.worth(outputs["int8"][0], data),
             "flips": flips,
             "differences": [f"decisions that differ between float and int8: {len(flips)}"]
-            + [f"{flip['image']} ({flip['label']}): {flip['float']} -> {flip['int8']}" for flip in flips],
+            + [f"{flip['image']} ({flip['label']}): {flip['float']} -> {flip['int8']}" for flip in flips[:NAMED]]
+            + ([f"and {len(flips) - NAMED} more, named in the report"] if len(flips) > NAMED else []),
         }
 
     def undecided(self, recipe: Recipe) -> dict[str, Any] | None:

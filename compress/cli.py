@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import errno
 import json
 import os
@@ -64,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("recipe", help="a recipe file (.toml), or the name of a shipped one")
     run.add_argument("--data", required=True, type=Path, metavar="DIR", help="the data set's folder (docs/recipes.md)")
     run.add_argument("--output", required=True, type=Path, metavar="DIR", help="where the model and checkpoints go")
+    run.add_argument("--weights", type=Path, metavar="FILE", help="a trained network's state_dict to begin with")
+    run.add_argument("--changed", action="store_true", help="the recipe has changed: repeat what that concerns")
     run.add_argument("--threads", type=int, metavar="N", help="processor threads (default: all cores)")
     run.set_defaults(action=_run)
 
@@ -126,12 +129,14 @@ def _run(options: argparse.Namespace) -> None:
     from compress.report import table
 
     recipe = recipes.load(options.recipe)
+    if options.weights:
+        recipe = dataclasses.replace(recipe, weights=str(options.weights.absolute()))
     if options.threads is not None and options.threads < 1:
         raise EdgeError(f"{options.threads} threads were asked for: expected 1 or more")
     if options.threads:
         torch.set_num_threads(options.threads)
     progress = Progress()
-    run = Run(recipe, options.data, options.output, progress.say, progress)
+    run = Run(recipe, options.data, options.output, progress.say, progress, options.changed)
     path = run()
     result = json.loads(path.with_suffix(".report.json").read_text())
     progress.say("")
@@ -156,6 +161,8 @@ def _show(options: argparse.Namespace) -> None:
     print(f"task       {raw['task']}: {', '.join(raw['labels'])}")
     if raw["decision"]:
         print(f"decision   {raw['decision']['label']} where its score is at least {raw['decision']['threshold']:.4f}")
+        if raw["decision"].get("minimum_area"):
+            print(f"           regions under {raw['decision']['minimum_area']:.2%} of the picture are left out")
     how = raw["input"]
     print(
         f"input      {how['height']}x{how['width']}, {how['color']} in {how['channels']} planes, {how['fit']}; "

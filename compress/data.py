@@ -77,10 +77,16 @@ def load_folder(
     if not root.is_dir():
         raise EdgeError(f"data folder {root} does not exist: expected a folder with train/CLASS/images; check --data")
     if not (root / "train").is_dir():
-        raise EdgeError(f"{root} has no folder 'train': expected train/CLASS/images, one folder per class")
+        hint = ', or task = "segmentation" in the recipe' if (root / "masks").is_dir() else ""
+        raise EdgeError(f"{root} has no folder 'train': expected train/CLASS/images, one folder per class{hint}")
     labels = tuple(folder.name for folder in _folders(root / "train"))
     if len(labels) < 2:
         raise EdgeError(f"{root / 'train'} has {len(labels)} class folders: expected two or more, named by their label")
+    if set(labels) == {"images", "masks"}:
+        raise EdgeError(
+            f"{root / 'train'} has the folders images and masks: expected one folder per class, or task = "
+            '"segmentation" in the recipe'
+        )
     files = {part: _files(root, part, labels) for part in ("train", "val", "test") if (root / part).is_dir()}
     if "val" not in files:
         files["train"], files["val"] = divide(files["train"], validation, group)

@@ -33,7 +33,8 @@ class Row:
 
 def header(metric: str) -> str:
     """Return the line of headings."""
-    return f"{'step':<10} {'':<34} {'parameters':>11} {'MACs':>9} {'size':>9} {f'val. {metric}':>9} {'time':>8}"
+    short = metric if len(metric) <= 4 else f"{metric[:3]}."
+    return f"{'step':<10} {'':<34} {'parameters':>11} {'MACs':>9} {'size':>9} {f'val. {short}':>9} {'time':>8}"
 
 
 def line(row: Row) -> str:

@@ -22,6 +22,7 @@ from edge.errors import EdgeError
 from edge.preprocess import Preprocessing, pixels
 
 HALF = 128
+PARTS = ("train", "val", "test")
 
 
 def load_masks(
@@ -44,19 +45,29 @@ def load_masks(
             never divided.
 
     Raises EdgeError for a missing folder, an image without a mask or the other way round, a mask of another size than
-    its image, an unreadable file, or masks for training that are all empty.
+    its image, one that is grey only, an unreadable file, or a part whose masks are all empty.
     """
     if not root.is_dir():
         raise EdgeError(f"data folder {root} does not exist: expected a folder with images/ and masks/; check --data")
     parts: dict[str, list[Entry]]
     given: set[str] = set()  # parts that have a folder
     if (root / "images").is_dir():
+        if divided := [part for part in PARTS if (root / part).is_dir()]:
+            raise EdgeError(
+                f"{root} has the folders images and {', '.join(divided)}: expected either images/ and masks/, or that "
+                "pair in train/, val/ and test/; move one of them away"
+            )
         partners = _pairs(root, "")
+        if len(partners) < len(PARTS):
+            raise EdgeError(
+                f"{root / 'images'} has {len(partners)} pictures: expected at least {len(PARTS)}, to train, to "
+                "validate and to test; add some"
+            )
         rest, tested = divide(_entries(partners), test, group)
         train, val = divide(rest, validation, group)
         parts = {"train": train, "val": val, "test": tested}
     elif (root / "train").is_dir():
-        pairs = {part: _pairs(root, f"{part}/") for part in ("train", "val", "test") if (root / part).is_dir()}
+        pairs = {part: _pairs(root, f"{part}/") for part in PARTS if (root / part).is_dir()}
         partners = {image: mask for found in pairs.values() for image, mask in found.items()}
         parts = {part: _entries(found) for part, found in pairs.items()}
         given = set(parts)
@@ -67,12 +78,13 @@ def load_masks(
     else:
         raise EdgeError(f"{root} has no folder 'images' and no folder 'train': expected images/ and masks/ in {root}")
     progress(f"reading {sum(map(len, parts.values()))} images and their masks from {root}")
-    splits = {part: _read(root, entries, partners, how, whole=part != "train") for part, entries in parts.items()}
-    if not splits["train"].truth.any():
-        raise EdgeError(
-            f"{root} has no mask that shows {label} among those to train on: expected white there (128 to 255), black "
-            "elsewhere; export them again"
-        )
+    splits = {part: _read(root, entries, partners, label, how, part != "train") for part, entries in parts.items()}
+    for part, split in splits.items():
+        if not split.truth.any():
+            raise EdgeError(
+                f"{root} has no mask that shows {label} among the {len(split)} of the part {part}: expected white "
+                "there (128 to 255), black elsewhere; export them again, or add some that do"
+            )
     empty = {part: int(sum(not mask.any() for mask in split.truth)) for part, split in splits.items()}
     summary: dict[str, object] = {
         "labels": [label],
@@ -120,7 +132,9 @@ def _stems(root: Path, folder: str) -> dict[str, str]:
     return found
 
 
-def _read(root: Path, entries: list[Entry], partners: dict[str, str], how: Preprocessing, whole: bool) -> Split:
+def _read(
+    root: Path, entries: list[Entry], partners: dict[str, str], label: str, how: Preprocessing, whole: bool
+) -> Split:
     flat = replace(how, color="grey", channels=1, mean=(0.0,), std=(1.0,))
 
     def one(entry: Entry) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
@@ -133,6 +147,11 @@ def _read(root: Path, entries: list[Entry], partners: dict[str, str], how: Prepr
                 "expected a mask of the image's size; export it again"
             )
         mask = np.asarray(drawn) >= HALF
+        if not mask.any() and (brightest := drawn.getextrema()[1]):
+            raise EdgeError(
+                f"{partner} has {brightest} as its brightest pixel: expected 128 to 255 where {label} is, and black "
+                "all over where it is not; export it again"
+            )
         coverage = pixels(Image.fromarray(mask.astype(np.uint8) * 255), flat)[:, :, 0]
         return pixels(picture, how), coverage, mask if whole else None
 

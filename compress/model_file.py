@@ -23,12 +23,18 @@ UNIX = 3
 
 
 def write(path: Path, flatbuffer: bytes, manifest: Mapping[str, Any], members: Mapping[str, bytes]) -> None:
-    """Write a model file; `path` holds it whole or is left as it was.
+    """Write a model file as `pack` makes it; `path` holds it whole or is left as it was."""
+    write_beside(path, pack(path, flatbuffer, manifest, members))
+
+
+def pack(path: Path, flatbuffer: bytes, manifest: Mapping[str, Any], members: Mapping[str, bytes]) -> bytes:
+    """Return the bytes of a model file.
 
     Args:
+        path: where it will be written, for messages.
         flatbuffer: a TFLite model.
         manifest: every field of the specification but `model`, which is computed here.
-        members: the golden members' names and bytes.
+        members: names and bytes of what else goes into the zip: golden vectors, a compiled network.
 
     Raises EdgeError for a manifest or members that a reader would refuse.
     """
@@ -51,7 +57,7 @@ def write(path: Path, flatbuffer: bytes, manifest: Mapping[str, Any], members: M
             archive.writestr(entry, data)
         archive.comment = b"sha256:" + b"0" * 64
     body = buffer.getvalue()[:-71]
-    write_beside(path, body + b"sha256:" + hashlib.sha256(body).hexdigest().encode())
+    return body + b"sha256:" + hashlib.sha256(body).hexdigest().encode()
 
 
 def _check_members(path: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> None:

@@ -1,8 +1,8 @@
 """The pipeline: recipe and data in; model file, ledger, chart and report out.
 
 Every step leaves a checkpoint named after everything that led to it: network, data, preprocessing and all steps so far.
-So a run that was killed goes on where it was, a finished one is repeated in seconds, a changed recipe repeats only what
-the change concerns, and two recipes that begin alike share their beginning.
+So a run that was killed goes on where it was, a finished one is repeated in seconds, a recipe that was changed on
+purpose repeats only what the change concerns, and two recipes that begin alike share their beginning.
 """
 
 from __future__ import annotations
@@ -22,14 +22,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from compress import convert, model_file, report
-from compress.checkpoint import load_tensors, save_tensors
+from compress import convert, model_file, record, report
+from compress.checkpoint import load_tensors, load_weights, save_tensors
 from compress.cost import cost
 from compress.data import DataSet
 from compress.folding import Folding, NormFolding, fold_grey, fold_norms
 from compress.ghosting import Ghosting, ghost
 from compress.ledger import Ledger, Row, draw
+from compress.pruning.blocks import close, closed_in, residual_blocks
 from compress.pruning.channels import Pruning, prune
+from compress.pruning.gates import BlockPruning, prune_blocks
+from compress.pruning.soft import SoftPruning, soft_prune
 from compress.pruning.taylor import Examples
 from compress.recipe import TASKS, Recipe, Step, build_network, kind_of
 from compress.structure import fit
@@ -62,17 +65,30 @@ class Run:
     worst), and `checkpoints/`.
     """
 
-    def __init__(self, recipe: Recipe, data_folder: Path, output: Path, say: Say, progress: Say):
-        """`say` gets what is worth keeping, a line at a time; `progress` what is being done, until the next call."""
+    def __init__(self, recipe: Recipe, data_folder: Path, output: Path, say: Say, progress: Say, changed: bool = False):
+        """`say` gets what is worth keeping, a line at a time; `progress` what is being done, until the next call.
+
+        With `changed`, a recipe may differ from the one of its name that `output` was begun with; else that is refused.
+        """
         self.recipe, self.output, self.say, self.progress = recipe, output, say, progress
         self.task = TASKS[recipe.task]
+        self.weights = load_weights(Path(recipe.origin).parent / recipe.weights) if recipe.weights else None
         self.data: DataSet = self.task.load(data_folder, recipe, progress)
         self.checkpoints = output / "checkpoints"
-        self.ledger = Ledger(say, self.task.metric)
+        self.changed = changed
+        self.ledger = Ledger(say, self.task.metric(self.data))
 
     def __call__(self) -> Path:
-        """Do all that is not done yet, write the files, and return the model file's path."""
-        baseline, state = self.compress()
+        """Do all that is not done yet, write the files, and return the model file's path.
+
+        Raises EdgeError, naming what changed, where the run was begun with another recipe of this name.
+        """
+        begun, path = self._begun(), self.checkpoints / f"{self.recipe.name}.recipe.json"
+        if not self.changed:
+            record.check(path, begun)
+        first = self._first()
+        record.write(path, begun)
+        baseline, state = self._steps(first)
         flatbuffers = {
             "baseline.float32": self._convert(baseline, quantize=False),
             "float32": self._convert(state, quantize=False),
@@ -94,22 +110,42 @@ class Run:
 
         Returns the network before the first step that makes it smaller, and the network after the last.
         """
-        state, baseline = self._begin(), None
+        return self._steps(self._first())
+
+    def _first(self) -> State:
+        state = self._begin()
         self._row(state, "network", self.recipe.network.split(":")[1], lambda s: s)
+        return state
+
+    def _steps(self, state: State) -> tuple[State, State]:
+        baseline = None
         for step in self.recipe.steps:
-            if baseline is None and not isinstance(step, Training):
+            if baseline is None and type(step) is not Training:
                 baseline = State(copy.deepcopy(state.network), state.how, state.key)
             state = self._row(state, kind_of(step), _detail(step), partial(self._apply, step=step), step)
         return baseline or state, state
+
+    def _begun(self) -> dict[str, Any]:
+        """Return all that decides the weights of the networks on the way."""
+        return {
+            "name": self.recipe.name,
+            "network": self.recipe.network,
+            "weights": self.weights.sha256 if self.weights else None,
+            "seed": self.recipe.seed,
+            "input": asdict(self.recipe.input),
+            "data": self.data.summary["digest"],
+            "steps": [{"kind": kind_of(step), **settings(step)} for step in self.recipe.steps],
+        }
 
     def _begin(self) -> State:
         torch.manual_seed(self.recipe.seed)
         network = build_network(self.recipe, len(self.data.labels))
         shapes = {name: list(tensor.shape) for name, tensor in network.state_dict().items()}
-        key = _key(
-            "", [self.recipe.network, self.recipe.seed, shapes, asdict(self.recipe.input), self.data.summary["digest"]]
-        )
-        return State(network, self.recipe.input, key)
+        what = [self.recipe.network, self.recipe.seed, shapes, asdict(self.recipe.input), self.data.summary["digest"]]
+        if self.weights:
+            self.weights.into(network)
+            what.append(self.weights.sha256)
+        return State(network, self.recipe.input, _key("", what))
 
     def _row(
         self, state: State, kind: str, detail: str, action: Callable[[State], State], step: Step | None = None
@@ -118,9 +154,9 @@ class Run:
         key = _key(state.key, [kind, settings(step)]) if step else state.key
         weights, row = self.checkpoints / f"{key}.pt", self.checkpoints / f"{key}.json"
         if weights.exists() and row.exists():
-            # what folding changes besides tensors can't be read off a checkpoint; it is done again, in no time
-            network = fold_norms(state.network, state.shape) if isinstance(step, NormFolding) else state.network
-            after = State(fit(network, load_tensors(weights)), _input_after(state.how, step), key)
+            tensors = load_tensors(weights)
+            network = _rearranged(state, step, tensors)
+            after = State(fit(network, tensors), _input_after(state.how, step), key)
             self._epochs_file(key).unlink(missing_ok=True)  # a kill may have come between the row and this
             self.ledger.add(Row(**json.loads(row.read_text())))
             return after
@@ -137,16 +173,19 @@ class Run:
         return after
 
     def _apply(self, state: State, step: Step) -> State:
-        if isinstance(step, Training):
-            network = train(
-                state.network, self.data, state.how, step, self._epochs_file(state.key), self._progress("train")
-            )
+        epochs, say = self._epochs_file(state.key), self._progress(kind_of(step))
+        if isinstance(step, BlockPruning):
+            network = prune_blocks(state.network, self.data, state.how, step, epochs, say)
+        elif isinstance(step, SoftPruning):
+            network = soft_prune(state.network, self.data, state.how, step, epochs, say)
+        elif isinstance(step, Training):
+            network = train(state.network, self.data, state.how, step, epochs, say)
         elif isinstance(step, Pruning):
             examples = self._examples(state, step.samples) if step.needs_images else None
-            network = prune(state.network, step, state.shape, examples, self._progress("prune"))
+            network = prune(state.network, step, state.shape, examples, say)
         elif isinstance(step, Ghosting):
             torch.manual_seed(self.recipe.seed)  # random weights are the same in a run that was taken up again
-            network = ghost(state.network, step, self.samples(state, step.samples), self._progress("ghost"))
+            network = ghost(state.network, step, self.samples(state, step.samples), say)
         elif isinstance(step, NormFolding):
             network = fold_norms(state.network, state.shape)
         else:
@@ -185,7 +224,20 @@ class Run:
         return flatbuffer
 
 
+def _rearranged(state: State, step: Step | None, tensors: dict[str, torch.Tensor]) -> nn.Module:
+    """Return the network with what a step changed besides tensors, which can't be read off a checkpoint."""
+    if isinstance(step, NormFolding):
+        return fold_norms(state.network, state.shape)
+    if isinstance(step, BlockPruning):
+        return close(state.network, closed_in(residual_blocks(state.network, state.shape), tensors))
+    return state.network
+
+
 def _detail(step: Step) -> str:
+    if isinstance(step, BlockPruning):
+        return f"{step.epochs} epochs, {step.penalty:g} a gate"
+    if isinstance(step, SoftPruning):
+        return f"{step.epochs} epochs, {step.pruning.detail}"
     if isinstance(step, Training):
         return f"{step.epochs} epochs" + (f" at {step.size}x{step.size}" if step.size else "")
     if isinstance(step, Pruning):

@@ -22,6 +22,8 @@ from compress.classification import Classification
 from compress.folding import Folding, NormFolding
 from compress.ghosting import INITIALIZATIONS, Ghosting
 from compress.pruning.channels import Pruning
+from compress.pruning.gates import BlockPruning
+from compress.pruning.soft import SoftPruning
 from compress.segmentation import Segmentation
 from compress.task import Task
 from compress.training import OPTIMIZERS, Training
@@ -29,10 +31,12 @@ from edge.errors import EdgeError
 from edge.preprocess import Preprocessing
 
 RECIPES = Path(__file__).with_name("recipes")
-Step = Training | Pruning | Ghosting | NormFolding | Folding
+Step = Training | BlockPruning | SoftPruning | Pruning | Ghosting | NormFolding | Folding
 TASKS: dict[str, Task] = {task.name: task for task in (Classification(), Segmentation())}
 STEPS: dict[str, type[Step]] = {
     "train": Training,
+    "prune-blocks": BlockPruning,
+    "soft-prune": SoftPruning,
     "prune": Pruning,
     "ghost": Ghosting,
     "fold-norms": NormFolding,
@@ -87,6 +91,7 @@ class Recipe:
         steps: what is done to the network, in order.
         seed: of the network's initial weights.
         calibration: training images whose activations' ranges set the int8 steps.
+        weights: file of a trained network's state_dict to begin with, relative to the recipe; none: random weights.
     """
 
     name: str
@@ -100,6 +105,7 @@ class Recipe:
     task: str = "classification"
     seed: int = 1
     calibration: int = 128
+    weights: str = ""
     origin: str = field(default="", metadata={"internal": True})
 
 
@@ -254,8 +260,17 @@ def _check(recipe: Recipe, where: str) -> None:
                 )
             if step.optimizer not in OPTIMIZERS:
                 refuse(f"{place}.optimizer", step.optimizer, f"one of {', '.join(OPTIMIZERS)}")
-            if step.size < 0 or step.size > max(how.height, how.width):
+            if step.size < 0 or step.size > min(how.height, how.width):
                 refuse(f"{place}.size", step.size, "0, or a side not larger than the network's input")
+            for name, found, expected in step.augment.faults():
+                refuse(f"{place}.augment.{name}", found, expected)
+            if not 0 <= step.augment.crop < min(how.height, how.width):
+                refuse(f"{place}.augment.crop", step.augment.crop, "pixels, fewer than the network's input has")
+            if isinstance(step, BlockPruning) and (step.penalty < 0 or step.gate_lr <= 0):
+                refuse(place, (step.penalty, step.gate_lr), "no penalty below 0 and gate_lr > 0")
+            if isinstance(step, SoftPruning):
+                for name, found, expected in step.faults():
+                    refuse(f"{place}.{name}", found, expected)
         elif isinstance(step, Pruning):
             for name, found, expected in step.faults():
                 refuse(f"{place}.{name}", found, expected)
@@ -276,11 +291,11 @@ def _check(recipe: Recipe, where: str) -> None:
 
 def kind_of(step: Step) -> str:
     """Return a step's kind, as recipes call it."""
-    return next(kind for kind, settings in STEPS.items() if isinstance(step, settings))
+    return next(kind for kind, settings in STEPS.items() if type(step) is settings)
 
 
 def build_network(recipe: Recipe, classes: int) -> nn.Module:
-    """Import and call the recipe's network function, and try the network once.
+    """Import and call the recipe's network function, and try the network at each size that it will see.
 
     Modules in the working directory are found. Raises EdgeError where there is no such function, it fails, or what it
     returns does not map the recipe's input to the logits that its task wants.
@@ -299,18 +314,22 @@ def build_network(recipe: Recipe, classes: int) -> nn.Module:
     function = getattr(module, function_name, None)
     if not callable(function):
         raise EdgeError(f"{recipe.origin}: module {module_name} has no function {function_name!r}: check network")
-    shape = (2, recipe.input.channels, recipe.input.height, recipe.input.width)
+    channels = recipe.input.channels
+    shape = (2, channels, recipe.input.height, recipe.input.width)
+    sides = sorted({step.size for step in recipe.steps if isinstance(step, Training) and step.size})
     try:
-        network = function(classes=classes, channels=recipe.input.channels)
+        network = function(classes=classes, channels=channels)
         found: object = f"a {type(network).__name__}"
         if isinstance(network, nn.Module):
             with torch.no_grad():
-                found = tuple(network.eval()(torch.zeros(shape)).shape)
+                for height, width in [*((side, side) for side in sides), (recipe.input.height, recipe.input.width)]:
+                    shape = (2, channels, height, width)
+                    found = tuple(network.eval()(torch.zeros(shape)).shape)
     except Exception as error:  # the user's own code: anything
         reason = str(error).split("\n")[0] or type(error).__name__
         raise EdgeError(
             f"{recipe.origin}: network {recipe.network} fails for {classes} classes and input {shape} ({reason}): mend "
-            "it, or the recipe's input"
+            "it, or the recipe's input, or a training step's size"
         ) from error
     if not isinstance(found, tuple) or (expected := TASKS[recipe.task].output(recipe, classes, found)):
         wanted = f" that returns {expected}; mend it, or the recipe's task" if isinstance(found, tuple) else "; mend it"

@@ -144,6 +144,7 @@ def _manifest(run: Run, state: State, flatbuffer: bytes) -> dict[str, Any]:
         "measured": {},
         "provenance": {
             "network": recipe.network,
+            **({"weights": {"file": run.weights.path.name, "sha256": run.weights.sha256}} if run.weights else {}),
             "steps": steps,
             "seed": recipe.seed,
             "calibration": recipe.calibration,

@@ -35,7 +35,6 @@ class Segmentation(Task):
 
     name = "segmentation"
     activation = "sigmoid"
-    metric = "Dice"
     drop = "dice_drop"
 
     def load(self, root: Path, recipe: Recipe, progress: Callable[[str], None]) -> DataSet:
@@ -65,6 +64,10 @@ class Segmentation(Task):
         p = torch.sigmoid(z)
         dice = (2 * (p * t).sum(1) + 1) / (p.sum(1) + t.sum(1) + 1)
         return F.binary_cross_entropy_with_logits(z, t, reduction="none").mean(1) + 1 - dice
+
+    def metric(self, data: DataSet) -> str:
+        """Dice."""
+        return "Dice"
 
     def worth(self, outputs: np.ndarray, data: DataSet) -> float:
         """Mean Dice at the pictures' own sizes, scores of one half and more taken."""

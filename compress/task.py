@@ -21,13 +21,11 @@ class Task(ABC):
 
     Attributes:
         name: as in the manifest. activation: from logits to scores, as in the manifest.
-        metric: the ledger's measure on the validation images, higher is better.
         drop: manifest name of the loss against the network before compression, in points of a hundred.
     """
 
     name: str
     activation: str
-    metric: str
     drop: str
 
     @abstractmethod
@@ -45,6 +43,10 @@ class Task(ABC):
         Args:
             smoothing: of labels. weight: of classes, (classes,); both where there are classes.
         """
+
+    @abstractmethod
+    def metric(self, data: DataSet) -> str:
+        """Return the name of the ledger's measure on the validation images, higher is better."""
 
     @abstractmethod
     def worth(self, outputs: np.ndarray, data: DataSet) -> float:

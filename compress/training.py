@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import math
+import os
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +19,7 @@ from torch import Tensor, nn
 from compress.augmentation import Augmentation, augmented, to_input
 from compress.checkpoint import load_tensors, save_tensors
 from compress.data import DataSet, Split
+from edge.errors import EdgeError
 from edge.preprocess import Preprocessing
 
 OPTIMIZERS = ("sgd", "adamw")
@@ -40,6 +44,9 @@ class Training:
         augment: see Augmentation.
         seed: of shuffling and augmentation.
         optimizer: "sgd" (Nesterov momentum 0.9) or "adamw".
+        compiled: let PyTorch compile the network for the processor: normalizations, rectifiers and additions become one
+            pass over memory, which is most of the time of small pictures. Needs a C++ compiler, and a minute at the
+            beginning; every batch then has the same size, so that a few images wait for another epoch.
     """
 
     epochs: int
@@ -53,6 +60,7 @@ class Training:
     augment: Augmentation = field(default_factory=Augmentation)
     seed: int = 1
     optimizer: str = "sgd"
+    compiled: bool = False
 
 
 def device() -> torch.device:
@@ -105,16 +113,27 @@ def train(
     settings: Training,
     checkpoint: Path,
     progress: Callable[[str], None] = lambda text: None,
+    rates: Mapping[nn.Parameter, float] | None = None,
+    after_epoch: Callable[[], None] = lambda: None,
 ) -> nn.Module:
     """Train `network` in place and return it.
 
     After each epoch `checkpoint` is replaced; if it exists, training goes on from it.
+
+    Args:
+        rates: peak learning rates of the parameters that don't have `settings.lr`; they do not decay.
+        after_epoch: called after each epoch, before the network is judged and saved.
+
+    Raises EdgeError where the loss or the network's outputs are no finite numbers any more.
     """
     keep_freed_memory()
     where = device()
     network.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = _optimizer(network, settings)
+    optimizer = _optimizer(network, settings, rates or {})
     batches = math.ceil(len(data.train) / settings.batch)
+    run: Callable[[Tensor], Tensor] = network
+    if settings.compiled:
+        batches, run = max(1, len(data.train) // settings.batch), _compiled(network)
     rate = _cosine(settings.epochs * batches)
     done = _resume(network, optimizer, checkpoint, where)
     truth = torch.from_numpy(data.train.truth)
@@ -129,11 +148,11 @@ def train(
             if len(chosen) < 2 and batches > 1:
                 continue  # normalization needs two images; the lone one comes in another epoch
             for group in optimizer.param_groups:
-                group["lr"] = settings.lr * rate(epoch * batches + number)
+                group["lr"] = group["peak"] * rate(epoch * batches + number)
             pixels, wanted = torch.from_numpy(data.train.pixels[chosen.numpy()]).to(where), truth[chosen].to(where)
             x, moved = augmented(pixels, wanted if wanted.ndim > 1 else None, how, settings.augment, settings.size)
             with lower_precision(where):
-                y = network(x).float()
+                y = run(x).float()
             losses = data.task.losses(y, wanted if moved is None else moved, settings.smoothing, weight)
             loss = losses.mean() if weight is None else losses.sum() / weight[wanted].sum()
             optimizer.zero_grad(set_to_none=True)
@@ -147,19 +166,41 @@ def train(
                     f"epoch {epoch + 1}/{settings.epochs}  batch {number + 1}/{batches}  "
                     f"loss {total / (number + 1):.4f}"
                 )
-        quality = data.task.worth(logits(network, data.val, how), data)
+        after_epoch()
+        outputs = logits(network, data.val, how)
+        if not (math.isfinite(total) and np.isfinite(outputs).all()):
+            raise EdgeError(
+                f"training left the finite numbers in epoch {epoch + 1}: expected a loss that falls; set a lower lr "
+                f"than {settings.lr:g}"
+            )
+        quality = data.task.worth(outputs, data)
         progress(
             f"epoch {epoch + 1}/{settings.epochs}  loss {total / batches:.4f}  "
-            f"validation {data.task.metric} {quality:.4f}  {time.monotonic() - begun:.0f} s\n"
+            f"validation {data.task.metric(data)} {quality:.4f}  {time.monotonic() - begun:.0f} s\n"
         )
         _save(network, optimizer, epoch + 1, checkpoint)
     return network.cpu()
 
 
-def _optimizer(network: nn.Module, settings: Training) -> torch.optim.Optimizer:
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
+def _compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
+    """Return the network as PyTorch compiles it when it is first run; it shares its tensors with `network`."""
+    compiler = os.environ.get("CXX", "g++")
+    if not shutil.which(compiler):
+        raise EdgeError(
+            f"compiled = true found no C++ compiler {compiler!r}: expected one, as g++ or as the variable CXX names "
+            "it; install it, or leave compiled out for a slower training"
+        )
+    return torch.compile(network, dynamic=False)
+
+
+def _optimizer(network: nn.Module, settings: Training, rates: Mapping[nn.Parameter, float]) -> torch.optim.Optimizer:
+    usual = [p for p in network.parameters() if p not in rates]
+    decayed, others = [p for p in usual if p.ndim > 1], [p for p in usual if p.ndim <= 1]
+    groups: list[dict[str, Any]] = [
+        {"params": decayed, "weight_decay": settings.weight_decay, "peak": settings.lr},
+        {"params": others, "weight_decay": 0.0, "peak": settings.lr},
+        *({"params": [p], "weight_decay": 0.0, "peak": peak} for p, peak in rates.items()),
+    ]
     if settings.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=settings.lr)
     return torch.optim.SGD(groups, lr=settings.lr, momentum=0.9, nesterov=True)

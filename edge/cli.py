@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from errno import EISDIR
 
 from edge.errors import EdgeError, one_line, was_interrupted
 
@@ -70,7 +71,10 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout, all else on stderr")
     parser.add_argument("--threads", type=int, metavar="N", help="default: the cores of this process, at most 4")
     parser.add_argument(
-        "--runtime", choices=("auto", "litert", "tflite"), default="auto", help="default: litert, else tflite"
+        "--runtime",
+        choices=("auto", "litert", "tflite", "edgetpu"),
+        default="auto",
+        help="default: litert, else tflite; edgetpu: a Coral Edge TPU or an error",
     )
     parser.add_argument(
         "--repeat", type=_positive, default=1, metavar="N", help="invoke N times a picture, say the median"
@@ -131,6 +135,8 @@ def _infer(engine: Engine, arguments: argparse.Namespace) -> int:
     max_pixels = arguments.max_pixels or MAX_PIXELS
     drawing = arguments.output is not None and engine.file.manifest.task == "segmentation"
     pictures = {os.path.realpath(name) for name in names} if drawing else set()
+    if drawing:
+        _refuse_to_mix(arguments.images, arguments.output)
     invokes: list[float] = []
     for name, result_name in zip(names, result_names(names), strict=True):
         first = engine.first_invoke_ms is None
@@ -149,15 +155,17 @@ def _infer(engine: Engine, arguments: argparse.Namespace) -> int:
             answer.latency_ms[phase] += read_ms
         invokes.append(answer.latency_ms["invoke"])
         if arguments.json or arguments.output is not None:
+            files = _drawn(result_name, data, answer) if isinstance(answer, Outline) and drawing else {}
             memory = {"peak": meter.peak_mb(), "model": engine.model_mb}
             measured = {"latency_ms": answer.latency_ms["invoke"], "memory_mb": memory["peak"]}
             comparison = targets.compare(engine.file.manifest, measured)
             line = _json(report.record(name, engine, answer, memory, comparison, board.read()))
-            if isinstance(answer, Outline) and drawing:
-                captions = [report.caption(answer), report.NOTICE]
-                _draw(arguments.output, result_name, data, answer, captions)
             if arguments.output is not None:
-                _write_file(arguments.output, f"{result_name}.json", line.encode())
+                try:
+                    _write_files(arguments.output, {**files, f"{result_name}.json": line.encode()})
+                except EdgeError as error:
+                    _complain(error)
+                    status = MENDABLE
         if arguments.json:
             _write(line)
         else:
@@ -190,11 +198,9 @@ def _check(engine: Engine, as_json: bool) -> int:
     text = report.Text(_colour())
     for verdict in verdicts:
         _write(_json(verdict._asdict()) if as_json else text.verdict(verdict))
-    runtime = engine.runtime
     failed = sum(verdict.failed for verdict in verdicts)
     (_say if as_json else _write)(
-        f"{len(verdicts) - failed} of {len(verdicts)} golden vectors passed on {runtime.name} {runtime.version}, "
-        f"{runtime.threads} thread{'s' if runtime.threads > 1 else ''}, delegate {runtime.delegate}\n"
+        f"{len(verdicts) - failed} of {len(verdicts)} golden vectors passed on {report.runtime_line(engine.runtime)}\n"
     )
     return CHECK_FAILED if failed else OK
 
@@ -258,31 +264,44 @@ def _refuse_to_replace(pictures: set[str], folder: str, name: str) -> None:
             raise EdgeError(f"{path} is one of the pictures and would be replaced: give --output another folder")
 
 
-def _draw(folder: str, name: str, data: bytes, answer: Outline, captions: list[str]) -> None:
-    """Write the mask, and the picture in `data` with it drawn over."""
+def _refuse_to_mix(words: list[str], folder: str) -> None:
+    """Raise EdgeError where masks would come to lie among the pictures, and be taken for some the next time."""
+    for word in words:
+        if os.path.isdir(word) and os.path.realpath(word) == os.path.realpath(folder):
+            raise EdgeError(
+                f"{word} is where the pictures are and where results would go: give --output another folder"
+            )
+
+
+def _drawn(name: str, data: bytes, answer: Outline) -> dict[str, bytes]:
+    """Return file name -> content: the mask, and the picture in `data` with it drawn over."""
+    from edge import report
     from edge.overlay import mask_png, overlay_jpeg
 
-    mask = answer.mask
-    _write_file(folder, name + _MASK, mask_png(mask))
-    _write_file(folder, name + _OVERLAY, overlay_jpeg(data, mask, answer.results, captions))
+    mask, captions = answer.mask, [report.caption(answer), report.NOTICE]
+    return {name + _MASK: mask_png(mask), name + _OVERLAY: overlay_jpeg(data, mask, answer.results, captions)}
 
 
-def _write_file(folder: str, name: str, content: bytes) -> None:
-    """Write it whole or not at all: beside its place first, then renamed."""
-    beside = os.path.join(folder, f".{name}.{os.getpid()}")
+def _write_files(folder: str, files: dict[str, bytes]) -> None:
+    """Write all of them whole or none: beside their places first, then renamed."""
+    places = {name: (os.path.join(folder, f".{name}.{os.getpid()}"), os.path.join(folder, name)) for name in files}
+    path = folder
     try:
         try:
-            with open(beside, "wb") as file:
-                file.write(content)
-            os.replace(beside, os.path.join(folder, name))
-        except BaseException:
-            if os.path.exists(beside):
-                os.unlink(beside)
-            raise
+            for name, (beside, path) in places.items():
+                if os.path.isdir(path):
+                    raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+                with open(beside, "wb") as file:
+                    file.write(files[name])
+            for beside, path in places.values():
+                os.replace(beside, path)
+        finally:
+            for beside, _ in places.values():
+                if os.path.exists(beside):
+                    os.unlink(beside)
     except OSError as error:
-        path = os.path.join(folder, name)
         raise EdgeError(
-            f"{path} can't be written ({error.strerror}): make room, or give --output another one"
+            f"{path} can't be written ({error.strerror}): make room there, or give --output another folder"
         ) from None
 
 

@@ -188,11 +188,12 @@ def load(model: str | os.PathLike[str] = DEFAULT_MODEL, runtime: str = "auto", t
     """Return an engine for a shipped model's name or a model file's path.
 
     Args:
-        runtime: "litert", "tflite", or "auto": LiteRT where it is installed, else tflite-runtime.
+        runtime: "litert", "tflite", "auto": LiteRT where it is installed, else tflite-runtime; or "edgetpu": the
+            network that was compiled for a Coral Edge TPU, on that.
         threads: 1 to 64; None takes the cores that this process may use, at most 4.
 
-    Raises EdgeError where the model file fails a check, the runtime is not installed or does not start, or the two do
-    not fit.
+    Raises EdgeError where the model file fails a check, the runtime is not installed or does not start, the two do not
+    fit, or the Edge TPU was asked for and can't be had.
     """
     if threads is None:
         threads = min(usable_cores(), USUAL_THREADS)
@@ -200,7 +201,13 @@ def load(model: str | os.PathLike[str] = DEFAULT_MODEL, runtime: str = "auto", t
     name, _, _ = import_runtime(runtime)
     before, watch = meter.now_mb(), meter.Stopwatch()
     file = read(path)
-    engine = Engine(file, open_runtime(file.data, name, threads))
+    if runtime == "edgetpu":
+        from edge.edgetpu import open_edgetpu
+
+        opened = open_edgetpu(file, name, threads)
+    else:
+        opened = open_runtime(file.data, name, threads)
+    engine = Engine(file, opened)
     engine.load_ms, engine._load_mb = watch.lap("load"), meter.growth_mb(before)
     return engine
 

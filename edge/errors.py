@@ -16,7 +16,9 @@ def one_line(text: str) -> str:
 def was_interrupted(error: BaseException | None) -> bool:
     """Whether a Ctrl-C is behind it: numpy and other native modules make an ImportError of one."""
     while error is not None:
-        if isinstance(error, KeyboardInterrupt) or "KeyboardInterrupt" in str(error):
+        if isinstance(error, KeyboardInterrupt) or (
+            isinstance(error, ImportError) and "KeyboardInterrupt" in str(error)
+        ):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import os
 import warnings
+import zlib
 from importlib import import_module
 
 import numpy as np
 from PIL import Image
 
-from edge.errors import EdgeError
+from edge.errors import EdgeError, was_interrupted
 from edge.preprocess import Picture, Preprocessing
 
 MAX_PIXELS = 64_000_000  # two and a half times the largest usual radiograph (about 4300 x 5000)
@@ -21,6 +22,9 @@ _ORIENTATION = 0x0112  # EXIF tag
 _REDUCIBLE = ("JPEG", "MPO")  # MPO: a JPEG with further pictures behind it, as some cameras write them
 _TURNED = (5, 6, 7, 8)  # its values that swap width and height
 _OVERSIZE = 2  # a JPEG is decoded at least so many times as large as the network's input
+_UNWRITTEN = 0xA5  # what a PNG's pixels hold before they are decoded
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a PNG, by its colour type
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _DECODERS = (
     (b"\x89PNG\r\n\x1a\n", "PNG", "PngImagePlugin"),
     (b"\xff\xd8\xff", "JPEG", "JpegImagePlugin"),
@@ -72,8 +76,8 @@ def decode(
                     f"make it smaller, or raise the limit with --max-pixels {width * height}"
                 )
             reduction = 1 if how is None else _reduce(image, how)
-            image.load()
-            upright = plain(image)
+            _load(image, data)
+            upright = plain(image, name)
             if reduction == 1:
                 return Picture(upright, upright.size)
             turned = image.getexif().get(_ORIENTATION) in _TURNED
@@ -88,6 +92,8 @@ def decode(
     except MemoryError:
         raise EdgeError(f"{name} does not fit into memory: make it smaller or set a lower --max-pixels") from None
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, EOFError, ...
+        if was_interrupted(error):  # while a decoder was imported
+            raise KeyboardInterrupt from None
         reason = str(error).split("\n")[0] or type(error).__name__
         raise EdgeError(f"{name} is damaged or cut short ({reason}): expected a whole picture; copy it again") from None
 
@@ -108,8 +114,8 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         raise EdgeError(f"{path} can't be read ({reason}): check the file and its permissions") from None
 
 
-def plain(image: Image.Image) -> Image.Image:
-    """Return a loaded picture upright (by its EXIF orientation) and in mode L or RGB.
+def plain(image: Image.Image, name: str = "the image") -> Image.Image:
+    """Return a loaded picture upright (by its EXIF orientation) and in mode L or RGB. `name` is for messages.
 
     Raises EdgeError for floating-point pixels: nothing says which value is white.
     """
@@ -120,10 +126,52 @@ def plain(image: Image.Image) -> Image.Image:
     if image.mode in ("L", "RGB"):
         return image
     if image.mode == "F":
-        raise EdgeError("a picture of floating-point pixels is not read: expected 8 or 16 bits; convert it first")
+        raise EdgeError(
+            f"{name} has floating-point pixels, which are not read: expected 8 or 16 bits; convert it first"
+        )
     if image.mode.startswith("I"):  # 16 bits: "I;16" in one of its byte orders, or "I" where Pillow is old
         return Image.fromarray(np.clip(np.asarray(image) >> 8, 0, 255).astype(np.uint8))
     return image.convert("L" if image.mode in ("1", "LA", "La") else "RGB")
+
+
+def _load(image: Image.Image, data: bytes) -> None:
+    """Decode the pixels of the picture in `data`.
+
+    Raises OSError where those of a PNG end before its last row: Pillow takes the rows that are missing for black, and
+    does not say so.
+    """
+    if image.format != "PNG":
+        image.load()
+        return
+    bands = len(image.getbands())
+    colour = _UNWRITTEN if bands == 1 else (_UNWRITTEN,) * bands
+    width, height = image.size
+    image.im = Image.new(image.mode, image.size, colour).im
+    image.load()
+    # A last row of this colour is seldom a picture's own; to count the data of all pictures would take too long.
+    last = image.crop((0, height - 1, width, height)).tobytes()
+    suspect = image.info.get("interlace") or last == Image.new(image.mode, (width, 1), colour).tobytes()
+    if suspect and not _is_whole(data):
+        raise OSError("image file is truncated")
+
+
+def _is_whole(data: bytes) -> bool:
+    """Whether a PNG's data is as long as its header says, at least."""
+    width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+    bits, interlaced = data[24] * _CHANNELS[data[25]], data[28]
+    left = 0
+    for x, y, across, down in _ADAM7 if interlaced else ((0, 0, 1, 1),):
+        columns, rows = (width - x + across - 1) // across, (height - y + down - 1) // down
+        left += rows * (1 + (columns * bits + 7) // 8) if columns > 0 else 0
+    unpacker, at = zlib.decompressobj(), 8
+    while left > 0 and at + 8 <= len(data) and not unpacker.eof:
+        count, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        packed = data[at + 8 : at + 8 + count] if kind == b"IDAT" else b""
+        at += 12 + count
+        while packed and left > 0 and not unpacker.eof:
+            left -= len(unpacker.decompress(packed, 2**20))
+            packed = unpacker.unconsumed_tail
+    return left <= 0
 
 
 def _reduce(image: Image.Image, how: Preprocessing) -> int:

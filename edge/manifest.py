@@ -58,6 +58,36 @@ class Golden(NamedTuple):
     tolerance: float
 
 
+class Unmapped(NamedTuple):
+    """Operators that the Edge TPU's compiler left to the processor, and why in its words."""
+
+    operator: str
+    times: int
+    reason: str
+
+
+class Compiled(NamedTuple):
+    """What the Edge TPU's compiler made of the network, and what it said of it.
+
+    Attributes:
+        bytes, sha256: of the compiled flatbuffer.
+        compiler: its version.
+        operators, mapped: how many operators the network has, and how many of them run on the Edge TPU.
+        on_chip_bytes, on_chip_free_bytes: parameters in the chip's memory, and what is left of that.
+        off_chip_bytes: parameters that are sent anew for every picture.
+    """
+
+    bytes: int
+    sha256: str
+    compiler: str
+    operators: int
+    mapped: int
+    on_chip_bytes: int
+    on_chip_free_bytes: int
+    off_chip_bytes: int
+    unmapped: tuple[Unmapped, ...]
+
+
 class Manifest(NamedTuple):
     """A checked manifest. `raw` is the object that it was read from; the fields are docs/model-file.md's."""
 
@@ -76,6 +106,7 @@ class Manifest(NamedTuple):
     type: str
     operators: Mapping[str, int]
     golden: tuple[Golden, ...]
+    edgetpu: Compiled | None
     raw: Mapping[str, Any]
 
 
@@ -120,6 +151,7 @@ def parse(raw: object, where: str) -> Manifest:
         type=runtime.one_of("type", ("int8", "float32")),
         operators=_operators(runtime.object("operators")),
         golden=tuple(_golden(item) for item in top.objects("golden")),
+        edgetpu=_compiled(top.object("edgetpu")) if "edgetpu" in top.raw else None,
         raw=top.raw,
     )
 
@@ -171,6 +203,27 @@ def _golden(item: _Object) -> Golden:
         raise item.wrong("outputs", {}, "a member for at least one kernel path")
     members = {path: outputs.text(path) for path in outputs.raw}
     return Golden(item.text("image"), item.sha256("input_sha256"), members, item.number("tolerance", 0))
+
+
+def _compiled(item: _Object) -> Compiled:
+    operators = item.integer("operators", 1)
+    mapped = item.integer("mapped", 0)
+    if mapped > operators:
+        raise item.wrong("mapped", mapped, f"at most the {operators} operators that there are")
+    return Compiled(
+        bytes=item.integer("bytes", 1),
+        sha256=item.sha256("sha256"),
+        compiler=item.text("compiler"),
+        operators=operators,
+        mapped=mapped,
+        on_chip_bytes=item.integer("on_chip_bytes", 0),
+        on_chip_free_bytes=item.integer("on_chip_free_bytes", 0),
+        off_chip_bytes=item.integer("off_chip_bytes", 0),
+        unmapped=tuple(
+            Unmapped(row.text("operator"), row.integer("times", 1), row.text("reason"))
+            for row in item.objects("unmapped")
+        ),
+    )
 
 
 class _Object:
@@ -242,7 +295,8 @@ class _Object:
         return _Object(self.get(key), self.where, f"{self.path}.{key}" if self.path else key)
 
     def objects(self, key: str) -> list[_Object]:
-        return [_Object(value, self.where, f"{key}[{number}]") for number, value in enumerate(self._list(key))]
+        path = f"{self.path}.{key}" if self.path else key
+        return [_Object(value, self.where, f"{path}[{number}]") for number, value in enumerate(self._list(key))]
 
     def _list(self, key: str) -> list[Any]:
         value = self.get(key)

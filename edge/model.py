@@ -14,8 +14,10 @@ from edge.manifest import Manifest, parse
 
 MODELS = os.path.join(os.path.dirname(__file__), "models")
 
+EDGETPU = "edgetpu.tflite"  # the network as the Edge TPU's compiler made it
+
 MAX_MEMBERS = 64
-MAX_BYTES = {"manifest.json": 2**20, "labels.txt": 2**20}
+MAX_BYTES = {"manifest.json": 2**20, "labels.txt": 2**20, EDGETPU: 2**26}
 MAX_GOLDEN_BYTES = 8 * 2**20
 MAX_RATIO = 100
 MAX_FILE_BYTES = 2**30  # far above any network for a board; keeps /dev/zero and the like from filling the memory
@@ -122,6 +124,8 @@ def read(path: str | os.PathLike[str]) -> ModelFile:
         raise EdgeError(f"{path} holds another flatbuffer than its manifest says (digests differ): {_REBUILD}")
     if file.member("labels.txt") != "".join(f"{label}\n" for label in manifest.labels).encode():
         raise EdgeError(f"{path} has other labels in labels.txt than in its manifest: {_REBUILD}")
+    if manifest.edgetpu is not None and EDGETPU not in file._members:
+        raise EdgeError(f"{path} lacks the member {EDGETPU!r} that its manifest speaks of: {_REBUILD}")
     for golden in manifest.golden:
         for member in (golden.image, *golden.outputs.values()):
             file.member(member)

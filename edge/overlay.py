@@ -20,6 +20,7 @@ LARGEST, SMALLEST = 2048, 256  # pixels of the longer side: larger pictures are 
 
 _COLOUR = (0, 255, 80)  # seldom inside of a body
 _TINT = 56  # of 255
+_EMS = 34  # letters' sizes that the longest usual caption, the notice, needs in a row
 _BLACK, _WHITE, _GREY = (0, 0, 0), (255, 255, 255), (170, 170, 170)
 # JPEGs far larger than the overlay need not be decoded in full.
 _DECODED = Preprocessing(height=LARGEST // 2, width=LARGEST // 2)
@@ -52,10 +53,12 @@ def overlay_jpeg(data: bytes, mask: np.ndarray, regions: list[Region], captions:
     inside = np.asarray(shown) > 0
     image.paste(_COLOUR, mask=shown.point([0] * 255 + [_TINT]))
     image.paste(_COLOUR, mask=Image.fromarray(rim(inside, max(2, max(size) // 400)).view(np.uint8) * np.uint8(255)))
-    font = _font(max(14, max(size) // 50))
+    letters = max(14, max(size) // 50)
+    font = _font(letters)
     _number(image, regions[:LABELLED], size[0] / picture.size[0], size[1] / picture.size[1], font)
     buffer = io.BytesIO()
-    _caption(image, captions, font).save(buffer, "JPEG", quality=90, subsampling=0)  # thin lines need all the colour
+    # Thin lines need all the colour.
+    _caption(image, captions, font, letters).save(buffer, "JPEG", quality=90, subsampling=0)
     return buffer.getvalue()
 
 
@@ -84,11 +87,15 @@ def _number(image: Image.Image, regions: list[Region], across: float, down: floa
         draw.text((x + 2, y + 1), text, fill=_COLOUR, font=font)
 
 
-def _caption(image: Image.Image, lines: list[str], font: Font) -> Image.Image:
-    """Return the image with the lines below it, the first one bright; as wide as the longest line at least."""
-    boxes = [ImageDraw.Draw(image).textbbox((0, 0), line, font=font) for line in lines]
-    step = int(max(box[3] for box in boxes)) + 6
-    width = max(image.width, int(max(box[2] for box in boxes)) + 12)
+def _caption(image: Image.Image, lines: list[str], font: Font, size: int) -> Image.Image:
+    """Return the image with the lines below it, the first one bright.
+
+    Its size follows from the letters' size and not from their shapes, which differ by the version of the font, unless a
+    line needs more.
+    """
+    draw = ImageDraw.Draw(image)
+    step = size * 6 // 5 + 7
+    width = max(image.width, max(_EMS * size, *(int(draw.textbbox((0, 0), line, font=font)[2]) for line in lines)) + 12)
     canvas = Image.new("RGB", (width, image.height + step * len(lines) + 6), _BLACK)
     canvas.paste(image, (0, 0))
     draw = ImageDraw.Draw(canvas)

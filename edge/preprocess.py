@@ -85,8 +85,8 @@ def place(size: tuple[int, int], how: Preprocessing) -> Placement:
 def pixels(picture: Picture | Image.Image, how: Preprocessing) -> np.ndarray:
     """Return uint8 (height, width, planes): 1 plane for grey, 3 for rgb.
 
-    Resampling is Pillow's bilinear with antialiasing. Colour is converted before, so a grey network resamples one plane
-    and not three. A Pillow image counts as the whole picture.
+    Resampling is Pillow's bilinear with antialiasing, along rows, then columns. Colour is converted before, so a grey
+    network resamples one plane and not three. A Pillow image counts as the whole picture.
     """
     image, size, reduction = picture if isinstance(picture, Picture) else Picture(picture, picture.size)
     mode = "L" if how.color == "grey" else "RGB"
@@ -95,13 +95,23 @@ def pixels(picture: Picture | Image.Image, how: Preprocessing) -> np.ndarray:
     if size != (how.width, how.height):
         (left, top, right, bottom), inner = place(size, how)
         box = (left / reduction, top / reduction, right / reduction, bottom / reduction)
-        image = image.resize((inner[2] - inner[0], inner[3] - inner[1]), Image.Resampling.BILINEAR, box)
+        image = resample(image, (inner[2] - inner[0], inner[3] - inner[1]), box)
         if image.size != (how.width, how.height):
             canvas = Image.new(mode, (how.width, how.height), BLACK)
             canvas.paste(image, inner[:2])
             image = canvas
     array = np.asarray(image)
     return array[:, :, None] if mode == "L" else array
+
+
+def resample(image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float]) -> Image.Image:
+    """Return what `box` (left, top, right, bottom) shows, at `size` (width, height): rows first, then columns.
+
+    Asked for both at once, Pillow chooses the order by the sizes, from version 13 on, and rounds differently for it.
+    """
+    left, top, right, bottom = box
+    across = image.resize((size[0], image.height), Image.Resampling.BILINEAR, (left, 0, right, image.height))
+    return across.resize(size, Image.Resampling.BILINEAR, (0, top, size[0], bottom))
 
 
 def float_table(how: Preprocessing) -> np.ndarray:

@@ -8,6 +8,7 @@ from edge.board import Board
 from edge.engine import Answer, Engine, Outline
 from edge.errors import one_line
 from edge.model import ModelFile
+from edge.runtime import Runtime
 from edge.targets import Comparison
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def record(
             "version": runtime.version,
             "threads": runtime.threads,
             "delegate": runtime.delegate,
+            **({"operators": {"taken": runtime.taken, "of": runtime.operators}} if _on_edgetpu(runtime) else {}),
         },
         "board": board.record(),
     }
@@ -78,12 +80,10 @@ class Text:
         self, engine: Engine, memory_mb: dict[str, float | None], targets: list[Comparison], board: Board
     ) -> str:
         """Return the lines that close a run."""
-        runtime = engine.runtime
         lines = [
             f"first run: load {engine.load_ms:.2f}, first invoke {_time(engine.first_invoke_ms)} ms",
             f"memory: peak {_size(memory_mb['peak'])}, of it the model {_size(memory_mb['model'])}",
-            f"runtime: {runtime.name} {runtime.version}, {runtime.threads} thread{'s' if runtime.threads > 1 else ''}, "
-            f"delegate {runtime.delegate}",
+            f"runtime: {runtime_line(engine.runtime)}",
             f"board: {board.line()}",
         ]
         if targets:
@@ -115,6 +115,19 @@ class Text:
 
     def _paint(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text
+
+
+def runtime_line(runtime: Runtime) -> str:
+    """Return what ran, as one line; of an Edge TPU also how many operators of the compiled network it took."""
+    share = f", {runtime.taken} of {runtime.operators} operators" if _on_edgetpu(runtime) else ""
+    return (
+        f"{runtime.name} {runtime.version}, {runtime.threads} thread{'s' if runtime.threads > 1 else ''}, "
+        f"delegate {runtime.delegate}{share}"
+    )
+
+
+def _on_edgetpu(runtime: Runtime) -> bool:
+    return runtime.kernel_path == "edgetpu"
 
 
 def caption(answer: Outline) -> str:

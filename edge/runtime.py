@@ -12,11 +12,13 @@ import numpy as np
 
 from edge.errors import EdgeError, was_interrupted
 
-NAMES = ("auto", "litert", "tflite")
+NAMES = ("auto", "litert", "tflite", "edgetpu")
 MAX_THREADS = 64
+PACKAGES = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}
 
-_PACKAGES = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}
 _MODULES = {"litert": "ai_edge_litert", "tflite": "tflite_runtime"}
+# Coral's library is built for tflite-runtime.
+_CANDIDATES = {"auto": ("litert", "tflite"), "edgetpu": ("tflite", "litert")}
 
 
 class Tensor(NamedTuple):
@@ -29,26 +31,30 @@ class Tensor(NamedTuple):
 
 
 class Runtime:
-    """A network that is loaded and ready to run; made by `open_runtime`.
+    """A network that is loaded and ready to run; made by `open_runtime`, and by `edge.edgetpu.open_edgetpu`.
 
     Attributes:
         name: "litert" or "tflite".
         version: of the runtime's package.
         threads: how many threads it was given.
-        delegate: "xnnpack" (took the whole graph), "xnnpack in part" or "none".
-        kernel_path: whose kernels compute: "xnnpack" or "builtin" (see docs/model-file.md).
+        delegate: "xnnpack" (took the whole graph), "xnnpack in part" or "none"; the same with "edgetpu".
+        kernel_path: whose kernels compute: "xnnpack", "builtin" or "edgetpu" (see docs/model-file.md).
+        taken, operators: how many operators of the graph the delegate took, and of how many.
         input, output: the one input and the one output.
     """
 
-    def __init__(self, interpreter: Any, name: str, version: str, threads: int) -> None:
+    def __init__(self, interpreter: Any, name: str, version: str, threads: int, delegate: str = "xnnpack") -> None:
+        """`delegate` is the only one that was loaded."""
         self.name, self.version, self.threads = name, version, threads
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         if len(inputs) != 1 or len(outputs) != 1:
             raise EdgeError(f"the network has {len(inputs)} inputs and {len(outputs)} outputs: expected one of each")
         self.input, self.output = _tensor(inputs[0]), _tensor(outputs[0])
         self._interpreter, self._in, self._out = interpreter, inputs[0]["index"], outputs[0]["index"]
-        self.delegate = _delegate(interpreter, self._out)
-        self.kernel_path = "builtin" if self.delegate == "none" else "xnnpack"
+        self.taken, self.operators = _taken(interpreter)
+        whole = self.taken == self.operators
+        self.delegate = (delegate if whole else f"{delegate} in part") if self.taken else "none"
+        self.kernel_path = delegate if self.taken else "builtin"
 
     def run(self, tensor: np.ndarray) -> np.ndarray:
         """Return the raw output, of `output`'s shape and type, for a `tensor` of `input`'s shape and type.
@@ -59,7 +65,9 @@ class Runtime:
             self._interpreter.set_tensor(self._in, tensor)
             self._interpreter.invoke()
         except (ValueError, RuntimeError) as error:
-            raise EdgeError(f"{_PACKAGES[self.name]} {self.version} can't run the network: {_line(error)}") from None
+            raise EdgeError(
+                f"{PACKAGES[self.name]} {self.version} can't run the network: {first_line(error)}"
+            ) from None
         return self._interpreter.get_tensor(self._out)
 
 
@@ -67,50 +75,60 @@ def open_runtime(flatbuffer: bytes, name: str = "auto", threads: int = 1) -> Run
     """Return the network in `flatbuffer` (what follows it in a model file may follow), loaded by runtime `name`.
 
     "auto" is LiteRT where it is installed, else tflite-runtime. Raises EdgeError where the runtime is not installed or
-    does not start, and where it refuses the network.
+    does not start, where it refuses the network, and for "edgetpu", which runs another network of the model file.
     """
-    if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= MAX_THREADS:
-        raise EdgeError(f"{threads!r} threads were asked for: expected a whole number from 1 to {MAX_THREADS}")
+    if name == "edgetpu":
+        raise EdgeError("an Edge TPU runs the compiled network of a model file: load the file with edge.load")
+    check_threads(threads)
     name, interpreter_class, version = import_runtime(name)
     try:
-        with _quiet():
+        with quiet():
             interpreter = interpreter_class(model_content=flatbuffer, num_threads=threads)
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise EdgeError(
-            f"{_PACKAGES[name]} {version} can't load the network ({_line(error)}): "
+            f"{PACKAGES[name]} {version} can't load the network ({first_line(error)}): "
             "upgrade the runtime, or convert the network again with operators that it has"
         ) from None
     except (SystemError, ImportError) as error:  # tflite-runtime meets numpy 2 only here
-        raise _broken(name, error) from None
+        raise broken(name, error) from None
     return Runtime(interpreter, name, version, threads)
+
+
+def check_threads(threads: object) -> None:
+    """Raise EdgeError where it is not a number of threads that a runtime takes."""
+    if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= MAX_THREADS:
+        raise EdgeError(f"{threads!r} threads were asked for: expected a whole number from 1 to {MAX_THREADS}")
 
 
 def import_runtime(name: str = "auto") -> tuple[str, Any, str]:
     """Return the runtime's own name, its Interpreter class and its version; EdgeError where it can't be had."""
     if name not in NAMES:
         raise EdgeError(f"there is no runtime {name!r}: expected one of {', '.join(NAMES)}")
-    for candidate in ("litert", "tflite") if name == "auto" else (name,):
+    candidates = _CANDIDATES.get(name, (name,))
+    for candidate in candidates:
         module = _MODULES[candidate]
         try:
-            with _quiet():
+            with quiet():
                 interpreter = __import__(f"{module}.interpreter", fromlist=["Interpreter"]).Interpreter
         except ModuleNotFoundError as error:
             if error.name != module:
-                raise _broken(candidate, error) from None
+                raise broken(candidate, error) from None
         except (ImportError, AttributeError, OSError) as error:
-            if was_interrupted(error):
-                raise KeyboardInterrupt from None
-            raise _broken(candidate, error) from None
+            raise broken(candidate, error) from None
         else:
             return candidate, interpreter, _version(candidate)
-    if name == "auto":
-        raise EdgeError("no TFLite runtime is installed: install one with `pip install ai-edge-litert`")
-    raise EdgeError(f"the runtime {name} is not installed: install it with `pip install {_PACKAGES[name]}`")
+    if name in _CANDIDATES:
+        package = PACKAGES[candidates[0]]
+        raise EdgeError(f"no TFLite runtime is installed: install one with `pip install {package}`")
+    raise EdgeError(f"the runtime {name} is not installed: install it with `pip install {PACKAGES[name]}`")
 
 
-def _broken(name: str, error: Exception) -> EdgeError:
-    package = _PACKAGES[name]
+def broken(name: str, error: Exception) -> EdgeError:
+    """Return what to say of a runtime that is installed and does not start; a Ctrl-C in disguise is raised as such."""
+    if was_interrupted(error):
+        raise KeyboardInterrupt from None
+    package = PACKAGES[name]
     if name == "tflite" and int(np.__version__.split(".")[0]) >= 2:
         return EdgeError(
             f"{package} does not work with numpy {np.__version__}: expected numpy 1; install it with "
@@ -118,7 +136,7 @@ def _broken(name: str, error: Exception) -> EdgeError:
         )
     other = "tflite" if name == "litert" else "litert"
     return EdgeError(
-        f"{package} is installed but does not start ({_line(error)}): install it again with "
+        f"{package} is installed but does not start ({first_line(error)}): install it again with "
         f"`pip install --force-reinstall {package}`, or choose --runtime {other}"
     )
 
@@ -128,7 +146,7 @@ def _version(name: str) -> str:
     if version is None:
         from importlib.metadata import version as installed
 
-        version = installed(_PACKAGES[name])
+        version = installed(PACKAGES[name])
     return str(version)
 
 
@@ -138,29 +156,38 @@ def _tensor(details: dict[str, Any]) -> Tensor:
     return Tensor(shape, np.dtype(details["dtype"]).name, float(scale), int(zero_point))
 
 
-def _delegate(interpreter: Any, output: int) -> str:
-    """Return what took the graph, read from the nodes after allocation.
+def _taken(interpreter: Any) -> tuple[int, int]:
+    """Return how many operators of the graph a delegate took, and of how many, read from the nodes after allocation.
 
-    A delegate adds nodes called DELEGATE behind the ones that it replaces. No delegate but XNNPACK is ever loaded, so
-    they are XNNPACK's. It has the whole graph where one such node gives the network's output and reads nothing that
-    another node computes.
+    A delegate adds nodes called DELEGATE behind those of the graph. Such a node takes the place of all that leads from
+    what it reads to what it gives.
     """
     nodes = interpreter._get_ops_details()
+    makers = {
+        int(index): number
+        for number, node in enumerate(nodes)
+        for index in node["outputs"]
+        if node["op_name"] != "DELEGATE"
+    }
+    taken: set[int] = set()
     delegates = [node for node in nodes if node["op_name"] == "DELEGATE"]
-    if not delegates:
-        return "none"
-    computed = {int(index) for node in nodes if node not in delegates for index in node["outputs"]}
-    reads = {int(index) for index in delegates[0]["inputs"]}
-    whole = len(delegates) == 1 and output in delegates[0]["outputs"] and not reads & computed
-    return "xnnpack" if whole else "xnnpack in part"
+    for node in delegates:
+        reads = {int(index) for index in node["inputs"]}
+        waiting = [int(index) for index in node["outputs"]]
+        while waiting:
+            index = waiting.pop()
+            if index not in reads and index in makers and makers[index] not in taken:
+                taken.add(makers[index])
+                waiting += [int(source) for source in nodes[makers[index]]["inputs"]]
+    return len(taken), len(nodes) - len(delegates)
 
 
-def _line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Hold back what C++ code writes to standard error; afterwards pass on all but lines of mere information.
 
     After an exception nothing is passed on: its message says it.

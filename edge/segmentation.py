@@ -15,7 +15,7 @@ from PIL import Image
 
 from edge.errors import EdgeError
 from edge.manifest import Decision
-from edge.preprocess import Preprocessing, place
+from edge.preprocess import Preprocessing, place, resample
 
 
 class Region(TypedDict):
@@ -167,7 +167,7 @@ def _thin(logits: np.ndarray, x: _Axis, y: _Axis) -> np.ndarray:
     (left, right), (top, bottom) = x.crowd or (0, width), y.crowd or (0, height)
     shape = (len(x.at) if x.crowd else width, len(y.at) if y.crowd else height)
     image = Image.fromarray(np.ascontiguousarray(logits, np.float32))
-    return np.asarray(image.resize(shape, Image.Resampling.BILINEAR, (left, top, right, bottom)))
+    return np.asarray(resample(image, shape, (left, top, right, bottom)))
 
 
 def _runs(logits: np.ndarray, size: tuple[int, int], threshold: float, how: Preprocessing) -> _Runs:

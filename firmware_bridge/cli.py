@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edge import __version__
 from edge.errors import EdgeError, one_line
-from firmware_bridge import board, doctor, release, signature, target
+from firmware_bridge import board, coral, doctor, export_c, release, signature, target
 from firmware_bridge.ssh import Connection
 
 
@@ -27,6 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except EdgeError as error:
         print(f"edge-deploy: {one_line(str(error))}", file=sys.stderr)
+    except ModuleNotFoundError as error:
+        print(
+            f"edge-deploy: Python module {error.name!r} is not installed: expected the host's tools; "
+            "install them with pip install '.[host]' in the project's folder",
+            file=sys.stderr,
+        )
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again at exit
         return 141
@@ -85,6 +91,14 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--model", metavar="NAME", help="one of the board's models (default: pneumonia)")
         _add_folder(command)
     _add_folder(push)
+
+    for name, module, text in (
+        ("coral", coral, "check a model for the Coral Edge TPU, and compile it"),
+        ("export-c", export_c, "write a model as C for a microcontroller"),
+    ):
+        command = commands.add_parser(name, help=text)
+        module.add_arguments(command)
+        command.set_defaults(action=module.run)
     return parser
 
 

@@ -17,7 +17,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-EXPANSION = 4
+PLANES = (64, 128, 256, 512)  # of the stages
+EXPANSION = 4  # of a bottleneck: its outputs for each of its planes
 
 
 def same_conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential | nn.Conv2d:
@@ -36,8 +37,39 @@ def same_conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Seq
     )
 
 
+def projection(inputs: int, outputs: int, stride: int) -> nn.Module:
+    """The shortcut: x itself, or a 1x1 convolution with its normalization where the block changes x's shape."""
+    if stride == 1 and inputs == outputs:
+        return nn.Identity()
+    return nn.Sequential(
+        OrderedDict(conv=nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False), bn=nn.BatchNorm2d(outputs))
+    )
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions, each followed by its normalization, around a shortcut."""
+
+    expansion = 1
+
+    def __init__(self, inputs: int, planes: int, stride: int):
+        super().__init__()
+        self.conv1 = same_conv(inputs, planes, 3, stride)
+        self.bn1 = nn.BatchNorm2d(planes)
+        self.relu1 = nn.ReLU(inplace=True)
+        self.conv2 = same_conv(planes, planes, 3)
+        self.bn2 = nn.BatchNorm2d(planes)
+        self.relu2 = nn.ReLU(inplace=True)
+        self.shortcut = projection(inputs, planes, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.relu1(self.bn1(self.conv1(x)))
+        return self.relu2(self.bn2(self.conv2(y)) + self.shortcut(x))
+
+
 class Bottleneck(nn.Module):
     """1x1, 3x3, 1x1 convolutions, each followed by its normalization, around a shortcut."""
+
+    expansion = EXPANSION
 
     def __init__(self, inputs: int, planes: int, stride: int):
         super().__init__()
@@ -51,11 +83,7 @@ class Bottleneck(nn.Module):
         self.conv3 = nn.Conv2d(planes, outputs, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(outputs)
         self.relu3 = nn.ReLU(inplace=True)
-        self.shortcut: nn.Module = nn.Identity()
-        if stride != 1 or inputs != outputs:
-            self.shortcut = nn.Sequential(
-                OrderedDict(conv=nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False), bn=nn.BatchNorm2d(outputs))
-            )
+        self.shortcut = projection(inputs, outputs, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.relu1(self.bn1(self.conv1(x)))
@@ -65,9 +93,17 @@ class Bottleneck(nn.Module):
 
 
 class ResNet(nn.Module):
-    """A bottleneck residual network that maps (N, channels, H, W) to logits (N, classes)."""
+    """A residual network that maps (N, channels, H, W) to logits (N, classes)."""
 
-    def __init__(self, blocks: Sequence[int], planes: Sequence[int], stem: int, classes: int, channels: int):
+    def __init__(
+        self,
+        blocks: Sequence[int],
+        planes: Sequence[int],
+        stem: int,
+        classes: int,
+        channels: int,
+        block: type[BasicBlock | Bottleneck] = Bottleneck,
+    ):
         super().__init__()
         self.stem = nn.Sequential(
             OrderedDict(
@@ -80,9 +116,9 @@ class ResNet(nn.Module):
         inputs = stem
         for stage, (count, width) in enumerate(zip(blocks, planes, strict=True), start=1):
             rows = []
-            for block in range(count):
-                rows.append(Bottleneck(inputs, width, stride=2 if stage > 1 and block == 0 else 1))
-                inputs = width * EXPANSION
+            for number in range(count):
+                rows.append(block(inputs, width, stride=2 if stage > 1 and number == 0 else 1))
+                inputs = width * block.expansion
             self.add_module(f"stage{stage}", nn.Sequential(*rows))
         self.stages = len(blocks)
         self.pool = nn.AdaptiveAvgPool2d(1)
@@ -103,11 +139,28 @@ def initialize(network: nn.Module) -> None:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         if isinstance(module, Bottleneck):
             nn.init.zeros_(module.bn3.weight)
+        if isinstance(module, BasicBlock):
+            nn.init.zeros_(module.bn2.weight)
+
+
+def resnet18(classes: int, channels: int = 3) -> ResNet:
+    """ResNet-18: 11.178 M parameters with two classes, 1.814 G MACs at 224x224."""
+    return ResNet((2, 2, 2, 2), PLANES, stem=64, classes=classes, channels=channels, block=BasicBlock)
+
+
+def resnet34(classes: int, channels: int = 3) -> ResNet:
+    """ResNet-34: 21.286 M parameters with two classes, 3.663 G MACs at 224x224."""
+    return ResNet((3, 4, 6, 3), PLANES, stem=64, classes=classes, channels=channels, block=BasicBlock)
 
 
 def resnet50(classes: int, channels: int = 3) -> ResNet:
     """ResNet-50: 23.512 M parameters with two classes, 4.087 G MACs at 224x224."""
-    return ResNet((3, 4, 6, 3), (64, 128, 256, 512), stem=64, classes=classes, channels=channels)
+    return ResNet((3, 4, 6, 3), PLANES, stem=64, classes=classes, channels=channels)
+
+
+def resnet101(classes: int, channels: int = 3) -> ResNet:
+    """ResNet-101: 42.504 M parameters with two classes, 7.799 G MACs at 224x224."""
+    return ResNet((3, 4, 23, 3), PLANES, stem=64, classes=classes, channels=channels)
 
 
 def resnet_mini(classes: int, channels: int = 3) -> ResNet:

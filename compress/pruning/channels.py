@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from torch_pruning.dependency import Group
 
 from compress.cost import Cost, cost
 from compress.pruning.budget import Block, Budget, blocks, weakest
-from compress.pruning.criteria import Criterion, bn_scale, bn_scale_across, l2_norm, random
+from compress.pruning.criteria import Criterion, bn_scale, bn_scale_across, fpgm, l2_norm, random
 from compress.pruning.groups import OUTPUTS, Trace, members, prunable_groups, trace, whole_group
 from compress.pruning.settings import Pruning
 from compress.pruning.taylor import Examples, loss_gradient, random_gradient, taylor
@@ -78,6 +78,7 @@ def _criteria(settings: Pruning, examples: Examples | None, progress: Say) -> Ca
         return lambda seen: taylor(settings.criterion, seen, images, gradient, progress)
     ranked = {
         "l2-norm": l2_norm,
+        "fpgm": fpgm,
         "bn-scale": bn_scale if settings.ratios else bn_scale_across,
         "random": random(generator),
     }[settings.criterion]
@@ -97,8 +98,29 @@ def _scores(criterion: Criterion, group: Group, settings: Pruning) -> Tensor:
 def _prune_layers(
     seen: Trace, rates: Mapping[str, tuple[nn.Conv2d, float]], settings: Pruning, criterion: Criterion, progress: Say
 ) -> None:
-    done: set[nn.Module] = set()
     plan: list[tuple[nn.Conv2d, int, Tensor | None]] = []
+    for layer, group, keep in _plan(seen, rates, settings, progress):
+        # what was seen on images holds for the channels as they were numbered then
+        plan.append((layer, keep, _scores(criterion, group, settings) if settings.needs_images else None))
+    for layer, keep, scores in plan:
+        scores = _scores(criterion, whole_group(seen, layer), settings) if scores is None else scores
+        whole_group(seen, layer, _lowest(scores, keep)).prune()
+
+
+def weakest_channels(seen: Trace, settings: Pruning) -> Iterator[tuple[nn.Conv2d, list[int]]]:
+    """Yield a layer of each group that `settings.ratios` match, and which of its channels are worth least."""
+    layers = {name: m for name, m in seen.network.named_modules() if isinstance(m, nn.Conv2d)}
+    rates = {name: (layers[name], rate) for name, rate in layer_ratios(list(layers), settings.ratios).items()}
+    criterion = _criteria(settings, None, lambda text: None)(seen)
+    for layer, group, keep in _plan(seen, rates, settings, lambda text: None):
+        yield layer, _lowest(_scores(criterion, group, settings), keep)
+
+
+def _plan(
+    seen: Trace, rates: Mapping[str, tuple[nn.Conv2d, float]], settings: Pruning, progress: Say
+) -> Iterator[tuple[nn.Conv2d, Group, int]]:
+    """Yield the first layer of each group that is to lose channels, the group, and how many channels it keeps."""
+    done: set[nn.Module] = set()
     for name, (layer, ratio) in rates.items():
         if layer in done:
             continue
@@ -107,13 +129,12 @@ def _prune_layers(
         keep = kept(channels, ratio, settings.round_to)
         if keep < channels:
             if keep > (1 - ratio) * channels + settings.round_to / 2:
-                progress(f"{name}: {ratio:.0%} of {channels} channels would leave less than the {keep} that stay")
-            # what was seen on images holds for the channels as they were numbered then
-            plan.append((layer, keep, _scores(criterion, group, settings) if settings.needs_images else None))
-    for layer, keep, scores in plan:
-        scores = _scores(criterion, whole_group(seen, layer), settings) if scores is None else scores
-        weakest_ = torch.argsort(scores, stable=True)[: layer.out_channels - keep].tolist()
-        whole_group(seen, layer, sorted(weakest_)).prune()
+                progress(f"{name}: {ratio:.0%} of {channels} channels would leave less than the {keep} that stay\n")
+            yield layer, group, keep
+
+
+def _lowest(scores: Tensor, keep: int) -> list[int]:
+    return sorted(torch.argsort(scores, stable=True)[: len(scores) - keep].tolist())
 
 
 def _prune_globally(
@@ -142,7 +163,7 @@ def _prune_globally(
         progress(
             f"{step}/{settings.steps}: {1 - left.macs / whole.macs:.1%} of the MACs, "
             f"{1 - left.parameters / whole.parameters:.1%} of the parameters removed"
-            + (f"; kept at one block: {', '.join(floor)}" if floor else "")
+            + (f"; kept at one block: {', '.join(floor)}\n" if floor else "")
         )
     spent = _check(network, shape, outputs, "layers")
     if not _allowed(whole, settings, 1)(spent):

@@ -15,8 +15,10 @@ from torch_pruning.pruner import function
 
 from compress.pruning.groups import members
 
+EXACT = "donot_use_mm_for_euclid_dist"  # differences of near filters, not of their products
 Criterion = Callable[[Group], Tensor]
-CRITERIA = ("bn-scale", "l2-norm", "taylor", "taylor-abs", "taylor-sq", "random")
+CRITERIA = ("bn-scale", "l2-norm", "fpgm", "taylor", "taylor-abs", "taylor-sq", "random")
+FILTERS = ("l2-norm", "fpgm")  # those that look at filters, and at nothing else
 
 
 def bn_scale(group: Group) -> Tensor:
@@ -54,9 +56,17 @@ def l2_norm(group: Group) -> Tensor:
     Li et al., "Pruning Filters for Efficient ConvNets" (ICLR 2017), with L2 for their L1. A filter's norm grows with
     the number of its weights, so only relative norms can be compared across layers.
     """
-    by = (function.prune_conv_out_channels, function.prune_linear_out_channels)
-    rows = [(_relative(_filters(d.target.module).norm(dim=1))[i], g) for d, i, g in members(group, by)]
-    return _mean(group, rows)
+    return _of_filters(group, lambda filters: filters.norm(dim=1))
+
+
+def fpgm(group: Group) -> Tensor:
+    """Return each filter's sum of distances to its layer's others, relative to the layer's mean, as `l2_norm` does.
+
+    The filter x among the filters F_j that makes sum_j |x - F_j|_2 least is the geometric median; those next to it can
+    be stood in for by others. He et al., "Filter Pruning via Geometric Median for Deep Convolutional Neural Networks
+    Acceleration" (CVPR 2019), equation 4.
+    """
+    return _of_filters(group, lambda filters: torch.cdist(filters, filters, compute_mode=EXACT).sum(1))
 
 
 def random(generator: torch.Generator) -> Criterion:
@@ -69,6 +79,12 @@ def _scales(group: Group) -> Iterable[tuple[Tensor, Tensor]]:
         gamma = dependency.target.module.weight
         if gamma is not None:
             yield gamma.detach().abs().cpu()[i], g
+
+
+def _of_filters(group: Group, score: Callable[[Tensor], Tensor]) -> Tensor:
+    by = (function.prune_conv_out_channels, function.prune_linear_out_channels)
+    rows = [(_relative(score(_filters(d.target.module)))[i], g) for d, i, g in members(group, by)]
+    return _mean(group, rows)
 
 
 def _filters(layer: nn.Module) -> Tensor:

@@ -17,8 +17,8 @@ class Pruning:
         ratios: pattern of layer names -> share of the layer's output channels to remove; of the patterns that match a
             layer (shell style: `*`, `?`, `[12]`) the first counts, a layer that none matches is left alone. Coupled
             layers (those joined by an addition) are pruned together, at the rate of the first of them.
-        criterion: one of "bn-scale", "l2-norm" (`compress.pruning.criteria`), "taylor", "taylor-abs", "taylor-sq"
-            (`compress.pruning.taylor`) and "random".
+        criterion: one of "bn-scale", "l2-norm", "fpgm" (`compress.pruning.criteria`), "taylor", "taylor-abs",
+            "taylor-sq" (`compress.pruning.taylor`) and "random".
         round_to: what remains of a layer is a multiple of this, and at least one; kernels compute channels in blocks
             of 8, so a 9th channel costs as much as a 16th. With `ratios` it is the multiple nearest to
             (1 - ratio) * channels.
@@ -47,11 +47,11 @@ class Pruning:
 
     @property
     def detail(self) -> str:
-        """What a ledger says of the step, such as "taylor, 60% of the MACs" or "bn-scale, 60% to 90%"."""
+        """What a ledger says of the step, such as "taylor, -60% MACs" or "bn-scale, 60% to 90%"."""
         if self.ratios:
             low, high = min(self.ratios.values()), max(self.ratios.values())
             return f"{self.criterion}, {low:.0%}" + (f" to {high:.0%}" if low != high else "")
-        return f"{self.criterion}, " + " and ".join(f"{share:.0%} of the {what}" for what, share in self.shares.items())
+        return ", ".join([self.criterion, *(f"-{share:.0%} {what}" for what, share in self.shares.items())])
 
     @property
     def shares(self) -> dict[str, float]:

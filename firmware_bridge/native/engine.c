@@ -76,7 +76,8 @@ static bool hold_tensors(const struct engine *engine, struct failure *failure)
            hold_tensor(engine, "output", output, fits, expected_out, failure);
 }
 
-bool engine_load(struct engine *engine, const char *model, const char *runtime, int threads, struct failure *failure)
+bool engine_load(struct engine *engine, const char *model, const char *runtime, int threads, bool once,
+                 struct failure *failure)
 {
     *engine = (struct engine){.first_invoke_ms = NAN, .model_mb = NAN};
     char *path = model_find(model, failure);
@@ -88,11 +89,12 @@ bool engine_load(struct engine *engine, const char *model, const char *runtime, 
     engine->library = failure->text ? NULL : library_open(failure);
     double before = now_mb(), begun = now_ms();
     bool loaded = engine->library && model_read(&engine->model, path, failure) &&
-                  runtime_open(&engine->runtime, engine->library, &engine->model.data, threads, failure) &&
+                  runtime_open(&engine->runtime, engine->library, &engine->model.data, threads, once, failure) &&
                   hold_tensors(engine, failure);
     free(path);
     if (!loaded)
         return false;
+    model_rest(&engine->model); /* LiteRT has packed the weights its own way */
     const struct preprocessing *how = &engine->model.manifest.input;
     if (engine->model.manifest.is_int8)
         int8_table(how, engine->runtime.input.scale, engine->runtime.input.zero_point, engine->int8s);

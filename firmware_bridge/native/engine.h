@@ -31,7 +31,9 @@ struct engine {
     double load_ms, first_invoke_ms, load_mb, model_mb;
 };
 
-bool engine_load(struct engine *engine, const char *model, const char *runtime, int threads, struct failure *failure);
+/* `once`: for one answer only, with less memory and slower from the second one on. */
+bool engine_load(struct engine *engine, const char *model, const char *runtime, int threads, bool once,
+                 struct failure *failure);
 void engine_close(struct engine *engine);
 /* Answer the picture in a file's bytes, invoking the network `repeat` times. */
 bool engine_answer(struct engine *engine, const struct bytes *data, const char *name, long repeat, uint64_t max_pixels,

@@ -11,7 +11,7 @@
 
 #include "memory.h"
 
-static char *volatile half_written;
+static char *volatile half_written[MAX_PARTS];
 
 int read_all(int descriptor, struct bytes *bytes)
 {
@@ -61,16 +61,13 @@ bool read_picture(const char *path, struct bytes *bytes, struct failure *failure
     return fail(failure, "%s can't be read (%s): check the file and its permissions", path, strerror(error));
 }
 
-bool write_file(const char *folder, const char *name, const void *bytes, size_t count, struct failure *failure)
+/* Return 0, or errno. */
+static int write_beside(const char *path, const struct part *part)
 {
-    char *beside = NULL, *path = NULL;
-    if (asprintf(&beside, "%s/.%s.%ld", folder, name, (long)getpid()) < 0 ||
-        asprintf(&path, "%s%s%s", folder, *folder && folder[strlen(folder) - 1] == '/' ? "" : "/", name) < 0)
-        return fail(failure, "the memory is full: use smaller pictures or a smaller model");
-    half_written = beside;
-    int descriptor = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     int error = descriptor < 0 ? errno : 0;
-    const char *at = bytes;
+    const char *at = part->bytes;
+    size_t count = part->count;
     while (!error && count) {
         ssize_t written = write(descriptor, at, count);
         if (written > 0) {
@@ -82,22 +79,50 @@ bool write_file(const char *folder, const char *name, const void *bytes, size_t 
     }
     if (descriptor >= 0 && close(descriptor) != 0 && !error)
         error = errno;
-    if (!error && rename(beside, path) != 0)
-        error = errno;
-    if (error) {
-        unlink(beside);
-        fail(failure, "%s can't be written (%s): make room, or give --output another one", path, strerror(error));
+    return error;
+}
+
+bool write_parts(const char *folder, const char *name, const struct part *parts, int count, struct failure *failure)
+{
+    char *paths[MAX_PARTS] = {0}, *beside[MAX_PARTS] = {0};
+    const char *slash = *folder && folder[strlen(folder) - 1] == '/' ? "" : "/";
+    int error = 0, last = 0;
+    for (int index = 0; index < count; index++) {
+        beside[index] = need_print("%s/.%s%s.%ld", folder, name, parts[index].ending, (long)getpid());
+        paths[index] = need_print("%s%s%s%s", folder, slash, name, parts[index].ending);
+        half_written[index] = beside[index];
     }
-    half_written = NULL;
-    free(beside);
-    free(path);
+    for (int index = 0; !error && index < count; index++) {
+        struct stat status;
+        last = index;
+        if (stat(paths[index], &status) == 0 && S_ISDIR(status.st_mode))
+            error = EISDIR;
+        else
+            error = write_beside(beside[index], &parts[index]);
+    }
+    for (int index = 0; !error && index < count; index++) {
+        last = index;
+        if (rename(beside[index], paths[index]) != 0)
+            error = errno;
+    }
+    if (error) {
+        drop_half_written();
+        fail(failure, "%s can't be written (%s): make room there, or give --output another folder",
+             paths[last], strerror(error));
+    }
+    for (int index = 0; index < count; index++) {
+        half_written[index] = NULL;
+        free(beside[index]);
+        free(paths[index]);
+    }
     return !error;
 }
 
 void drop_half_written(void)
 {
-    if (half_written)
-        unlink(half_written);
+    for (int index = 0; index < MAX_PARTS; index++)
+        if (half_written[index])
+            unlink(half_written[index]);
 }
 
 bool make_folders(const char *path, struct failure *failure)

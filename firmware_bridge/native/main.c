@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "arguments.h"
@@ -19,10 +21,14 @@
 #include "mask.h"
 #include "memory.h"
 #include "meter.h"
+#include "overlay.h"
 #include "report.h"
 #include "sources.h"
 
 enum { OK, CHECK_FAILED, MENDABLE, INTERRUPTED = 130, CLOSED = 141, USUAL_THREADS = 4 };
+
+#define MASK ".mask.png"
+#define OVERLAY ".overlay.jpg"
 
 static struct engine engine; /* lives as long as the process, whatever way that ends */
 static bool is_open[3];      /* whether standard input, output and error are */
@@ -32,6 +38,18 @@ static void on_interrupt(int number)
     (void)number;
     drop_half_written();
     _exit(INTERRUPTED);
+}
+
+/* The model file is read where it lies. Written over in place, which no copying program should do, it can end early. */
+static void on_lost_file(int number)
+{
+    static const char said[] = "edge-infer: the model file was cut short while it was used: copy it again, beside its "
+                               "place first\n";
+    (void)number;
+    drop_half_written();
+    ssize_t written = write(2, said, sizeof said - 1);
+    (void)written;
+    _exit(MENDABLE);
 }
 
 /* Write a line to standard error, if there is one that can be written. */
@@ -170,34 +188,47 @@ static bool read_named(const char *name, struct bytes *data, double *ms, struct 
     return !error || fail(failure, "standard input can't be read (%s): expected a picture there", strerror(error));
 }
 
-/* Whether none of the pictures is where the mask of this name would go. */
+/* Whether none of the pictures is where the mask or the overlay of this name would go. */
 static bool spares_pictures(const struct names *names, const char *folder, const char *result, struct failure *failure)
 {
     char path[PATH_MAX], real[PATH_MAX], picture[PATH_MAX];
-    snprintf(path, sizeof path, "%s/%s.mask.png", folder, result);
-    if (!realpath(path, real))
-        return true; /* there is nothing yet */
-    for (size_t index = 0; index < names->count; index++)
-        if (realpath(names->at[index], picture) && strcmp(real, picture) == 0)
-            return fail(failure, "%s is one of the pictures and would be replaced: give --output another folder", path);
+    const char *endings[] = {MASK, OVERLAY};
+    for (int ending = 0; ending < 2; ending++) {
+        snprintf(path, sizeof path, "%s/%s%s", folder, result, endings[ending]);
+        if (!realpath(path, real))
+            continue; /* there is nothing yet */
+        for (size_t index = 0; index < names->count; index++)
+            if (realpath(names->at[index], picture) && strcmp(real, picture) == 0)
+                return fail(failure, "%s is one of the pictures and would be replaced: give --output another folder", path);
+    }
     return true;
 }
 
-static bool write_results(const struct arguments *arguments, const char *result, const struct answer *answer,
-                          const struct text *json, struct failure *failure)
+/* Whether masks would not come to lie among the pictures, and be taken for some the next time. */
+static bool keeps_apart(const struct arguments *arguments, struct failure *failure)
 {
-    struct text name = {0}, png = {0};
-    bool done = true;
-    if (engine.model.manifest.is_segmentation) {
-        text_print(&name, "%s.mask.png", result);
-        done = mask_png(&answer->outline, &png, failure) &&
-               write_file(arguments->output, name.at, png.at, png.length, failure);
-        name.length = 0;
+    char pictures[PATH_MAX], results[PATH_MAX];
+    struct stat status;
+    for (int index = 0; index < arguments->image_count; index++) {
+        const char *word = arguments->images[index];
+        if (stat(word, &status) == 0 && S_ISDIR(status.st_mode) && realpath(word, pictures) &&
+            realpath(arguments->output, results) && strcmp(pictures, results) == 0)
+            return fail(failure, "%s is where the pictures are and where results would go: give --output another folder",
+                        word);
     }
-    text_print(&name, "%s.json", result);
-    done = done && write_file(arguments->output, name.at, json->at, json->length, failure);
-    text_free(&name);
-    text_free(&png);
+    return true;
+}
+
+/* The mask, and the picture in `data` with it drawn over. */
+static bool draw(const struct bytes *data, const struct answer *answer, struct text *mask, struct text *overlay,
+                 struct failure *failure)
+{
+    struct text caption = {0};
+    report_caption(answer, &caption);
+    const char *captions[] = {caption.at, NOTICE, NULL};
+    bool done = mask_png(&answer->outline, mask, failure) &&
+                overlay_jpeg(data, "the image", &answer->outline, captions, overlay, failure);
+    text_free(&caption);
     return done;
 }
 
@@ -209,7 +240,7 @@ static void say_how(char *how, size_t room, bool first, long repeat)
         snprintf(how, room, "median of %ld%s", repeat - first, first ? " after the first" : "");
 }
 
-/* Answer one picture and tell it. */
+/* Answer one picture and tell it. `invoke` stays as it is where there is no answer. */
 static bool infer_one(const struct arguments *arguments, const struct names *names, size_t index, double *invoke,
                       struct text *text, struct failure *failure)
 {
@@ -224,27 +255,43 @@ static bool infer_one(const struct arguments *arguments, const struct names *nam
         return false;
     bool done = engine_answer(&engine, &data, strcmp(name, "-") == 0 ? "the picture on standard input" : name,
                               arguments->repeat, arguments->max_pixels, &answer, failure);
-    free(data.at);
-    if (!done)
+    if (!done) {
+        free(data.at);
         return false;
+    }
     answer.ms[READ_PHASE] += read_ms;
     answer.ms[TOTAL] += read_ms;
+    struct text mask = {0}, overlay = {0};
+    if (drawing)
+        done = draw(&data, &answer, &mask, &overlay, failure);
+    free(data.at);
+    if (!done) {
+        text_free(&mask);
+        text_free(&overlay);
+        answer_free(&answer);
+        return false;
+    }
     *invoke = answer.ms[INVOKE];
     if (arguments->json || arguments->output) {
         struct board board = board_read();
         report_json(name, &engine, &answer, peak_mb(), &board, text);
         board_free(&board);
     }
-    if (arguments->output)
-        done = write_results(arguments, names->results[index], &answer, text, failure);
+    if (arguments->output) {
+        struct part parts[] = {
+            {MASK, mask.at, mask.length}, {OVERLAY, overlay.at, overlay.length}, {".json", text->at, text->length}};
+        int drawn = drawing ? 2 : 0; /* the first two */
+        done = write_parts(arguments->output, names->results[index], parts + 2 - drawn, drawn + 1, failure);
+    }
+    text_free(&mask);
+    text_free(&overlay);
     if (!arguments->json) {
         char how[80];
         say_how(how, sizeof how, first, arguments->repeat);
         text->length = 0;
         report_answer(name, &engine, &answer, how, wants_colour(), text);
     }
-    if (done)
-        put(text);
+    put(text);
     answer_free(&answer);
     return done;
 }
@@ -258,20 +305,24 @@ static int infer(const struct arguments *arguments)
     for (int index = 0; index < arguments->image_count; index++)
         if (!names_expand(&names, arguments->images[index], &failure))
             status = complained(&failure);
+    if (arguments->output && engine.model.manifest.is_segmentation && !keeps_apart(arguments, &failure)) {
+        names_free(&names);
+        return complained(&failure);
+    }
     names_results(&names);
     double *invokes = need(names.count * sizeof *invokes);
     size_t answered = 0;
     for (size_t index = 0; index < names.count; index++) {
-        if (infer_one(arguments, &names, index, &invokes[answered], &text, &failure))
-            answered++;
-        else
+        invokes[answered] = NAN;
+        if (!infer_one(arguments, &names, index, &invokes[answered], &text, &failure))
             status = complained(&failure);
+        answered += !isnan(invokes[answered]);
         text.length = 0;
     }
     if (answered) {
         struct board board = board_read();
         if (arguments->json)
-            say(NOTICE);
+            say(NOTICE "\n");
         else
             report_summary(&engine, peak_mb(), median(invokes, answered), &board, wants_colour(), &text);
         put(&text);
@@ -286,6 +337,15 @@ static int infer(const struct arguments *arguments)
     return status;
 }
 
+/* Whether the network will run once, as far as the words say. */
+static bool runs_once(const struct arguments *arguments)
+{
+    struct stat status;
+    return !arguments->check && arguments->repeat == 1 && arguments->image_count == 1 &&
+           !strpbrk(arguments->images[0], "*?[") &&
+           !(stat(arguments->images[0], &status) == 0 && S_ISDIR(status.st_mode));
+}
+
 static int run(const struct arguments *arguments)
 {
     struct failure failure = {0};
@@ -296,7 +356,7 @@ static int run(const struct arguments *arguments)
     int cores = usable_cores(), threads = cores < USUAL_THREADS ? cores : USUAL_THREADS;
     if (arguments->has_threads)
         threads = arguments->threads > INT_MAX ? INT_MAX : arguments->threads < INT_MIN ? INT_MIN : (int)arguments->threads;
-    if (!engine_load(&engine, arguments->model, arguments->runtime, threads, &failure))
+    if (!engine_load(&engine, arguments->model, arguments->runtime, threads, runs_once(arguments), &failure))
         return complained(&failure);
     return arguments->check ? check(arguments->json) : infer(arguments);
 }
@@ -311,6 +371,7 @@ int main(int count, char **words)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     signal(SIGINT, on_interrupt);
+    signal(SIGBUS, on_lost_file);
     struct arguments arguments;
     struct text text = {0};
     int status = OK;

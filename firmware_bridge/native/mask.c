@@ -16,7 +16,7 @@ static void on_bytes(png_struct *png, png_byte *bytes, size_t count)
     text_add(png_get_io_ptr(png), bytes, count);
 }
 
-static unsigned char *draw(const struct outline *outline)
+unsigned char *mask_pixels(const struct outline *outline)
 {
     unsigned char *pixels = calloc((size_t)outline->height, (size_t)outline->width);
     for (size_t run = 0; pixels && run < outline->run_count; run++)
@@ -28,7 +28,7 @@ static unsigned char *draw(const struct outline *outline)
 bool mask_png(const struct outline *outline, struct text *text, struct failure *failure)
 {
     jmp_buf jump;
-    unsigned char *volatile pixels = draw(outline);
+    unsigned char *volatile pixels = mask_pixels(outline);
     png_struct *png = pixels ? png_create_write_struct(PNG_LIBPNG_VER_STRING, &jump, on_error, NULL) : NULL;
     png_info *info = png ? png_create_info_struct(png) : NULL;
     volatile bool done = false;

@@ -1,5 +1,7 @@
 #include "memory.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,4 +34,14 @@ void *need_more(void *old, size_t bytes)
 char *need_copy(const char *text)
 {
     return or_end(strdup(text));
+}
+
+char *need_print(const char *format, ...)
+{
+    char *text = NULL;
+    va_list values;
+    va_start(values, format);
+    int count = vasprintf(&text, format, values);
+    va_end(values);
+    return or_end(count < 0 ? NULL : text);
 }

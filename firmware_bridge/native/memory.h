@@ -10,5 +10,6 @@ _Noreturn void memory_full(void);
 void *need(size_t bytes);
 void *need_more(void *old, size_t bytes);
 char *need_copy(const char *text);
+__attribute__((format(printf, 1, 2))) char *need_print(const char *format, ...);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,6 +21,21 @@
 enum { MAX_MEMBERS = 64, MAX_TEXT = 1 << 20, MAX_GOLDEN = 8 << 20, MAX_RATIO = 100, TRAILER = 71 };
 #define MAX_FILE_BYTES 1073741824 /* far above any network for a board; keeps /dev/zero from filling the memory */
 
+/* Return 0, or errno. Mapped and not read: the kernel can take its pages back, and so does `model_rest`. */
+static int map_file(int descriptor, struct bytes *data)
+{
+    struct stat status;
+    if (fstat(descriptor, &status) != 0)
+        return errno;
+    if (status.st_size == 0)
+        return 0;
+    void *at = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, descriptor, 0);
+    if (at == MAP_FAILED)
+        return errno;
+    *data = (struct bytes){at, (size_t)status.st_size};
+    return 0;
+}
+
 static bool read_bytes(const char *path, struct bytes *data, struct failure *failure)
 {
     struct stat status;
@@ -30,7 +46,7 @@ static bool read_bytes(const char *path, struct bytes *data, struct failure *fai
         return fail(failure, "%s is not a file of at most %d bytes: expected a .tflite model file", path, MAX_FILE_BYTES);
     if (!error) {
         descriptor = open(path, O_RDONLY | O_CLOEXEC);
-        error = descriptor < 0 ? errno : read_all(descriptor, data);
+        error = descriptor < 0 ? errno : map_file(descriptor, data);
     }
     if (descriptor >= 0)
         close(descriptor);
@@ -181,9 +197,15 @@ static bool hold_trailer(const struct model *model, struct failure *failure)
 bool model_read(struct model *model, const char *path, struct failure *failure)
 {
     *model = (struct model){.path = need_copy(path)};
+    return read_bytes(path, &model->data, failure) && model_hold(model, failure);
+}
+
+bool model_hold(struct model *model, struct failure *failure)
+{
+    const char *path = model->path;
     char flatbuffer_hex[65];
     struct bytes text;
-    if (!read_bytes(path, &model->data, failure) || !hold_trailer(model, failure))
+    if (!hold_trailer(model, failure))
         return false;
     const char *damage = archive_open(&model->archive, model->data.at, model->data.count, TRAILER);
     if (!hold_digest(model, damage, flatbuffer_hex, failure) || !hold_members(model, failure) ||
@@ -198,11 +220,17 @@ bool model_read(struct model *model, const char *path, struct failure *failure)
     return hold_labels(model, failure) && hold_golden(model, failure);
 }
 
+void model_rest(const struct model *model)
+{
+    madvise(model->data.at, model->data.count, MADV_DONTNEED);
+}
+
 void model_close(struct model *model)
 {
     manifest_free(&model->manifest);
     archive_close(&model->archive);
-    free(model->data.at);
+    if (model->data.at)
+        munmap(model->data.at, model->data.count);
     free(model->path);
     *model = (struct model){0};
 }

@@ -7,12 +7,16 @@
 /* A model file that passed every check: a flatbuffer, a zip behind it, a digest at the end (docs/model-file.md). */
 struct model {
     char *path;
-    struct bytes data; /* the whole file */
+    struct bytes data; /* the whole file, mapped */
     struct archive archive;
     struct manifest manifest;
 };
 
 bool model_read(struct model *model, const char *path, struct failure *failure);
+/* Hold that the bytes in `data` are a model file, and read what they say. */
+bool model_hold(struct model *model, struct failure *failure);
+/* Give the memory of the file's bytes back; what is read of them later comes from the file again. */
+void model_rest(const struct model *model);
 void model_close(struct model *model);
 /* Return a member's bytes, which the caller frees. */
 bool model_member(const struct model *model, const char *name, struct bytes *content, struct failure *failure);

@@ -168,6 +168,17 @@ static void add_extent(const struct outline *outline, struct text *text)
     text_word(text, " of the picture");
 }
 
+void report_caption(const struct answer *answer, struct text *text)
+{
+    text_word(text, answer->decision);
+    if (answer->outline.region_count) {
+        text_word(text, ": ");
+        add_extent(&answer->outline, text);
+    } else {
+        text_word(text, " found");
+    }
+}
+
 static void add_regions(const struct engine *engine, const struct outline *outline, struct text *text)
 {
     int64_t smaller = 0;
@@ -314,7 +325,7 @@ void report_summary(const struct engine *engine, double peak, double latency, co
     text_word(text, "\n");
     if (engine->model.manifest.target_count)
         add_target_lines(engine, latency, peak, colour, text);
-    text_word(text, NOTICE);
+    text_word(text, NOTICE "\n");
 }
 
 static void add_figure(const struct number *number, bool as_json, struct text *text)

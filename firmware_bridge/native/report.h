@@ -4,7 +4,7 @@
 #include "board.h"
 #include "engine.h"
 
-#define NOTICE "Software for engineers, not a medical device: no diagnosis may rest on it.\n"
+#define NOTICE "Software for engineers, not a medical device: no diagnosis may rest on it."
 
 /* What is told of a run: lines for people, objects for machines; the words of edge/report.py. Memory in megabytes. */
 void report_json(const char *image, const struct engine *engine, const struct answer *answer, double peak,
@@ -12,6 +12,8 @@ void report_json(const char *image, const struct engine *engine, const struct an
 /* `how` says of what the invoke time is one or the median. */
 void report_answer(const char *image, const struct engine *engine, const struct answer *answer, const char *how,
                    bool colour, struct text *text);
+/* What a segmentation found, as the line below a picture. */
+void report_caption(const struct answer *answer, struct text *text);
 /* The lines that close a run; `latency` is the median of its invokes. */
 void report_summary(const struct engine *engine, double peak, double latency, const struct board *board, bool colour,
                     struct text *text);

@@ -116,20 +116,17 @@ static void down(const unsigned char *from, size_t bytes, int64_t top, const str
     }
 }
 
-/* Which passes there are, and which one comes first: down the columns where the height shrinks by far more than the
-   width, as Pillow has it from version 13 on (before, it went along the rows first always). */
+/* Which passes there are; the one along the rows comes first. */
 struct plan {
-    bool is_across, is_down, down_first;
+    bool is_across, is_down;
     float left, top, right, bottom;
 };
 
 static struct plan make_plan(int64_t width, int64_t height, const double box[4], int64_t columns, int64_t rows)
 {
     struct plan plan = {.left = (float)box[0], .top = (float)box[1], .right = (float)box[2], .bottom = (float)box[3]};
-    int64_t narrower = width > columns ? width - columns : 0;
     plan.is_across = columns != width || plan.left != 0 || plan.right != (float)columns;
     plan.is_down = rows != height || plan.top != 0 || plan.bottom != (float)rows;
-    plan.down_first = plan.is_across && plan.is_down && height - rows > 2 * narrower;
     return plan;
 }
 
@@ -138,18 +135,15 @@ static unsigned char *run_plan(const struct plan *plan, const unsigned char *fro
                                const struct weights *horizontal, const struct weights *vertical)
 {
     int64_t rows = vertical->count, columns = horizontal->count;
-    size_t bytes = (size_t)columns * (size_t)planes, wide = (size_t)width * (size_t)planes;
+    size_t bytes = (size_t)columns * (size_t)planes;
     int64_t first = vertical->first[0], last = vertical->first[rows - 1] + vertical->number[rows - 1];
     bool two = plan->is_across && plan->is_down;
-    int32_t *sums = malloc((wide > bytes ? wide : bytes) * sizeof *sums);
-    unsigned char *between = two ? malloc(plan->down_first ? (size_t)rows * wide : (size_t)(last - first) * bytes) : NULL;
+    int32_t *sums = malloc(bytes * sizeof *sums);
+    unsigned char *between = two ? malloc((size_t)(last - first) * bytes) : NULL;
     unsigned char *result = malloc((size_t)rows * bytes);
     if (!sums || !result || (two && !between)) {
         free(result);
         result = NULL;
-    } else if (two && plan->down_first) {
-        down(from, wide, 0, vertical, sums, between);
-        across(between, width, planes, 0, rows, horizontal, result);
     } else if (two) {
         across(from, width, planes, first, last - first, horizontal, between);
         down(between, bytes, first, vertical, sums, result);
@@ -209,7 +203,7 @@ float *resample_floats(const float *pixels, int64_t width, int64_t height, const
         int64_t wide = width, high = height;
         memcpy(one, pixels, (size_t)(width * height) * sizeof *one);
         for (int turn = 0; turn < 2; turn++) {
-            bool is_down = (turn == 0) == plan.down_first;
+            bool is_down = turn == 1;
             if (!(is_down ? plan.is_down : plan.is_across))
                 continue;
             if (is_down)

@@ -16,6 +16,8 @@
 #include "model.h"
 #include "text.h"
 
+/* XNNPACK's: int8 and uint8 kernels, which LiteRT has on of itself, and tables of addresses that are not kept. */
+enum { INT8_KERNELS = 1 | 2, TRANSIENT_TABLES = 32 };
 enum { MAX_THREADS = 64, CPU = 1, READ = 0, WRITE = 1, FLOAT32 = 1, INT8 = 9, PER_TENSOR = 1, MAX_RANK = 8 };
 
 typedef struct opaque *handle;
@@ -61,6 +63,7 @@ struct library {
     int (*CreateCpuOptions)(handle *);              /* 2.1 */
     int (*FindCpuOptions)(handle, handle *);        /* 2.1 */
     int (*SetCpuOptionsNumThread)(handle, int);     /* 2.1 */
+    int (*SetCpuOptionsXNNPackFlags)(handle, uint32_t); /* 2.1 */
     int (*CreateCompiledModel)(handle, handle, handle, handle *);
     void (*DestroyCompiledModel)(handle);
     int (*CompiledModelIsFullyAccelerated)(handle, bool *);
@@ -95,8 +98,9 @@ static const struct {
     NAMED(DestroyTensorBuffer), NAMED(GetTensorBufferPackedSize), NAMED(LockTensorBuffer), NAMED(UnlockTensorBuffer),
     NAMED(RunCompiledModel),
     /* of generation 2.1 alone */
-    NAMED(CreateCpuOptions), NAMED(FindCpuOptions), NAMED(SetCpuOptionsNumThread)};
-enum { FUNCTION_COUNT = sizeof FUNCTIONS / sizeof FUNCTIONS[0], FIRST_ONLY = 3 };
+    NAMED(CreateCpuOptions), NAMED(FindCpuOptions), NAMED(SetCpuOptionsNumThread),
+    NAMED(SetCpuOptionsXNNPackFlags)};
+enum { FUNCTION_COUNT = sizeof FUNCTIONS / sizeof FUNCTIONS[0], FIRST_ONLY = 4 };
 
 /* The library says no version. It is in the name (libLiteRt.so.2.3.0), or in the Python package that it is part of. */
 static char *version_of(const char *path)
@@ -195,7 +199,7 @@ static void let_go(int saved)
     }
 }
 
-static int set_threads(const struct library *library, handle options, int threads)
+static int set_options(const struct library *library, handle options, int threads, bool once)
 {
     handle opaque = NULL, cpu = NULL;
     int status;
@@ -203,11 +207,14 @@ static int set_threads(const struct library *library, handle options, int thread
         status = library->CreateCpuOptions(&opaque);
         status = status ? status : library->FindCpuOptions(opaque, &cpu);
         status = status ? status : library->SetCpuOptionsNumThread(cpu, threads);
+        if (!status && once)
+            status = library->SetCpuOptionsXNNPackFlags(cpu, INT8_KERNELS | TRANSIENT_TABLES);
     } else {
-        char *text = NULL;
-        if (asprintf(&text, "num_threads = %d\n", threads) < 0)
-            return 2;
-        status = library->CreateOpaqueOptions("xnnpack", text, free, &opaque);
+        struct text text = {0};
+        text_print(&text, "num_threads = %d\n", threads);
+        if (once)
+            text_print(&text, "flags = %d\n", INT8_KERNELS | TRANSIENT_TABLES);
+        status = library->CreateOpaqueOptions("xnnpack", text.at, free, &opaque);
     }
     return status ? status : library->AddOpaqueOptions(options, opaque);
 }
@@ -238,7 +245,7 @@ static bool describe(const struct library *library, handle of, struct ranked_typ
 }
 
 /* Make the session, and say in `status` what LiteRT answered where that fails. */
-static bool start(struct runtime *runtime, const struct bytes *flatbuffer, size_t counts[2], int *status)
+static bool start(struct runtime *runtime, const struct bytes *flatbuffer, bool once, size_t counts[2], int *status)
 {
     struct session *session = runtime->session;
     const struct library *library = session->library;
@@ -258,7 +265,7 @@ static bool start(struct runtime *runtime, const struct bytes *flatbuffer, size_
         return false;
     if ((*status = library->CreateOptions(&session->options)) ||
         (*status = library->SetOptionsHardwareAccelerators(session->options, CPU)) ||
-        (*status = set_threads(library, session->options, runtime->threads)) ||
+        (*status = set_options(library, session->options, runtime->threads, once)) ||
         (*status = library->CreateCompiledModel(session->environment, session->model, session->options,
                                                 &session->compiled)) ||
         (*status = library->CompiledModelIsFullyAccelerated(session->compiled, &all)) ||
@@ -285,7 +292,7 @@ static bool start(struct runtime *runtime, const struct bytes *flatbuffer, size_
 }
 
 bool runtime_open(struct runtime *runtime, const struct library *library, const struct bytes *flatbuffer, int threads,
-                  struct failure *failure)
+                  bool once, struct failure *failure)
 {
     *runtime = (struct runtime){.version = library->version, .threads = threads};
     size_t counts[2] = {1, 1};
@@ -295,7 +302,7 @@ bool runtime_open(struct runtime *runtime, const struct library *library, const 
     runtime->session = need(sizeof *runtime->session);
     runtime->session->library = library;
     int saved = hold_back();
-    bool started = start(runtime, flatbuffer, counts, &status);
+    bool started = start(runtime, flatbuffer, once, counts, &status);
     let_go(saved);
     if (started)
         return true;

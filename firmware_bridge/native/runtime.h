@@ -32,9 +32,11 @@ struct runtime {
 /* Find and open the library: $EDGE_INFER_LITERT, else ../lib beside the program's folder, else the system's. */
 struct library *library_open(struct failure *failure);
 void library_close(struct library *library); /* may be NULL */
-/* Load a network; `flatbuffer` must stay as long as the runtime is used. */
+/* Load a network; `flatbuffer` must stay as long as the runtime is used. `once`: kernels make their tables of addresses
+   when they run, in memory that they share, and do not keep them: megabytes less, and slower where there are more runs
+   than one. */
 bool runtime_open(struct runtime *runtime, const struct library *library, const struct bytes *flatbuffer, int threads,
-                  struct failure *failure);
+                  bool once, struct failure *failure);
 /* Run it: `input` and `output` are of the tensors' bytes. */
 bool runtime_run(struct runtime *runtime, const void *input, void *output, struct failure *failure);
 void runtime_close(struct runtime *runtime);

@@ -139,3 +139,41 @@ def test_tint_changes_each_colour_by_itself() -> None:
     assert 0.3 <= x.min() < 0.31
     assert 0.49 < x.max() <= 0.5
     assert abs(np.corrcoef(x.T)[0, 1]) < 0.5
+
+
+def test_a_crop_is_the_picture_seen_through_a_window_moved_by_whole_pixels() -> None:
+    torch.manual_seed(0)
+    pixels = noise(64, 32, planes=3) | 1  # nothing in it is as black as what lies around
+    x = augmented(pixels, None, COLOUR, Augmentation(crop=4))[0]
+    assert x.is_contiguous(memory_format=torch.channels_last)
+    around = np.pad(pixels.numpy(), ((0, 0), (4, 4), (4, 4), (0, 0)))
+    seen = set()
+    for picture, found in zip(around, (x.permute(0, 2, 3, 1) * 255).round().numpy(), strict=True):
+        fits = [
+            (top, left)
+            for top in range(9)
+            for left in range(9)
+            if (picture[top : top + 32, left : left + 32] == found).all()
+        ]
+        assert len(fits) == 1
+        seen.update(fits)
+    assert {top for top, _ in seen} == {left for _, left in seen} == set(range(9))
+
+
+def test_a_crop_and_a_flip_are_drawn_for_each_picture() -> None:
+    torch.manual_seed(0)
+    found = places(augmented(dot(12, 22, 400), None, PLAIN, Augmentation(flip=True, crop=4))[0])
+    mirrored = found[:, 1] < 0
+    assert 150 < mirrored.sum() < 250
+    assert np.abs(found[:, 0] + 3.5).max() <= 4 + 1e-3
+    assert np.abs(np.abs(found[:, 1]) - 6.5).max() <= 4 + 1e-3
+    assert abs(np.corrcoef(mirrored, found[:, 0])[0, 1]) < 0.2
+
+
+def test_a_mask_is_cropped_with_its_picture() -> None:
+    torch.manual_seed(0)
+    pixels = noise(16, 32)
+    for augment in (Augmentation(crop=4), Augmentation(crop=3, flip=True, rotate=90, zoom=0.1)):
+        x, mask = augmented(pixels, pixels[..., 0], PLAIN, augment)
+        assert mask is not None
+        torch.testing.assert_close(x, mask, rtol=1e-4, atol=1e-4)

@@ -148,6 +148,15 @@ def test_a_folder_without_train_is_refused(tmp_path: Path) -> None:
     assert "has no folder 'train'" in refusal(tmp_path)
 
 
+def test_folders_of_masks_are_not_taken_for_classes(tmp_path: Path) -> None:
+    """A recipe that lacks task = "segmentation"."""
+    for kind in ("images", "masks"):
+        (tmp_path / "here" / kind).mkdir(parents=True)
+        (tmp_path / "there/train" / kind).mkdir(parents=True)
+    for place in ("here", "there"):
+        assert 'task = "segmentation"' in refusal(tmp_path / place)
+
+
 def test_one_class_is_not_enough(folder: Path) -> None:
     (folder / "train/well").rename(folder / "well")
     assert "has 1 class folders: expected two or more" in refusal(folder)

@@ -22,7 +22,7 @@ from compress.checkpoint import load_tensors
 from compress.ledger import Row, header, line
 from compress.phantom import colon
 from edge.model import read
-from tests.compress.conftest import HERE, RECIPE, command, edge_compress, environment
+from tests.compress.conftest import HERE, RECIPE, command, edge_compress, environment, refused
 
 pytestmark = pytest.mark.slow
 
@@ -38,6 +38,9 @@ FILES = {
 }
 
 
+RUN = ("run", "recipe.toml", "--output", "out", "--data")
+
+
 class Finished(NamedTuple):
     """A user's folder in which a run has ended, what it said, and its ledger."""
 
@@ -47,8 +50,8 @@ class Finished(NamedTuple):
     ledger: list[dict[str, Any]]
 
 
-def start(folder: Path, data: Path) -> Finished:
-    done = edge_compress("run", "recipe.toml", "--data", data, "--output", "out", cwd=folder)
+def start(folder: Path, data: Path, *options: str) -> Finished:
+    done = edge_compress("run", "recipe.toml", "--data", data, "--output", "out", *options, cwd=folder)
     assert done.returncode == 0, done.stderr
     return Finished(folder, done.stdout, done.stderr, json.loads((folder / "out/own.ledger.json").read_text()))
 
@@ -141,10 +144,18 @@ def test_a_changed_last_step_repeats_only_itself(finished: Finished, phantoms: P
     recipe = finished.folder / "recipe.toml"
     head, tail = recipe.read_text().rsplit("epochs = 2", 1)
     recipe.write_text(f"{head}epochs = 3{tail}")
+    before = without_seconds(finished.ledger), (finished.folder / "out/own.tflite").read_bytes()
+    refusal = refused(edge_compress(*RUN, phantoms, cwd=finished.folder), "'own' has changed since out was begun")
+    assert "(steps[6].epochs was 2 and is 3): expected the same; give --changed" in refusal
+    assert "or another --output" in refusal
+    assert without_seconds(json.loads((finished.folder / "out/own.ledger.json").read_text())) == before[0]
+    assert (finished.folder / "out/own.tflite").read_bytes() == before[1]
     try:
-        again = start(finished.folder, phantoms)
+        again = start(finished.folder, phantoms, "--changed")
+        start(finished.folder, phantoms)  # what was agreed to once is not asked again
     finally:
         recipe.write_text(RECIPE)
+        start(finished.folder, phantoms, "--changed")
     assert again.ledger[:5] == finished.ledger[:5]
     assert again.ledger[5]["detail"] == "3 epochs"
     assert set(re.findall(r"epoch \d/\d", again.complaints)) == {"epoch 1/3", "epoch 2/3", "epoch 3/3"}

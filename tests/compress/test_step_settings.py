@@ -12,21 +12,27 @@ from compress.folding import Folding, NormFolding
 from compress.ghosting import Ghosting
 from compress.pipeline import settings
 from compress.pruning.channels import Pruning
+from compress.pruning.gates import BlockPruning
+from compress.pruning.soft import SoftPruning
 from compress.recipe import Step, load, shipped
 from compress.training import Training
 
+TRAINING = {
+    "lr": 0.5,
+    "batch": 8,
+    "size": 96,
+    "weight_decay": 0.0,
+    "bn_l1": 1e-4,
+    "smoothing": 0.1,
+    "balance": False,
+    "seed": 2,
+    "optimizer": "adamw",
+    "compiled": True,
+}
 CHANGES: dict[type[Step], dict[str, Any]] = {
-    Training: {
-        "lr": 0.5,
-        "batch": 8,
-        "size": 96,
-        "weight_decay": 0.0,
-        "bn_l1": 1e-4,
-        "smoothing": 0.1,
-        "balance": False,
-        "seed": 2,
-        "optimizer": "adamw",
-    },
+    Training: TRAINING,
+    BlockPruning: TRAINING | {"penalty": 0.1, "gate_lr": 0.2},
+    SoftPruning: TRAINING | {"criterion": "fpgm", "round_to": 4},
     Pruning: {
         "ratios": {"stem*": 0.5},
         "macs": 0.5,
@@ -42,7 +48,13 @@ CHANGES: dict[type[Step], dict[str, Any]] = {
     },
     Ghosting: {"cheap_kernel": 5, "init": "random", "samples": 7},
 }
-NEEDED: dict[type[Step], dict[str, Any]] = {Training: {"epochs": 3}, Pruning: {}, Ghosting: {"layers": ("last",)}}
+NEEDED: dict[type[Step], dict[str, Any]] = {
+    Training: {"epochs": 3},
+    BlockPruning: {"epochs": 3},
+    SoftPruning: {"epochs": 3, "ratios": {"*": 0.5}},
+    Pruning: {},
+    Ghosting: {"layers": ("last",)},
+}
 
 
 @pytest.mark.parametrize("kind", CHANGES)
@@ -70,7 +82,7 @@ def test_every_setting_is_tried(kind: type[Step]) -> None:
 
 def test_of_the_augmentation_too_only_what_is_changed_enters() -> None:
     assert settings(Training(3, augment=Augmentation())) == {"epochs": 3}
-    for name, value in {"flip": True, "rotate": 5.0, "tint": 0.1}.items():
+    for name, value in {"flip": True, "rotate": 5.0, "tint": 0.1, "crop": 4}.items():
         assert settings(Training(3, augment=Augmentation(**{name: value}))) == {"epochs": 3, "augment": {name: value}}
 
 

@@ -15,6 +15,7 @@ from compress.data import DataSet, Split
 from compress.metrics import auc
 from compress.segmentation import Segmentation
 from compress.training import OPTIMIZERS, Training, logits, train
+from edge.errors import EdgeError
 from edge.preprocess import Preprocessing
 
 
@@ -105,6 +106,13 @@ def test_what_can_be_learned_is_learned(tmp_path: Path) -> None:
     assert auc(logits(trained, data.val, SMALL), data.val.truth) == 1.0
 
 
+def test_a_training_that_diverges_is_named(tmp_path: Path) -> None:
+    settings = Training(epochs=3, lr=1e30, batch=8)
+    with pytest.raises(EdgeError, match=r"left the finite numbers in epoch 1: .* set a lower lr than 1e\+30"):
+        train(network(), data_set((20, 20), stripes), SMALL, settings, tmp_path / "epochs.pt")
+    assert not (tmp_path / "epochs.pt").exists()
+
+
 def test_a_penalty_on_gamma_makes_it_small(tmp_path: Path) -> None:
     data = data_set((8, 8), stripes)
     gamma = {
@@ -191,3 +199,24 @@ def test_an_interrupted_training_of_outlines_goes_on_to_the_same_weights(tmp_pat
     again = weights(train(outliner(), data, data.how, settings, tmp_path / "broken.pt"))
     for name, tensor in unbroken.items():
         assert torch.equal(again[name], tensor), name
+
+
+@pytest.mark.slow
+def test_a_compiled_training_learns_what_a_plain_one_does(tmp_path: Path) -> None:
+    data, said = data_set((27, 24), stripes), list[str]()
+    settings = Training(12, batch=8, compiled=True)
+    trained = train(network(), data, SMALL, settings, tmp_path / "x.pt", said.append)
+    assert auc(logits(trained, data.val, SMALL), data.val.truth) == 1.0
+    assert set(trained.state_dict()) == set(network().state_dict())  # no trace of the compilation
+    again = train(network(), data, SMALL, settings, tmp_path / "x.pt")
+    assert all(torch.equal(tensor, again.state_dict()[name]) for name, tensor in trained.state_dict().items())
+
+
+def test_without_a_compiler_a_compiled_training_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(
+        EdgeError, match=r"compiled = true found no C\+\+ compiler 'g\+\+': expected one.*leave compiled"
+    ):
+        train(network(), data_set((8, 8), stripes), SMALL, Training(1, compiled=True), tmp_path / "x.pt")
+    assert not (tmp_path / "x.pt").exists()

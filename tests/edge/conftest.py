@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -114,6 +116,18 @@ def mask_model(mask_flatbuffer: bytes, tmp_path_factory: pytest.TempPathFactory)
     """The path of a model file with it."""
     path = tmp_path_factory.mktemp("model") / "tiny-mask.tflite"
     path.write_bytes(packing.pack(mask_flatbuffer, packing.mask_manifest(mask_flatbuffer)))
+    return path
+
+
+@pytest.fixture(scope="session")
+def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library that stands in for the Edge TPU's, built with the system's compiler (stand_in_delegate.c)."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("a C compiler is not installed")
+    path = tmp_path_factory.mktemp("delegate") / "libstandin.so"
+    flags = ["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
+    subprocess.run([compiler, *flags, "-o", path, HERE / "stand_in_delegate.c"], check=True)
     return path
 
 

@@ -33,12 +33,26 @@ def encoded(image: Image.Image, form: str, **options: object) -> bytes:
     return buffer.getvalue()
 
 
+def turned(way: int) -> Image.Exif:
+    """Return EXIF data that says how a picture lies: 1 upright to 8."""
+    exif = Image.Exif()
+    exif[0x0112] = way
+    return exif
+
+
 def huge_png(width: int, height: int) -> bytes:
     """Return a PNG whose header says this size; there is next to no data behind it."""
+    return raw_png(width, height, 8, 0, bytes(1000))
+
+
+def raw_png(width: int, height: int, depth: int, colour: int, rows: bytes, interlaced: bool = False) -> bytes:
+    """Return a PNG of this header and these rows, each with its filter's byte before it; its data is two chunks."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    data = zlib.compress(bytes(1000))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlaced)
+    palette = chunk(b"PLTE", bytes(range(90))) if colour == 3 else b""
+    packed = zlib.compress(rows)
+    data = chunk(b"IDAT", packed[:7]) + chunk(b"IDAT", packed[7:])
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + palette + data + chunk(b"IEND", b"")

@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.edge import packing
 from tests.edge.pictures import encoded, grey_ramp, huge_png, png
-from tests.edge.processes import environment, run
+from tests.edge.processes import Ended, environment, run
 
 GREY = grey_ramp()
 NOTICE = "not a medical device"
@@ -321,3 +321,29 @@ def test_imports_that_end_early(model, picture, tmp_path, line, status, said):
     environ["PYTHONPATH"] = os.pathsep.join([str(tmp_path), environ["PYTHONPATH"]])
     done = run("--model", model, picture, env=environ)
     assert done.status == status and done.out == "" and said in done.err
+
+
+# The second picture is of a form whose decoder was not imported yet; native modules turn a Ctrl-C in there into this.
+INTERRUPTED_DECODER = """
+import sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "PIL.JpegImagePlugin":
+            raise ImportError("relaunch your interpreter") from KeyboardInterrupt()
+sys.meta_path.insert(0, Finder())
+from edge.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_ctrl_c_while_a_decoder_is_imported_is_one(model, picture, tmp_path):
+    (tmp_path / "KeyboardInterrupt.jpg").write_bytes(encoded(Image.fromarray(GREY), "JPEG"))
+    words = ["--model", model, picture, tmp_path / "KeyboardInterrupt.jpg", "--json"]
+    command = [sys.executable, "-c", INTERRUPTED_DECODER, *map(str, words)]
+    done = Ended(subprocess.run(command, capture_output=True, env=environment(), timeout=60))
+    assert done.status == 130 and done.out.count("\n") == 1 and done.err == ""
+
+
+def test_a_file_of_that_name_is_no_ctrl_c(infer, tmp_path):
+    (tmp_path / "KeyboardInterrupt.png").write_bytes(b"\x89PNG\r\n\x1a\nKeyboardInterrupt")
+    assert infer(tmp_path / "KeyboardInterrupt.png", tmp_path / "KeyboardInterrupt.jpg").status == 2

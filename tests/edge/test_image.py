@@ -13,7 +13,7 @@ from PIL import Image
 from edge import image as images
 from edge.errors import EdgeError
 from edge.preprocess import Preprocessing, pixels
-from tests.edge.pictures import encoded, grey_ramp, huge_png, png
+from tests.edge.pictures import encoded, grey_ramp, huge_png, png, raw_png
 
 GREY = grey_ramp()
 COLOUR = np.stack([GREY, GREY[::-1], GREY[:, ::-1]], axis=2)
@@ -59,7 +59,7 @@ def test_16_bit_grey_in_the_other_byte_order():
 
 
 def test_floating_point_pixels_are_refused():
-    assert "floating-point" in refused(encoded(Image.fromarray(GREY.astype(np.float32)), "TIFF"))
+    assert "the image has floating-point pixels" in refused(encoded(Image.fromarray(GREY.astype(np.float32)), "TIFF"))
 
 
 def test_1_bit_becomes_black_and_white():
@@ -207,3 +207,44 @@ def test_a_cameras_jpeg_of_two_pictures_is_decoded_smaller_too():
     picture = images.read(encoded(frames[0], "MPO", save_all=True, append_images=frames[1:]), Preprocessing(20, 20))
     assert (picture.size, picture.reduction, picture.image.size) == ((400, 300), 4, (100, 75))
     assert picture.image.getpixel((50, 40))[0] > 150
+
+
+# Depth, colour type, and the channels of it.
+PNG_KINDS = [
+    (1, 0, 1),
+    (2, 0, 1),
+    (8, 0, 1),
+    (16, 0, 1),
+    (1, 3, 1),
+    (8, 3, 1),
+    (8, 2, 3),
+    (16, 2, 3),
+    (8, 4, 2),
+    (8, 6, 4),
+]
+
+
+@pytest.mark.parametrize(("depth", "colour", "channels"), PNG_KINDS)
+@pytest.mark.parametrize("value", [0, 0xA5, 0xFF, 0x07])
+def test_a_png_whose_last_rows_are_missing_is_refused(depth, colour, channels, value):
+    """Pillow takes them for black: of a radiograph's lower half nothing would be left, and nobody would know."""
+    width, height = 9, 6
+    row = b"\0" + bytes([value if colour != 3 else value % 2]) * ((width * depth * channels + 7) // 8)
+    for rows in range(height):
+        data = raw_png(width, height, depth, colour, row * rows + row[: len(row) // 2])
+        assert "is damaged or cut short (image file is truncated" in refused(data)
+    whole = images.read(raw_png(width, height, depth, colour, row * height)).image
+    with Image.open(io.BytesIO(raw_png(width, height, depth, colour, row * height))) as plain:
+        assert np.array_equal(np.asarray(whole), np.asarray(images.plain(plain)))
+    longer = images.read(raw_png(width, height, depth, colour, row * (height + 2))).image
+    assert np.array_equal(np.asarray(longer), np.asarray(whole))
+
+
+@pytest.mark.parametrize("value", [0, 0xA5])
+def test_an_interlaced_png_of_which_a_row_is_missing_is_refused(value):
+    passes = [(2, 1), (1, 1), (3, 1), (2, 2), (5, 1), (4, 3), (9, 3)]  # of 9 x 6 pixels: columns and rows
+    rows = [b"\0" + bytes([value]) * columns for columns, count in passes for _ in range(count)]
+    assert images.read(raw_png(9, 6, 8, 0, b"".join(rows), interlaced=True)).size == (9, 6)
+    for count in range(len(rows)):
+        data = raw_png(9, 6, 8, 0, b"".join(rows[:count]), interlaced=True)
+        assert "damaged or cut short" in refused(data)

@@ -120,6 +120,13 @@ def test_a_ctrl_c_that_a_native_module_disguises_stays_one(monkeypatch, tmp_path
         runtime.open_runtime(flatbuffer)
 
 
+def test_a_ctrl_c_while_the_runtime_loads_a_network_stays_one(monkeypatch, tmp_path, flatbuffer):
+    line = "raise ImportError('numpy.core.multiarray failed to import') from KeyboardInterrupt()"
+    broken(monkeypatch, tmp_path, "ai_edge_litert", f"def Interpreter(**options):\n    {line}\n")
+    with pytest.raises(KeyboardInterrupt):
+        runtime.open_runtime(flatbuffer)
+
+
 def test_a_dependency_that_is_missing_is_said(monkeypatch, tmp_path, flatbuffer):
     broken(monkeypatch, tmp_path, "ai_edge_litert", "import flatbuffers_that_nobody_has")
     with pytest.raises(EdgeError, match="flatbuffers_that_nobody_has"):
@@ -134,7 +141,7 @@ def test_tflite_runtime_with_numpy_2_is_explained(monkeypatch, tmp_path, flatbuf
 
 
 def test_chatter_is_held_back_and_warnings_are_not(capfd):
-    with runtime._quiet():
+    with runtime.quiet():
         os.write(2, b"INFO: Created a delegate.\nWARNING: something is wrong\n")
     assert capfd.readouterr().err == "WARNING: something is wrong\n"
     os.write(2, b"after\n")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import PIL
+import numpy as np
 import pytest
+from PIL import Image
 
+from benchmarks import debian
 from tests.edge.conftest import (  # noqa: F401  (fixtures)
     flatbuffer,
     float_flatbuffer,
@@ -21,11 +22,25 @@ from tests.edge.conftest import (  # noqa: F401  (fixtures)
     mask_model,
     model,
     model_bytes,
+    picture,
+    runtimes,
+    stand_in,
 )
+from tests.edge.pictures import blobs, encoded, png, turned
 from tests.edge.processes import ROOT, Ended, environment
 from tests.firmware_bridge.boards import LocalBoard
 
 SOURCE = ROOT / "firmware_bridge/native"
+BUILT_WITH = {
+    "cmake": "cmake",
+    "make": "make",
+    "cc": "gcc",
+    "/usr/include/stdio.h": "libc6-dev",
+    "/usr/include/png.h": "libpng-dev",
+    "/usr/include/jpeglib.h": "libjpeg62-turbo-dev",
+    "/usr/include/zlib.h": "zlib1g-dev",
+    "/usr/include/jsmn.h": "libjsmn-dev",
+}
 SANITIZED = os.environ.get("EDGE_TEST_SANITIZED") == "1"  # slower; what the sanitizers find ends the program
 
 
@@ -40,19 +55,13 @@ def library() -> Path:
 @pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the built programs."""
-    # From Pillow 13 on `Image.resize` goes down the columns first in some cases; the native program does so, too.
-    if int(PIL.__version__.split(".")[0]) < 13:
-        pytest.skip(f"the native program is held against Pillow 13 and later, and this is {PIL.__version__}")
-    cmake = shutil.which("cmake", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
-    compiler = shutil.which("cc")
-    if cmake is None or compiler is None:
-        pytest.skip(f"{'cmake' if cmake is None else 'a C compiler'} is not installed")
-    headers = "".join(f"#include <{name}>\n" for name in ("stdio.h", "png.h", "jpeglib.h", "zlib.h", "jsmn.h"))
-    if subprocess.run([compiler, "-E", "-x", "c", "-"], input=headers.encode(), capture_output=True).returncode:
-        pytest.skip("a library of the native program is not installed (firmware_bridge/native/README.md names them)")
+    try:
+        debian.need(BUILT_WITH)
+    except debian.Unavailable as error:
+        pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("native")
     options = ["-DEDGE_PROBE=ON", f"-DEDGE_SANITIZE={'ON' if SANITIZED else 'OFF'}"]
-    for command in ([cmake, "-S", SOURCE, "-B", folder, *options], [cmake, "--build", folder]):
+    for command in (["cmake", "-S", SOURCE, "-B", folder, *options], ["cmake", "--build", folder]):
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
     return folder
@@ -88,6 +97,27 @@ def programs(build: Path) -> dict[str, Callable[..., Ended]]:
 def program(request: pytest.FixtureRequest, programs: dict[str, Callable[..., Ended]]) -> Callable[..., Ended]:
     """One program after the other."""
     return programs[request.param]
+
+
+@pytest.fixture
+def outlined(tmp_path: Path) -> list[Path]:
+    """Pictures in which a segmentation finds much, little and nothing."""
+    noise = np.random.default_rng(9).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    names = {
+        "blobs.png": png(blobs()),
+        "small.png": png(blobs(9, 11)),
+        "dark.png": png(np.zeros((40, 30), np.uint8)),
+        "bright.png": png(np.full((70, 30), 255, np.uint8)),
+        "noise.png": encoded(Image.fromarray(noise).resize((333, 217), Image.Resampling.NEAREST), "PNG"),
+        "noise.jpg": encoded(
+            Image.fromarray(noise).resize((640, 480), Image.Resampling.BICUBIC), "JPEG", exif=turned(8)
+        ),
+        "wide.png": png(np.repeat(blobs(10, 40), 12, axis=1)),
+        "dot.png": png(np.array([[200]], np.uint8)),
+    }
+    for name, data in names.items():
+        (tmp_path / name).write_bytes(data)
+    return [tmp_path / name for name in names]
 
 
 @pytest.fixture(scope="session")

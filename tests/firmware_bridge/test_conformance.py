@@ -14,19 +14,13 @@ import pytest
 from PIL import Image
 
 from tests.edge import packing
-from tests.edge.pictures import blobs, encoded, grey_ramp, huge_png, png
+from tests.edge.pictures import blobs, encoded, grey_ramp, huge_png, png, turned
 from tests.edge.processes import ROOT, environment
 from tests.firmware_bridge.comparison import same_records, same_text
 from tests.firmware_bridge.conftest import library
 
 GREY = grey_ramp()
 NOISE = np.random.default_rng(3).integers(0, 256, (95, 130, 3), dtype=np.uint8)
-
-
-def turned(way: int) -> Image.Exif:
-    exif = Image.Exif()
-    exif[0x0112] = way
-    return exif
 
 
 GOOD = {
@@ -102,7 +96,7 @@ def test_a_folder_of_good_and_bad(both, pictures, model):
     assert len(same_records(python, native)) == len(GOOD) and native.status == 2
 
 
-@pytest.mark.parametrize("name", ["pneumonia", "cpgresnet50"])
+@pytest.mark.parametrize("name", ["pneumonia", "cpgresnet50", "polyp"])
 def test_the_shipped_models(both, programs, name, tmp_path):
     big = tmp_path / "big.jpg"
     big.write_bytes(encoded(Image.fromarray(NOISE).resize((1300, 1100)), "JPEG"))
@@ -381,6 +375,24 @@ def test_a_closed_standard_output_is_quiet(program, model, tmp_path, words):
     assert done.status == 141 and done.err == ""
 
 
+@pytest.mark.parametrize("name", ["blobs.mask.png", "blobs.overlay.jpg", "blobs.json"])
+def test_results_that_can_not_be_put_in_their_place(both, mask_model, tmp_path, name):
+    (tmp_path / "blobs.png").write_bytes(png(blobs()))
+    (tmp_path / "out" / name).mkdir(parents=True)
+    python, native = both("--model", mask_model, "--json", tmp_path / "blobs.png", "--output", tmp_path / "out")
+    same_records(python, native)
+    assert native.status == 2 and f"{name} can't be written (Is a directory)" in native.err
+    assert os.listdir(tmp_path / "out") == [name]
+
+
+def test_results_among_the_pictures_are_refused(both, mask_model, tmp_path):
+    (tmp_path / "blobs.png").write_bytes(png(blobs()))
+    python, native = both("--model", mask_model, tmp_path, "--output", tmp_path)
+    same_text(python, native)
+    assert native.status == 2 and "where results would go" in native.err
+    assert os.listdir(tmp_path) == ["blobs.png"]
+
+
 def test_a_full_disk_leaves_no_half_file(program, model, tmp_path):
     resource = pytest.importorskip("resource")
     (tmp_path / "p.png").write_bytes(png(GREY))
@@ -444,26 +456,6 @@ def test_a_library_that_is_missing_or_of_an_unknown_version(programs, model, tmp
         versioned.write_bytes(name.read_bytes())
         done = run("--model", model, tmp_path / "p.png", env={"EDGE_INFER_LITERT": str(versioned)})
         assert done.status == 2 and f"is of LiteRT {version}: expected 2.1, 2.2 or 2.3" in done.err
-
-
-@pytest.fixture
-def outlined(tmp_path):
-    noise = np.random.default_rng(9).integers(0, 256, (16, 16, 3), dtype=np.uint8)
-    names = {
-        "blobs.png": png(blobs()),
-        "small.png": png(blobs(9, 11)),
-        "dark.png": png(np.zeros((40, 30), np.uint8)),
-        "bright.png": png(np.full((70, 30), 255, np.uint8)),
-        "noise.png": encoded(Image.fromarray(noise).resize((333, 217), Image.Resampling.NEAREST), "PNG"),
-        "noise.jpg": encoded(
-            Image.fromarray(noise).resize((640, 480), Image.Resampling.BICUBIC), "JPEG", exif=turned(8)
-        ),
-        "wide.png": png(np.repeat(blobs(10, 40), 12, axis=1)),
-        "dot.png": png(np.array([[200]], np.uint8)),
-    }
-    for name, data in names.items():
-        (tmp_path / name).write_bytes(data)
-    return [tmp_path / name for name in names]
 
 
 @pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import struct
 import subprocess
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,7 +16,7 @@ from PIL import Image
 from edge import image as images
 from edge.errors import EdgeError
 from edge.preprocess import Preprocessing, float_table, int8_table, look_up, pixels
-from tests.edge.pictures import encoded
+from tests.edge.pictures import encoded, raw_png
 
 SCALE, ZERO_POINT = 0.017, -3
 Probe = Callable[..., "tuple[tuple[int, int], bytes] | str"]
@@ -62,10 +60,6 @@ def expected(data: bytes, how: Preprocessing, kind: str, full: bool) -> tuple[tu
 
 def adam7(array: np.ndarray, depth: int, colour: int) -> bytes:
     """An interlaced PNG of (height, width, channels) values of `depth` bits; Pillow writes none."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
     rows = []
     for left, top, across, down in (
         (0, 0, 8, 8),
@@ -81,13 +75,11 @@ def adam7(array: np.ndarray, depth: int, colour: int) -> bytes:
             bits = "".join(f"{int(value):0{depth}b}" for value in row.ravel())
             bits += "0" * (-len(bits) % 8)
             rows.append(b"\0" + int(bits, 2).to_bytes(len(bits) // 8, "big"))
-    header = struct.pack(">IIBBBBB", array.shape[1], array.shape[0], depth, colour, 0, 0, 1)
-    palette = chunk(b"PLTE", bytes(range(90))) if colour == 3 else b""
-    data = chunk(b"IDAT", zlib.compress(b"".join(rows)))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + palette + data + chunk(b"IEND", b"")
+    return raw_png(array.shape[1], array.shape[0], depth, colour, b"".join(rows), interlaced=True)
 
 
 SIZES = st.integers(1, 90) | st.integers(1, 700)
+KINDS = [(1, 0), (2, 0), (4, 0), (8, 0), (16, 0), (4, 3), (8, 2), (16, 2), (8, 4), (16, 6)]
 MODES = ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"]
 
 
@@ -100,9 +92,7 @@ def pictures(draw: st.DrawFn) -> bytes:
         exif[0x0112] = draw(st.integers(0, 9))
     mode = draw(st.sampled_from([*MODES, "adam7", "JPEG L", "JPEG RGB", "JPEG CMYK"]))
     if mode == "adam7":
-        depth, colour = draw(
-            st.sampled_from([(1, 0), (2, 0), (4, 0), (8, 0), (16, 0), (4, 3), (8, 2), (16, 2), (8, 4), (16, 6)])
-        )
+        depth, colour = draw(st.sampled_from(KINDS))
         channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
         return adam7(generator.integers(0, 2**depth, (height % 40 + 1, width % 40 + 1, channels)), depth, colour)
     # Noise over something smooth: both the filter's weights and its rounding show.
@@ -159,6 +149,24 @@ def test_what_is_cut_short_is_refused_the_same(probe: Probe, data: bytes, share:
     theirs = expected(cut, how, "int8", True)
     mine = probe(cut, how, "int8", True)
     assert mine == theirs if theirs is not None else isinstance(mine, str)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    kind=st.sampled_from(KINDS), width=st.integers(1, 20), height=st.integers(1, 20), rows=st.integers(0, 22),
+    fill=st.sampled_from([0, 0xA5, 0xFF]), interlaced=st.booleans(),
+)  # fmt: skip
+def test_rows_that_are_missing_are_refused_the_same(
+    probe: Probe, kind: tuple[int, int], width: int, height: int, rows: int, fill: int, interlaced: bool
+) -> None:
+    depth, colour = kind
+    bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
+    data = raw_png(width, height, depth, colour, (b"\0" + bytes([fill]) * ((width * bits + 7) // 8)) * rows, interlaced)
+    how = Preprocessing(8, 8)
+    theirs, mine = expected(data, how, "int8", True), probe(data, how, "int8", True)
+    assert mine == theirs if theirs is not None else isinstance(mine, str)
+    if not interlaced:
+        assert (theirs is None) == (rows < height)
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

@@ -183,7 +183,7 @@ def test_the_layer_that_makes_the_output_keeps_its_channels() -> None:
 def test_what_is_kept_at_one_block_is_said() -> None:
     said: list[str] = []
     prune(build("resnet"), Pruning({"stage2.0.conv1": 0.99}), SHAPE, progress=said.append)
-    assert said == ["stage2.0.conv1: 99% of 32 channels would leave less than the 8 that stay"]
+    assert said == ["stage2.0.conv1: 99% of 32 channels would leave less than the 8 that stay\n"]
     prune(build("resnet"), Pruning(macs=0.79), SHAPE, progress=said.append)
     assert "kept at one block: " in said[-1]
 
@@ -260,7 +260,7 @@ FAULTS = [
     (Pruning(macs=0.5, steps=0), "steps is 0: expected 1 or more"),
     (Pruning(macs=0.5, samples=0), "samples is 0: expected 1 or more"),
     (Pruning(macs=0.5, round_to=0), "round_to is 0: expected 1 or more"),
-    (Pruning(macs=0.5, criterion="magic"), "criterion is 'magic': expected one of bn-scale, l2-norm, taylor"),
+    (Pruning(macs=0.5, criterion="magic"), "criterion is 'magic': expected one of bn-scale, l2-norm, fpgm, taylor"),
     (Pruning(macs=0.5, gradient="steep"), "gradient is 'steep': expected one of loss, random"),
     (Pruning(macs=0.5, seed=-1), "seed is -1"),
     (Pruning(macs=0.5, criterion="taylor"), "criterion 'taylor' looks at images and found none"),

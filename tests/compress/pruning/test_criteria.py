@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import numpy as np
 import torch
 
-from compress.pruning.criteria import bn_scale, bn_scale_across, l2_norm, random
+from compress.pruning.criteria import bn_scale, bn_scale_across, fpgm, l2_norm, random
 from compress.pruning.groups import trace, whole_group
 from tests.compress.pruning.networks import SHAPE, build
 
@@ -21,6 +22,31 @@ def test_without_normalization_the_filters_norm_counts() -> None:
     norms = torch.stack([(row * row).sum().sqrt() for row in network.last.weight.detach()])
     torch.testing.assert_close(l2_norm(group), norms / norms.mean())
     assert torch.equal(bn_scale(group), l2_norm(group)) and torch.equal(bn_scale_across(group), l2_norm(group))
+
+
+def test_filters_near_the_geometric_median_are_worth_least() -> None:
+    network = build("residual")
+    group = whole_group(trace(network, SHAPE), network.last)
+    filters = network.last.weight.detach().double().flatten(1).numpy()
+    sums = np.array([sum(np.sqrt(((x - y) ** 2).sum()) for y in filters) for x in filters])
+    np.testing.assert_allclose(fpgm(group).numpy(), sums / sums.mean(), rtol=1e-5)
+    with torch.no_grad():  # not the shortest, as l2_norm has it, but the one in the middle of the others
+        network.last.weight.copy_(3 + 0.1 * network.last.weight)
+        network.last.weight[5] = network.last.weight.mean(0)
+        network.last.weight[7] *= 0.5
+    group = whole_group(trace(network, SHAPE), network.last)
+    assert int(fpgm(group).argmin()) == 5
+    assert int(l2_norm(group).argmin()) == int(fpgm(group).argmax()) == 7
+
+
+def test_coupled_filters_count_alike_for_the_geometric_median() -> None:
+    network = build("residual")
+    rows = []
+    for conv in (network.stem, network.inner):
+        filters = conv.weight.detach().flatten(1)
+        rows.append((filters[:, None] - filters[None]).norm(dim=2).sum(1))
+    expected = sum(row / row.mean() for row in rows) / 2
+    torch.testing.assert_close(fpgm(whole_group(trace(network, SHAPE), network.inner)), expected)
 
 
 def test_a_layer_behind_a_concatenation_is_scored_with_the_layers_before_it() -> None:

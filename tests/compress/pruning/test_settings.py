@@ -63,5 +63,5 @@ def test_a_ledger_says_what_was_asked_for() -> None:
     assert Pruning({"a": 0.6, "b": 0.9}).detail == "bn-scale, 60% to 90%"
     assert Pruning({"a": 0.6}).detail == "bn-scale, 60%"
     both = Pruning(criterion="taylor", macs=0.6, parameters=0.5)
-    assert both.detail == "taylor, 60% of the MACs and 50% of the parameters"
+    assert both.detail == "taylor, -60% MACs, -50% parameters"
     assert both.needs_images and not Pruning({"a": 0.6}).needs_images

@@ -3,6 +3,9 @@
 tiny.tflite, a classifier of 24x24x3, two labels, random but fixed weights;
 tiny-mask.tflite, a segmentation of 24x24x3 to 12x12 logits, which finds what is brighter than middle grey.
 
+And tiny-edgetpu.tflite, in the form that the Edge TPU's compiler gives a network: the int8 classifier with one custom
+operator in the place of all but the last one. What a real compiler puts into that operator is not there.
+
 Needs tensorflow, which the tests themselves do not. Run from the repository's root:
 
     python tests/edge/data/make_tiny.py
@@ -17,8 +20,10 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 
 from pathlib import Path
 
+import flatbuffers
 import numpy as np
 import tensorflow as tf
+from tensorflow.lite.python import schema_py_generated as schema
 
 HERE = Path(__file__).parent
 
@@ -63,6 +68,23 @@ def main() -> None:
             flatbuffer = converter.convert()
             (HERE / f"{name}{ending}.tflite").write_bytes(flatbuffer)
             print(f"{name}{ending}.tflite: {len(flatbuffer)} bytes")
+    (HERE / "tiny-edgetpu.tflite").write_bytes(compiled((HERE / "tiny.tflite").read_bytes()))
+
+
+def compiled(flatbuffer: bytes) -> bytes:
+    """Return the network with an operator "edgetpu-custom-op" from the image to what the last operator reads."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(flatbuffer, 0))
+    graph = model.subgraphs[0]
+    code, operator = schema.OperatorCodeT(), schema.OperatorT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
+    code.customCode, code.version = "edgetpu-custom-op", 1
+    operator.opcodeIndex = len(model.operatorCodes)
+    operator.inputs, operator.outputs = graph.inputs, graph.operators[-2].outputs
+    model.operatorCodes.append(code)
+    graph.operators = [operator, graph.operators[-1]]
+    builder = flatbuffers.Builder(len(flatbuffer))
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,133 @@
+"""The Coral Edge TPU: the network that was compiled for it, through the delegate that is named here and no other.
+
+A delegate is foreign code in this process, and one that meets no device may end or hold up the process that loads it.
+So a child process tries it first. Nothing but `--runtime edgetpu` imports this module.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from signal import strsignal
+
+import numpy as np
+
+from edge.digest import sha256
+from edge.errors import EdgeError
+from edge.model import EDGETPU, ModelFile
+from edge.runtime import PACKAGES, Runtime, broken, check_threads, first_line, import_runtime, quiet
+
+LIBRARY = "libedgetpu.so.1"
+PROBE_SECONDS = 60.0  # a device on USB takes seconds to get its firmware
+
+_ANSWER = "edge-infer-probe:"
+_CURE = "check that the Edge TPU is plugged in and its library fits the runtime, or choose another --runtime"
+
+
+def open_edgetpu(file: ModelFile, name: str, threads: int) -> Runtime:
+    """Return the compiled network of `file`, loaded by runtime `name` ("tflite" or "litert") with Coral's delegate.
+
+    Operators that the delegate leaves are computed by the runtime's own kernels, on `threads` threads.
+
+    Raises EdgeError where the file holds no compiled network, and where the delegate can't be loaded, crashes, hangs,
+    fails, or takes nothing.
+    """
+    check_threads(threads)
+    compiled = file.manifest.edgetpu
+    if compiled is None:
+        raise EdgeError(
+            f"{file.path} holds no network that is compiled for the Edge TPU: compile it on the host with "
+            f"`edge-deploy coral {os.path.basename(file.path)} --compile`, or choose another --runtime"
+        )
+    flatbuffer = file.member(EDGETPU)
+    if (len(flatbuffer), sha256(flatbuffer).hexdigest()) != (compiled.bytes, compiled.sha256):
+        raise EdgeError(
+            f"{file.path} holds another {EDGETPU} than its manifest says (digests differ): compile it again on the "
+            "host with `edge-deploy coral --compile`"
+        )
+    library = os.environ.get("EDGE_INFER_EDGETPU") or LIBRARY
+    _probe(library, flatbuffer, name)
+    return _load(library, flatbuffer, name, threads)
+
+
+def _load(library: str, flatbuffer: bytes, name: str, threads: int) -> Runtime:
+    _, interpreter_class, version = import_runtime(name)
+    module = sys.modules[interpreter_class.__module__]
+    with quiet():
+        try:
+            delegate = module.load_delegate(library)
+        except (OSError, ValueError, AttributeError) as error:
+            raise EdgeError(
+                f"the Edge TPU's library {library} can't be loaded ({first_line(error)}): install Coral's libedgetpu, "
+                "name it in EDGE_INFER_EDGETPU, or choose another --runtime"
+            ) from None
+        try:
+            # Without the default delegates, so that what was delegated is the Edge TPU's.
+            interpreter = interpreter_class(
+                model_content=flatbuffer,
+                num_threads=threads,
+                experimental_delegates=[delegate],
+                experimental_op_resolver_type=module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            )
+            interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise EdgeError(
+                f"{PACKAGES[name]} {version} can't load the compiled network with the Edge TPU's library {library} "
+                f"({first_line(error)}): {_CURE}"
+            ) from None
+        except (SystemError, ImportError) as error:  # tflite-runtime meets numpy 2 only here
+            raise broken(name, error) from None
+    runtime = Runtime(interpreter, name, version, threads, "edgetpu")
+    if not runtime.taken:
+        raise EdgeError(
+            f"the Edge TPU's library {library} took none of the network's {runtime.operators} operators: compile the "
+            "model again with `edge-deploy coral --compile`, or choose another --runtime"
+        )
+    return runtime
+
+
+def _probe(library: str, flatbuffer: bytes, name: str) -> None:
+    """Load and run the network in a child process; raise EdgeError where that does not come to a good end."""
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, "-m", "edge.edgetpu", library, name]
+    try:
+        done = subprocess.run(command, input=flatbuffer, capture_output=True, env=environment, timeout=PROBE_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise EdgeError(
+            f"the Edge TPU's library {library} gave no answer within {PROBE_SECONDS:g} seconds in a child process that "
+            f"tried it: {_CURE}"
+        ) from None
+    if done.returncode < 0:
+        raise EdgeError(
+            f"the Edge TPU's library {library} crashed in a child process that tried it "
+            f"({strsignal(-done.returncode)}): {_CURE}"
+        )
+    answers = [line for line in done.stdout.decode(errors="replace").splitlines() if line.startswith(_ANSWER)]
+    if done.returncode or not answers:
+        raise EdgeError(
+            answers[-1][len(_ANSWER) :]
+            if answers
+            else f"the Edge TPU's library {library} ended a child process that tried it with exit status "
+            f"{done.returncode}: {_CURE}"
+        )
+
+
+def _try(library: str, name: str) -> int:
+    """What the child process does: one run of the network on standard input, of an empty picture."""
+    try:
+        runtime = _load(library, sys.stdin.buffer.read(), name, 1)
+        try:
+            runtime.run(np.zeros(runtime.input.shape, runtime.input.dtype))
+        except EdgeError as error:
+            raise EdgeError(f"the Edge TPU's library {library} loads, but {error}: {_CURE}") from None
+    except EdgeError as error:
+        print(f"\n{_ANSWER}{error}", flush=True)
+        return 2
+    print(f"\n{_ANSWER}", flush=True)  # on a line of its own, whatever the library says
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_try(*sys.argv[1:]))

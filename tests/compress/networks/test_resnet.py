@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import nn
+
+from compress.cost import Cost, cost
+from compress.ghosting import Ghosting, ghost
+from compress.networks.resnet import BasicBlock, ResNet, resnet18, resnet34, resnet50, resnet101
+from compress.pruning.blocks import close, residual_blocks
+from compress.pruning.channels import Pruning, prune, weakest_channels
+from compress.pruning.groups import trace
+
+SHAPE = (3, 224, 224)
+SMALL = (3, 64, 64)
+Build = Callable[[int], ResNet]
+# parameters with a thousand classes, as every public implementation has them; blocks
+KNOWN: dict[Build, tuple[int, int]] = {
+    resnet18: (11_689_512, 8),
+    resnet34: (21_797_672, 16),
+    resnet50: (25_557_032, 16),
+    resnet101: (44_549_160, 33),
+}
+
+
+@pytest.mark.parametrize("build", KNOWN)
+def test_the_layers_are_those_of_the_paper(build: Build) -> None:
+    assert sum(p.numel() for p in build(1000).parameters()) == KNOWN[build][0]
+    said = re.search(r"([\d.]+) M parameters with two classes, ([\d.]+) G MACs at 224x224", build.__doc__ or "")
+    assert said
+    spent = cost(build(2), SHAPE)
+    assert (f"{spent.parameters / 1e6:.3f}", f"{spent.macs / 1e9:.3f}") == said.groups()
+
+
+@pytest.mark.parametrize("build", KNOWN)
+def test_every_step_takes_them(build: Build) -> None:
+    network = build(2)
+    blocks = residual_blocks(network, SMALL)
+    assert len(blocks) == KNOWN[build][1]
+    close(network, blocks[1::3])
+    after = [cost(network, SMALL)]
+    shapes = {layer: layer.out_channels for layer in network.modules() if isinstance(layer, nn.Conv2d)}
+    settings = Pruning({"stage*.conv[12]*": 0.5}, "l2-norm")
+    for layer, channels in weakest_channels(trace(network, SMALL), settings):
+        assert len(channels) == shapes[layer] / 2
+    prune(network, settings, SMALL)
+    after.append(cost(network, SMALL))
+    prune(network, Pruning(macs=0.3, parameters=0.3), SMALL)
+    after.append(cost(network, SMALL))
+    ghost(network, Ghosting(("stage[12].0.conv2*",), init="random"), torch.randn(2, *SMALL))
+    after.append(cost(network, SMALL))
+    assert all(a.macs > b.macs and a.parameters > b.parameters for a, b in pairwise(after))
+    assert network(torch.randn(2, *SMALL)).shape == (2, 2)
+
+
+def test_basic_blocks_begin_as_their_shortcut() -> None:
+    block = resnet18(2).stage1[1]
+    assert isinstance(block, BasicBlock)
+    x = torch.rand(2, 64, 8, 8)
+    torch.testing.assert_close(block(x), x)
+
+
+def removed(before: Cost, after: Cost) -> tuple[float, float]:
+    return 1 - after.macs / before.macs, 1 - after.parameters / before.parameters
+
+
+def test_resnet101_at_the_share_of_soft_filter_pruning() -> None:
+    """He et al. (IJCAI 2018) remove 42.2 % of its operations, with filters pruned inside the blocks."""
+    network = resnet101(1000)
+    before = cost(network, SHAPE)
+    prune(network, Pruning({"stage*.conv[12]*": 0.33}, "l2-norm"), SHAPE)
+    macs, parameters = removed(before, cost(network, SHAPE))
+    assert 0.42 <= macs < 0.44
+    assert parameters > 0.4
+    widths = [m.out_channels for m in network.modules() if isinstance(m, nn.Conv2d)]
+    assert all(width % 8 == 0 for width in widths)
+    assert network.stage4[2].conv3.out_channels == 2048  # the stream is whole
+
+
+def test_resnet101_at_the_same_share_wherever_its_filters_are_worth_least() -> None:
+    network = resnet101(1000)
+    before = cost(network, SHAPE)
+    prune(network, Pruning(criterion="fpgm", macs=0.42), SHAPE)
+    assert 0.42 <= removed(before, cost(network, SHAPE))[0] < 0.43

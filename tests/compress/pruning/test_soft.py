@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from compress import training
+from compress.networks.resnet import resnet_mini
+from compress.pruning import soft
+from compress.pruning.channels import Pruning, kept, weakest_channels
+from compress.pruning.groups import trace
+from compress.pruning.soft import SoftPruning, soft_prune
+from compress.training import logits, train
+from edge.errors import EdgeError
+from tests.compress.pruning.networks import build
+from tests.compress.pruning.residual_networks import SHAPE, User, user
+from tests.compress.pruning.test_gates import HOW, data_set
+
+RATIOS = {"begin.0": 0.5, "one*": 0.5, "two*": 0.4, "three*": 0.25}
+
+
+@pytest.fixture(autouse=True)
+def on_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "device", lambda: torch.device("cpu"))
+
+
+def zeros(network: nn.Module) -> dict[str, list[int]]:
+    """The filters of each convolution that are zero."""
+    return {
+        name: (~m.weight.detach().flatten(1).any(1)).nonzero().flatten().tolist()
+        for name, m in network.named_modules()
+        if isinstance(m, nn.Conv2d)
+    }
+
+
+def fresh(seed: int = 1) -> User:
+    torch.manual_seed(seed)
+    return User()
+
+
+def quiet(text: str) -> None:
+    pass
+
+
+def epochs(monkeypatch: pytest.MonkeyPatch, path: Path, step: SoftPruning) -> tuple[list[dict[str, list[int]]], User]:
+    """What is zero before and after each epoch's end, and the network that is left."""
+    seen: list[dict[str, list[int]]] = []
+
+    def watched(network: nn.Module, *rest: object, after_epoch: object) -> nn.Module:
+        def watch() -> None:
+            seen.append(zeros(network))
+            after_epoch()
+            seen.append(zeros(network))
+
+        return train(network, *rest, after_epoch=watch)
+
+    monkeypatch.setattr(soft, "train", watched)
+    return seen, soft_prune(fresh(), data_set(), HOW, step, path, quiet)
+
+
+@pytest.mark.parametrize("criterion", ["l2-norm", "fpgm"])
+def test_filters_are_zero_after_each_epoch_and_come_back_in_the_next(
+    criterion: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    step = SoftPruning(5, lr=0.05, batch=8, ratios=RATIOS, criterion=criterion, round_to=1)
+    seen, network = epochs(monkeypatch, tmp_path / "x.pt", step)
+    assert len(seen) == 10
+    before, after = seen[::2], seen[1::2]
+    assert not any(any(found.values()) for found in before)  # all come back
+    for found in after:
+        assert {name: len(places) for name, places in found.items()} == {
+            "begin.0": 8,
+            **{f"one.{n}.conv{c}": 8 for n in (0, 1) for c in (1, 2)},
+            **{f"two.0.{name}": 10 for name in ("conv1", "conv2", "downsample.0")},
+            **{f"two.{n}.body.{c}": 10 for n in (1, 2) for c in (0, 3)},
+            **{f"three.{name}": 8 for name in ("first", "second", "project")},
+        }
+    # coupled layers lose the same ones
+    for found in after:
+        assert found["begin.0"] == found["one.0.conv2"] == found["one.1.conv2"]
+        assert found["two.0.conv2"] == found["two.0.downsample.0"] == found["two.2.body.3"]
+    assert any(a != b for a, b in pairwise(after))  # the choice is made anew
+    widths = {name: m.out_channels for name, m in network.named_modules() if isinstance(m, nn.Conv2d)}
+    assert (widths["begin.0"], widths["one.1.conv1"], widths["two.1.body.0"], widths["three.project"]) == (8, 8, 14, 24)
+
+
+def test_those_that_are_zero_in_the_end_are_removed_and_the_others_kept(tmp_path: Path) -> None:
+    step = SoftPruning(2, lr=0.03, batch=16, ratios=RATIOS, round_to=1, criterion="fpgm")
+    network = soft_prune(fresh(), data_set(), HOW, step, tmp_path / "x.pt", quiet)
+    left = fresh()
+    saved = torch.load(tmp_path / "x.pt", weights_only=True)
+    left.load_state_dict({name[8:]: tensor for name, tensor in saved.items() if name.startswith("network.")})
+    gone = zeros(left)
+    assert gone["one.0.conv1"] and gone["begin.0"]
+    rows = [n for n in range(16) if n not in gone["one.0.conv1"]]
+    columns = [n for n in range(16) if n not in gone["begin.0"]]
+    assert torch.equal(network.one[0].conv1.weight, left.one[0].conv1.weight[rows][:, columns])
+
+
+def test_without_biases_the_removed_filters_were_worth_nothing(tmp_path: Path) -> None:
+    """Where no normalization adds anything to a filter of zeros, the removal changes nothing."""
+    torch.manual_seed(1)
+    network = nn.Sequential(
+        nn.Conv2d(3, 16, 3), nn.ReLU(), nn.Conv2d(16, 16, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    )
+    network.append(nn.Linear(16, 4))
+    data, step = data_set(), SoftPruning(2, lr=0.01, batch=16, ratios={"*": 0.5}, round_to=4)
+    said: list[str] = []
+    network = soft_prune(network, data, HOW, step, tmp_path / "x.pt", said.append)
+    assert [network[n].out_channels for n in (0, 2)] == [8, 8]
+    accuracy = data.task.worth(logits(network, data.val, HOW), data)
+    assert f"validation accuracy {accuracy:.4f}" in said[-1]
+
+
+def test_an_interruption_changes_nothing(tmp_path: Path) -> None:
+    step = SoftPruning(3, lr=0.03, batch=16, ratios=RATIOS, criterion="fpgm")
+
+    def run(path: Path, stop: str = "") -> dict[str, Tensor]:
+        def progress(text: str) -> None:
+            if stop and text.startswith(stop):
+                raise KeyboardInterrupt
+
+        return soft_prune(fresh(), data_set(40), HOW, step, path, progress).state_dict()
+
+    unbroken = run(tmp_path / "unbroken.pt")
+    for stop in ("epoch 2/3", "epoch 3/3"):
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "broken.pt", stop)
+    again = run(tmp_path / "broken.pt")
+    assert all(torch.equal(again[name], tensor) for name, tensor in unbroken.items())
+    after = run(tmp_path / "broken.pt")  # killed between the last epoch and the removal
+    assert all(torch.equal(after[name], tensor) for name, tensor in unbroken.items())
+
+
+@pytest.mark.parametrize("name", ["resnet", "own", "mixed"])
+def test_what_is_set_to_zero_is_what_pruning_would_remove(name: str) -> None:
+    network, settings = build(name), Pruning({"*": 0.5}, "l2-norm", round_to=4)
+    widths = {m: m.out_channels for m in network.modules() if isinstance(m, nn.Conv2d)}
+    for layer, channels in weakest_channels(trace(network, (3, 32, 32)), settings):
+        assert len(channels) == widths[layer] - kept(widths[layer], 0.5, 4)
+        assert channels == sorted(set(channels))
+
+
+def test_without_coupling_the_shortest_filters_are_set_to_zero() -> None:
+    network = user()
+    seen = trace(network, SHAPE)
+    for layer, channels in weakest_channels(seen, Pruning({"one.0.conv1": 0.5}, "l2-norm")):
+        norms = layer.weight.detach().flatten(1).norm(dim=1)
+        assert set(channels) == set(norms.argsort()[:8].tolist())
+
+
+@pytest.mark.parametrize(
+    "step, words",
+    [
+        (SoftPruning(1, ratios={"nothing*": 0.5}), r"'nothing\*' matches no convolution"),
+        (SoftPruning(1, ratios={"*": 0.5}), "let no pattern of ratios match the layer that makes the logits"),
+    ],
+)
+def test_what_can_not_be_removed_is_told_before_the_training(step: SoftPruning, words: str, tmp_path: Path) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 16, 3), nn.Conv2d(16, 16, 14), nn.Flatten())
+    with pytest.raises(EdgeError, match=words):
+        soft_prune(network, data_set(8), HOW, step, tmp_path / "x.pt", quiet)
+    assert not (tmp_path / "x.pt").exists()
+
+
+def test_what_is_kept_at_one_block_is_said(tmp_path: Path) -> None:
+    said: list[str] = []
+    step = SoftPruning(1, batch=16, ratios={"stage2.0.conv1": 0.99})
+    soft_prune(resnet_mini(4), data_set(16), HOW, step, tmp_path / "x.pt", said.append)
+    assert said[0] == "stage2.0.conv1: 99% of 32 channels would leave less than the 8 that stay\n"

@@ -1,0 +1,147 @@
+"""CIFAR-10's files as the public archive holds them; drawn ones, and the real ones where they are."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from compress import cifar
+from compress.cifar import FOLDER, NAMES, PARTS, load_cifar
+from compress.classification import Classification
+from compress.recipe import parse
+from edge.errors import EdgeError
+from edge.preprocess import Preprocessing, pixels
+
+TASK = Classification()
+HOW = Preprocessing(32, 32)
+DATA = Path(os.environ.get("EDGE_DATA", "/nowhere"))
+
+
+def write(folder: Path) -> Path:
+    """Write six files of noise, labels in turns, and the names of the classes."""
+    folder.mkdir(parents=True)
+    random = np.random.default_rng(1)
+    for file in PARTS["train"] + PARTS["test"]:
+        records = random.integers(0, 256, (10_000, 3073), np.uint8)
+        records[:, 0] = np.arange(10_000) % 10
+        records.tofile(folder / file)
+    (folder / NAMES).write_text("\n".join(f"class{n}" for n in range(10)) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("cifar") / FOLDER)
+
+
+@pytest.fixture
+def spoilt(drawn: Path, tmp_path: Path) -> Path:
+    """A folder of links, so that a test can spoil some."""
+    folder = tmp_path / FOLDER
+    folder.mkdir()
+    for path in drawn.iterdir():
+        (folder / path.name).symlink_to(path)
+    return folder
+
+
+def test_every_picture_is_where_its_name_says(drawn: Path) -> None:
+    data = load_cifar(TASK, drawn, HOW)
+    assert [len(split) for split in (data.train, data.val, data.test)] == [45_000, 5_000, 10_000]
+    assert not set(data.train.names) & set(data.val.names)
+    for split in (data.train, data.val, data.test):
+        for place in (0, len(split) // 2, len(split) - 1):
+            file, number = split.names[place].split("/")[1].rsplit("-", 1)
+            record = np.fromfile(drawn / f"{file}.bin", np.uint8)[int(number) * 3073 :][:3073]
+            assert split.truth[place] == record[0]
+            red, green, blue = record[1:].reshape(3, 32, 32)
+            assert (split.pixels[place] == np.dstack([red, green, blue])).all()
+
+
+def test_each_class_gives_its_share_to_validation(drawn: Path) -> None:
+    data = load_cifar(TASK, drawn, HOW, 0.02)
+    assert data.summary["counts"] == {"train": [4900] * 10, "val": [100] * 10, "test": [1000] * 10}
+    assert data.summary["validation"] == "0.02 of each class of train"
+    assert load_cifar(TASK, drawn, HOW, 0.02).summary == data.summary
+
+
+def test_a_network_with_another_input_reads_what_the_device_would(drawn: Path) -> None:
+    how = Preprocessing(24, 24, "grey", 1)
+    data = load_cifar(TASK, drawn, how)
+    record = np.fromfile(drawn / PARTS["test"][0], np.uint8)[1:3073]
+    picture = Image.fromarray(record.reshape(3, 32, 32).transpose(1, 2, 0).copy())
+    assert (data.test.pixels[0] == pixels(picture, how)).all()
+
+
+def test_the_folder_is_found_from_within_and_from_above(drawn: Path, tmp_path: Path) -> None:
+    assert cifar.found(drawn) == cifar.found(drawn.parent) == drawn
+    assert cifar.found(tmp_path) is None
+
+
+def test_a_recipe_reads_it(drawn: Path) -> None:
+    raw = {"name": "own", "title": "A recipe", "network": "a:b", "input": {"height": 32, "width": 32}}
+    recipe = parse(raw | {"steps": [{"kind": "train", "epochs": 1}], "data": {"validation": 0.05}}, "recipe.toml")
+    data = TASK.load(drawn.parent, recipe, lambda text: None)
+    assert (len(data.val), TASK.metric(data)) == (2_500, "accuracy")
+    guesses = np.eye(10, dtype=np.float32)[data.val.truth]
+    guesses[:500] = 0  # the first class wins
+    expected = (2000 + (data.val.truth[:500] == 0).sum()) / 2500
+    assert TASK.worth(guesses, data) == pytest.approx(expected)
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(EdgeError) as caught:
+        load_cifar(TASK, folder, HOW)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("size", [0, 1, 30_729_999, 30_730_001, 3073])
+def test_a_file_of_another_size_is_named(spoilt: Path, size: int) -> None:
+    path = spoilt / "data_batch_3.bin"
+    content = (path.read_bytes() + b"\0")[:size]
+    path.unlink()
+    path.write_bytes(content)
+    assert f"{path} has {size:,} bytes: expected 30,730,000" in refusal(spoilt)
+
+
+@pytest.mark.parametrize("file", [*PARTS["train"][1:3], *PARTS["test"], NAMES])
+def test_a_missing_file_is_named(spoilt: Path, file: str) -> None:
+    (spoilt / file).unlink()
+    message = refusal(spoilt)
+    assert f"{spoilt / file} can't be read" in message
+    assert "unpack the archive again" in message
+
+
+@pytest.mark.parametrize("label", [10, 255])
+def test_a_label_out_of_range_is_named(spoilt: Path, label: int) -> None:
+    path = spoilt / "test_batch.bin"
+    content = bytearray(path.read_bytes())
+    content[3073 * 77] = label
+    path.unlink()
+    path.write_bytes(content)
+    assert f"{path} has the label {label} at record 77: expected 0 to 9" in refusal(spoilt)
+
+
+@pytest.mark.parametrize("names", ["", "a\nb\n", "\n".join("abcdefghia"), "\n".join("abcdefghijk")])
+def test_other_than_ten_names_are_refused(spoilt: Path, names: str) -> None:
+    (spoilt / NAMES).unlink()
+    (spoilt / NAMES).write_text(names)
+    assert f"{spoilt / NAMES} has {len(names.split())} names: expected 10 different ones" in refusal(spoilt)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (DATA / "unpack-cifar10").exists(), reason="EDGE_DATA has no CIFAR-10")
+def test_the_real_one(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, DATA / "unpack-cifar10", tmp_path], check=True)
+    data = load_cifar(TASK, tmp_path / FOLDER, HOW, 0.02)
+    assert data.labels[:4] == ("airplane", "automobile", "bird", "cat")
+    assert data.summary["counts"] == {"train": [4900] * 10, "val": [100] * 10, "test": [1000] * 10}
+    means = data.train.pixels.reshape(-1, 3).mean(0) / 255
+    np.testing.assert_allclose(means, [0.4914, 0.4822, 0.4465], atol=1e-3)
+    assert len({hashlib.sha256(picture.tobytes()).digest() for picture in data.test.pixels}) == 10_000

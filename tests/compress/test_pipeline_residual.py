@@ -1,0 +1,177 @@
+"""Whole runs of a user's residual network: blocks, then channels, then ghosts, then int8; and soft pruning."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from compress.checkpoint import load_tensors
+from compress.convert import to_tflite
+from compress.cost import cost
+from compress.ghosting import Ghosting, ghost
+from compress.metrics import cosine
+from compress.pruning.blocks import close, residual_blocks
+from compress.pruning.channels import Pruning, prune
+from edge.model import read
+from edge.runtime import open_runtime
+from tests.compress.conftest import HERE, edge_compress, refused
+from tests.compress.pruning.residual_networks import SHAPE, user
+
+pytestmark = pytest.mark.slow
+
+HEAD = """
+name = "own"
+title = "A residual network that the project has never seen"
+network = "residual_networks:build"
+calibration = 16
+
+[input]
+height = 48
+width = 48
+color = "grey"
+channels = 3
+mean = [0.5]
+std = [0.25]
+
+[data]
+positive = "opacity"
+validation = 0.25
+"""
+BLOCKS_FIRST = """
+[[steps]]
+kind = "train"
+epochs = 2
+batch = 8
+
+[[steps]]
+kind = "prune-blocks"
+epochs = 2
+batch = 8
+penalty = 0.3
+
+[[steps]]
+kind = "prune"
+macs = 0.3
+
+[[steps]]
+kind = "train"
+epochs = 2
+batch = 8
+
+[[steps]]
+kind = "ghost"
+layers = ["begin.0"]
+samples = 8
+
+[[steps]]
+kind = "fold-norms"
+
+[[steps]]
+kind = "train"
+epochs = 2
+batch = 8
+"""
+SOFTLY = """
+[[steps]]
+kind = "soft-prune"
+epochs = 3
+batch = 8
+round_to = 4
+ratios = { "*" = 0.5 }
+"""
+
+
+def folder(tmp_path: Path, steps: str) -> Path:
+    (tmp_path / "residual_networks.py").write_text((HERE / "pruning/residual_networks.py").read_text())
+    (tmp_path / "recipe.toml").write_text(HEAD + steps)
+    return tmp_path
+
+
+def run(where: Path, data: Path) -> tuple[list[dict[str, Any]], str]:
+    done = edge_compress("run", "recipe.toml", "--data", data, "--output", "out", cwd=where)
+    assert done.returncode == 0, done.stderr
+    return json.loads((where / "out/own.ledger.json").read_text()), done.stderr
+
+
+def test_blocks_then_channels_then_ghosts_then_int8(phantoms: Path, tmp_path: Path) -> None:
+    where = folder(tmp_path, BLOCKS_FIRST)
+    rows, said = run(where, phantoms)
+    assert [row["step"] for row in rows] == [
+        "network",
+        "train",
+        "prune-blocks",
+        "prune",
+        "train",
+        "ghost",
+        "fold-norms",
+        "train",
+        "int8",
+    ]
+    closed = re.search(r"(\d) of 6 blocks closed: (.+)", said)
+    assert closed and len(closed[2].split(", ")) == int(closed[1]) > 0
+    parameters, macs = [row["parameters"] for row in rows], [row["macs"] for row in rows]
+    assert parameters[1] > parameters[2] > parameters[3] > parameters[5]
+    assert macs[1] > macs[2] > macs[3] / 0.7 - 1 and macs[3] > macs[5]
+    measured = read(where / "out/own.tflite").manifest.measured
+    assert measured["macs_removed"] == pytest.approx(
+        1 - macs[-1] / macs[1], abs=1e-4
+    )  # of the network before its blocks
+    last = max((where / "out/checkpoints").glob("*.pt"), key=lambda path: path.stat().st_mtime)
+    assert not any(
+        "alpha" in name or name.startswith(closed[2].split(", ")[0] + ".conv1") for name in load_tensors(last)
+    )
+    model = (where / "out/own.tflite").read_bytes()
+    again, said = run(where, phantoms)
+    assert again == rows and "epoch" not in said
+    assert (where / "out/own.tflite").read_bytes() == model
+
+
+def test_a_gate_that_costs_something_else_is_another_recipe(phantoms: Path, tmp_path: Path) -> None:
+    where = folder(tmp_path, BLOCKS_FIRST)
+    words = ("run", "recipe.toml", "--data", phantoms, "--output", "out")
+    (where / "recipe.toml").write_text(
+        HEAD + BLOCKS_FIRST.replace('kind = "ghost"', 'kind = "ghost"\ncheap_kernel = 99')
+    )
+    edge_compress(*words, cwd=where)  # however it ends
+    (where / "recipe.toml").write_text(HEAD + BLOCKS_FIRST.replace("penalty = 0.3", "penalty = 0.2"))
+    refused(edge_compress(*words, cwd=where), "steps[2].penalty was 0.3 and is 0.2", "--changed")
+
+
+def test_a_network_without_residual_blocks_is_refused(own: Path, phantoms: Path) -> None:
+    recipe = own / "recipe.toml"
+    recipe.write_text(recipe.read_text().replace('kind = "train"\nepochs = 3', 'kind = "prune-blocks"\nepochs = 3', 1))
+    done = edge_compress("run", "recipe.toml", "--data", phantoms, "--output", "out", cwd=own)
+    refused(done, "the network Own has no residual blocks: looked for modules that return F(x) + shortcut(x)")
+
+
+def test_training_and_soft_pruning_are_one_run(phantoms: Path, tmp_path: Path) -> None:
+    where = folder(tmp_path, SOFTLY)
+    rows, said = run(where, phantoms)
+    assert [row["step"] for row in rows] == ["network", "soft-prune", "int8"]
+    assert rows[1]["detail"] == "3 epochs, l2-norm, 50%"
+    assert rows[1]["macs"] < 0.3 * rows[0]["macs"]
+    assert rows[1]["metric"] > 0.5
+    again, said = run(where, phantoms)
+    assert again == rows and "epoch" not in said
+
+
+def test_what_is_left_of_a_users_network_is_converted_whole() -> None:
+    network = user()
+    close(network, [block for block in residual_blocks(network, SHAPE) if block.name in ("one.1", "two.0", "two.2")])
+    prune(network, Pruning(macs=0.4), SHAPE)
+    ghost(network, Ghosting(("one.0.conv1", "three.first"), init="random"), torch.randn(8, *SHAPE))
+    assert cost(network, SHAPE).macs < 0.4 * cost(user(), SHAPE).macs
+    images = np.random.default_rng(0).standard_normal((16, *SHAPE[1:], 3)).astype(np.float32)
+    runner = open_runtime(to_tflite(network, images, quantize=True), "litert", 1)
+    scale, zero = runner.input.scale, runner.input.zero_point
+    steps = np.clip(np.rint(images / scale) + zero, -128, 127).astype(np.int8)
+    found = np.stack([runner.run(step[None])[0].astype(np.float32) for step in steps]) - runner.output.zero_point
+    with torch.no_grad():
+        expected = network(torch.from_numpy(images).permute(0, 3, 1, 2)).numpy()
+    assert cosine(found * runner.output.scale, expected) > 0.98
