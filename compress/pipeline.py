@@ -44,11 +44,15 @@ Say = Callable[[str], None]
 
 @dataclass
 class State:
-    """A network on its way, the preprocessing it expects, and the key of everything that led to it."""
+    """A network on its way, the preprocessing it expects, and the key of everything that led to it.
+
+    `note` is what the last step found out, for the ledger, where that says more than its settings do.
+    """
 
     network: nn.Module
     how: Preprocessing
     key: str
+    note: str = ""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -167,7 +171,7 @@ class Run:
         spent = cost(after.network, after.shape)
         quality = self.task.worth(logits(after.network, self.data.val, after.how), self.data)
         seconds = time.monotonic() - begun
-        entry = Row(kind, detail, spent.parameters, spent.macs, 4 * spent.parameters, quality, seconds)
+        entry = Row(kind, after.note or detail, spent.parameters, spent.macs, 4 * spent.parameters, quality, seconds)
         save_tensors(weights, after.network.state_dict())
         model_file.write_beside(row, json.dumps(asdict(entry)).encode())
         self._epochs_file(key).unlink(missing_ok=True)
@@ -175,9 +179,9 @@ class Run:
         return after
 
     def _apply(self, state: State, step: Step) -> State:
-        epochs, say = self._epochs_file(state.key), self._progress(kind_of(step))
+        epochs, say, note = self._epochs_file(state.key), self._progress(kind_of(step)), ""
         if isinstance(step, BlockPruning):
-            network = prune_blocks(state.network, self.data, state.how, step, epochs, say)
+            network, note = prune_blocks(state.network, self.data, state.how, step, epochs, say)
         elif isinstance(step, SoftPruning):
             network = soft_prune(state.network, self.data, state.how, step, epochs, say)
         elif isinstance(step, Training):
@@ -191,7 +195,7 @@ class Run:
             network = fold_norms(state.network, state.shape)
         else:
             network = fold_grey(state.network, state.shape)
-        return State(network, _input_after(state.how, step), state.key)
+        return State(network, _input_after(state.how, step), state.key, note)
 
     def _pruned(self, state: State, step: Pruning, say: Say) -> nn.Module:
         if not step.ratios and not step.shares:
@@ -242,8 +246,6 @@ def _rearranged(state: State, step: Step | None, tensors: dict[str, torch.Tensor
 
 
 def _detail(step: Step) -> str:
-    if isinstance(step, BlockPruning):
-        return f"{step.epochs} epochs, {step.penalty:g} a gate"
     if isinstance(step, SoftPruning):
         return f"{step.epochs} epochs, {step.pruning.detail}"
     if isinstance(step, Training):

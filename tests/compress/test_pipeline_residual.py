@@ -126,7 +126,7 @@ def test_blocks_then_channels_then_ghosts_then_int8(phantoms: Path, tmp_path: Pa
         "train",
         "int8",
     ]
-    closed = re.search(r"(\d) of 6 blocks closed: (.+)", said)
+    closed = re.fullmatch(r"(\d) of 6 closed: (.+)", rows[2]["detail"])
     assert closed and len(closed[2].split(", ")) == int(closed[1]) > 0
     parameters, macs = [row["parameters"] for row in rows], [row["macs"] for row in rows]
     assert parameters[1] > parameters[2] > parameters[3] > parameters[4] == parameters[5] > parameters[7]
