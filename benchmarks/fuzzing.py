@@ -141,7 +141,7 @@ def fuzz(name: str, seconds: float, folder: Path = BUILD) -> Run:
     total = Run(0, 0, 0, "")
     while total.seconds < seconds and not total.found:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        wall = max(1, round(seconds - total.seconds))
+        wall = max(min(60, round(seconds)), round(seconds - total.seconds))  # each begin reads the corpus again
         command = [str(folder / f"fuzz-{name}"), str(corpus), f"-max_total_time={wall}", *LIMITS]
         done = subprocess.run(command, stderr=subprocess.PIPE, cwd=folder)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
