@@ -35,7 +35,8 @@ from edge.model import find
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build/fuzz"
 # The timeout is of the wall clock, and this machine may be asked to pause.
-LIMITS = ["-max_len=40000", "-timeout=600", "-rss_limit_mb=2000", "-print_final_stats=1"]
+# Not the resident set: that begins with what the process that started it had.
+LIMITS = ["-max_len=40000", "-timeout=600", "-rss_limit_mb=0", "-malloc_limit_mb=1000", "-print_final_stats=1"]
 TRAILER_BYTES = 71
 
 
