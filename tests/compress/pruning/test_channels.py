@@ -260,7 +260,7 @@ FAULTS = [
     (Pruning(macs=0.5, steps=0), "steps is 0: expected 1 or more"),
     (Pruning(macs=0.5, samples=0), "samples is 0: expected 1 or more"),
     (Pruning(macs=0.5, round_to=0), "round_to is 0: expected 1 or more"),
-    (Pruning(macs=0.5, criterion="magic"), "criterion is 'magic': expected one of bn-scale, l2-norm, taylor"),
+    (Pruning(macs=0.5, criterion="magic"), "criterion is 'magic': expected one of bn-scale, l2-norm, fpgm, taylor"),
     (Pruning(macs=0.5, gradient="steep"), "gradient is 'steep': expected one of loss, random"),
     (Pruning(macs=0.5, seed=-1), "seed is -1"),
     (Pruning(macs=0.5, criterion="taylor"), "criterion 'taylor' looks at images and found none"),
