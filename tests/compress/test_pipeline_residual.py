@@ -20,29 +20,13 @@ from compress.pruning.blocks import close, residual_blocks
 from compress.pruning.channels import Pruning, prune
 from edge.model import read
 from edge.runtime import open_runtime
+from tests.compress.conftest import HEAD as HEAD_OF_OWN
 from tests.compress.conftest import HERE, edge_compress, refused
 from tests.compress.pruning.residual_networks import SHAPE, user
 
 pytestmark = pytest.mark.slow
 
-HEAD = """
-name = "own"
-title = "A residual network that the project has never seen"
-network = "residual_networks:build"
-calibration = 16
-
-[input]
-height = 48
-width = 48
-color = "grey"
-channels = 3
-mean = [0.5]
-std = [0.25]
-
-[data]
-positive = "opacity"
-validation = 0.25
-"""
+HEAD = HEAD_OF_OWN.replace("own_network", "residual_networks")
 BLOCKS_FIRST = """
 [[steps]]
 kind = "train"
