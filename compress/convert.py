@@ -17,6 +17,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 from torch import nn
 
@@ -75,6 +76,30 @@ def _export_onnx(network: nn.Module, shape: tuple[int, ...], path: Path) -> None
             opset_version=17,
             dynamo=False,
         )
+    model = onnx.shape_inference.infer_shapes(onnx.load(str(path)))
+    _scale_by_depth(model.graph)
+    onnx.save(model, str(path))
+
+
+def _scale_by_depth(graph: onnx.GraphProto) -> None:
+    """Make depthwise 1x1 convolutions of the normalizations that stand alone: no convolution is there to take them in.
+
+    TFLite would have a multiplication and an addition, each with one quantization step for all channels and each a pass
+    over the tensor; this is one operator that takes in the activation behind it, too, with a step for each channel.
+    """
+    values = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    convolved = {name for node in graph.node if node.op_type.startswith("Conv") for name in node.output}
+    images = {value.name for value in graph.value_info if len(value.type.tensor_type.shape.dim) == 4}
+    for node in graph.node:
+        if node.op_type != "BatchNormalization" or node.input[0] in convolved or node.input[0] not in images:
+            continue
+        gamma, beta, mean, variance = (values[name] for name in node.input[1:])
+        scale = gamma / np.sqrt(variance + onnx.helper.get_node_attr_value(node, "epsilon"))
+        weight, bias = f"{node.output[0]}.weight", f"{node.output[0]}.bias"
+        graph.initializer.append(onnx.numpy_helper.from_array(scale.reshape(-1, 1, 1, 1), weight))
+        graph.initializer.append(onnx.numpy_helper.from_array(beta - mean * scale, bias))
+        inputs = [node.input[0], weight, bias]
+        node.CopyFrom(onnx.helper.make_node("Conv", inputs, node.output, group=len(scale), kernel_shape=[1, 1]))
 
 
 def _last_error(log: str) -> str:
