@@ -88,6 +88,9 @@ def _scale_by_depth(graph: onnx.GraphProto) -> None:
     over the tensor; this is one operator that takes in the activation behind it, too, with a step for each channel.
     """
     values = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Identity" and node.input[0] in values:  # equal tensors are stored once
+            values[node.output[0]] = values[node.input[0]]
     convolved = {name for node in graph.node if node.op_type.startswith("Conv") for name in node.output}
     images = {value.name for value in graph.value_info if len(value.type.tensor_type.shape.dim) == 4}
     for node in graph.node:

@@ -20,11 +20,13 @@ class PreActivation(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.stem, self.conv = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1)
+        self.same = nn.BatchNorm2d(8)  # with the first norm's mean and variance
         self.norm, self.linear, self.last = nn.BatchNorm2d(8), nn.Linear(8, 4), nn.BatchNorm1d(4)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.stem(x)
         x = torch.relu(self.norm(x + self.conv(torch.relu(x))))
+        x = self.same(x + 1)
         return self.last(torch.relu(self.linear(x.mean((2, 3)))))
 
 
@@ -32,10 +34,11 @@ def test_a_normalization_that_stands_alone_is_one_operator() -> None:
     torch.manual_seed(0)
     network = PreActivation()
     with torch.no_grad():
-        for norm in (network.norm, network.last):
+        for norm in (network.norm, network.last, network.same):
             for tensor in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
                 assert isinstance(tensor, torch.Tensor)
                 tensor.uniform_(0.5, 2)
+        network.same.load_state_dict({**network.norm.state_dict(), "bias": network.same.bias})
     images = np.random.default_rng(0).normal(size=(4, 16, 16, 3)).astype(np.float32)
     flatbuffer = to_tflite(network, images, quantize=False)
     with torch.no_grad():
@@ -45,5 +48,5 @@ def test_a_normalization_that_stands_alone_is_one_operator() -> None:
     big = [operator for operator in graph.read(flatbuffer, "network").operators if operator.outputs[0].elements > 8]
     names = [operator.name for operator in big]
     assert "MUL" not in names
-    assert names.count("ADD") == 1
+    assert names.count("ADD") == 2
     assert "RELU" not in names[names.index("ADD") :]  # the norm's operator has taken it in
