@@ -18,7 +18,8 @@
 #define REBUILD "build the model file again with edge-compress"
 #define AGAIN "copy it again from where it was made"
 
-enum { MAX_MEMBERS = 64, MAX_TEXT = 1 << 20, MAX_GOLDEN = 8 << 20, MAX_RATIO = 100, TRAILER = 71 };
+enum { MAX_MEMBERS = 64, MAX_TEXT = 1 << 20, MAX_GOLDEN = 8 << 20, MAX_COMPILED = 64 << 20 };
+enum { MAX_RATIO = 100, TRAILER = 71 };
 #define MAX_FILE_BYTES 1073741824 /* far above any network for a board; keeps /dev/zero from filling the memory */
 
 /* Return 0, or errno. Mapped and not read: the kernel can take its pages back, and so does `model_rest`. */
@@ -100,7 +101,8 @@ static bool hold_members(const struct model *model, struct failure *failure)
     for (size_t index = 0; index < archive->count && !failure->text; index++) {
         const struct member *member = &archive->members[index];
         bool is_text = strcmp(member->name, "manifest.json") == 0 || strcmp(member->name, "labels.txt") == 0;
-        uint32_t limit = is_text ? MAX_TEXT : MAX_GOLDEN;
+        bool is_compiled = strcmp(member->name, "edgetpu.tflite") == 0;
+        uint32_t limit = is_text ? MAX_TEXT : is_compiled ? MAX_COMPILED : MAX_GOLDEN;
         shown.length = 0;
         text_repr(&shown, member->name, strlen(member->name), false);
         if (member->size > limit)

@@ -147,6 +147,7 @@ MODELS = {
     "picture": lambda data, network: png(GREY),
     "newer": lambda data, network: packing.pack(network, packing.manifest(network, version=9)),
     "bomb": lambda data, network: packing.pack_members(network, {"manifest.json": bytes(2**27)}, 8),
+    "bomb-compiled": lambda data, network: packing.pack_members(network, {"edgetpu.tflite": bytes(2**26 + 1)}, 8),
     "no-manifest": lambda data, network: packing.pack_members(network, {"labels.txt": b""}),
     "no-json": lambda data, network: packing.pack_members(network, {"manifest.json": b"{,}", "labels.txt": b""}),
     "trailing": lambda data, network: packing.pack_members(network, {"manifest.json": b'{"a": 1,}', "labels.txt": b""}),
