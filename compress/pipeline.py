@@ -35,6 +35,7 @@ from compress.pruning.gates import BlockPruning, prune_blocks
 from compress.pruning.soft import SoftPruning, soft_prune
 from compress.pruning.taylor import Examples
 from compress.recipe import TASKS, Recipe, Step, build_network, kind_of
+from compress.rehearsal import rehearse
 from compress.structure import fit
 from compress.training import Training, logits, to_input, train
 from edge.preprocess import Preprocessing
@@ -92,6 +93,8 @@ class Run:
         if not self.changed:
             record.check(path, begun)
         first = self._first()
+        if self._is_unfinished(first.key):
+            rehearse(first.network, self.recipe.steps, first.shape)
         record.write(path, begun)
         baseline, state = self._steps(first)
         flatbuffers = {
@@ -130,6 +133,12 @@ class Run:
                 self.whole = cost(baseline.network, baseline.shape)
             state = self._row(state, kind_of(step), _detail(step), partial(self._apply, step=step), step)
         return baseline or state, state
+
+    def _is_unfinished(self, key: str) -> bool:
+        """Return whether a step is left to do, from the network of this key on."""
+        for step in self.recipe.steps:
+            key = _key(key, [kind_of(step), settings(step)])
+        return not (self.checkpoints / f"{key}.json").exists()
 
     def _begun(self) -> dict[str, Any]:
         """Return all that decides the weights of the networks on the way."""

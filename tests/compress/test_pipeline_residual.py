@@ -129,17 +129,17 @@ def test_blocks_then_channels_then_ghosts_then_int8(phantoms: Path, tmp_path: Pa
     again, said = run(where, phantoms)
     assert again == rows and "epoch" not in said
     assert (where / "out/own.tflite").read_bytes() == model
-
-
-def test_a_gate_that_costs_something_else_is_another_recipe(phantoms: Path, tmp_path: Path) -> None:
-    where = folder(tmp_path, BLOCKS_FIRST)
-    words = ("run", "recipe.toml", "--data", phantoms, "--output", "out")
-    (where / "recipe.toml").write_text(HEAD + BLOCKS_FIRST.replace("macs = 0.3", 'macs = 0.3\nlayers = ["nothing"]'))
-    refused(edge_compress(*words, cwd=where), "'nothing' matches no convolution")
-    (where / "recipe.toml").write_text(HEAD + BLOCKS_FIRST)
-    refused(edge_compress(*words, cwd=where), "steps[3].layers was ['nothing'] and is not set")
     (where / "recipe.toml").write_text(HEAD + BLOCKS_FIRST.replace("penalty = 0.3", "penalty = 0.2"))
-    refused(edge_compress(*words, cwd=where), "steps[2].penalty was 0.3 and is 0.2", "--changed")
+    done = edge_compress("run", "recipe.toml", "--data", phantoms, "--output", "out", cwd=where)
+    refused(done, "steps[2].penalty was 0.3 and is 0.2", "--changed")
+
+
+def test_a_recipe_that_can_not_be_done_is_refused_before_any_training(phantoms: Path, tmp_path: Path) -> None:
+    where = folder(tmp_path, BLOCKS_FIRST.replace("macs = 0.3", 'macs = 0.3\nlayers = ["nothing"]'))
+    done = edge_compress("run", "recipe.toml", "--data", phantoms, "--output", "out", cwd=where)
+    refused(done, "step 3, prune: pruning pattern 'nothing' matches no convolution")
+    assert "epoch" not in done.stderr
+    assert list(where.glob("out/checkpoints/*.recipe.json")) == []  # the mended one is no changed one
 
 
 def test_a_network_without_residual_blocks_is_refused(own: Path, phantoms: Path) -> None:

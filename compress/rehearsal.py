@@ -1,0 +1,65 @@
+"""A recipe's rehearsal: what can't be done to a network is said before hours of training, and not after them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from compress.cost import cost
+from compress.folding import Folding, NormFolding, fold_grey, fold_norms
+from compress.ghosting import Ghosting, ghost
+from compress.pruning.blocks import residual_blocks
+from compress.pruning.channels import Pruning, prune
+from compress.pruning.gates import BlockPruning
+from compress.pruning.soft import SoftPruning
+from compress.recipe import Step, kind_of
+from compress.structure import check_patterns
+from compress.training import Training
+from edge.errors import EdgeError
+
+
+def rehearse(network: nn.Module, steps: Sequence[Step], shape: tuple[int, int, int]) -> None:
+    """Do to a copy of `network` what `steps` do to its layers, without training and without images.
+
+    Chance chooses the channels, and no block is closed: which ones go, training decides. So after block pruning a step
+    that prunes channels is held to its patterns only: what is left of the network, and of its cost, is not known.
+
+    Args:
+        shape: (channels, height, width) of the network's input.
+
+    Raises the EdgeError that a step would raise, with the step's number.
+    """
+    with torch.random.fork_rng(devices=[]):  # the training's random numbers are the same with and without
+        network, whole, gated = copy.deepcopy(network), None, False
+        for number, step in enumerate(steps, start=1):
+            if whole is None and type(step) is not Training:
+                whole = cost(network, shape)
+            try:
+                if isinstance(step, BlockPruning):
+                    gated = bool(residual_blocks(network, shape))
+                elif isinstance(step, SoftPruning):
+                    prune(network, _by_chance(step.pruning), shape)
+                elif isinstance(step, Pruning) and gated:
+                    names = [name for name, module in network.named_modules() if isinstance(module, nn.Conv2d)]
+                    check_patterns("pruning", [*step.ratios, *step.layers], names)
+                elif isinstance(step, Pruning):
+                    assert whole is not None
+                    settings = step.of_what_is_left(whole, cost(network, shape))
+                    if settings.ratios or settings.shares:
+                        prune(network, _by_chance(settings), shape)
+                elif isinstance(step, Ghosting):
+                    ghost(network, replace(step, init="random"), torch.zeros(2, *shape))
+                elif isinstance(step, Folding):
+                    network, shape = fold_grey(network, shape), (1, *shape[1:])
+                elif isinstance(step, NormFolding):
+                    network = fold_norms(network, shape)
+            except EdgeError as error:
+                raise EdgeError(f"step {number}, {kind_of(step)}: {error}") from None
+
+
+def _by_chance(settings: Pruning) -> Pruning:
+    return replace(settings, criterion="random", steps=1)
