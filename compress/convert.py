@@ -14,7 +14,9 @@ import tempfile
 import threading
 import time
 import warnings
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -82,7 +84,7 @@ def _export_onnx(network: nn.Module, shape: tuple[int, ...], path: Path) -> None
 
 
 def _scale_by_depth(graph: onnx.GraphProto) -> None:
-    """Make depthwise 1x1 convolutions of the normalizations that stand alone: no convolution is there to take them in.
+    """Make depthwise 1x1 convolutions of the normalizations that stand alone: no convolution can take them in.
 
     TFLite would have a multiplication and an addition, each with one quantization step for all channels and each a pass
     over the tensor; this is one operator that takes in the activation behind it, too, with a step for each channel.
@@ -91,18 +93,20 @@ def _scale_by_depth(graph: onnx.GraphProto) -> None:
     for node in graph.node:
         if node.op_type == "Identity" and node.input[0] in values:  # equal tensors are stored once
             values[node.output[0]] = values[node.input[0]]
-    convolved = {name for node in graph.node if node.op_type.startswith("Conv") for name in node.output}
+    readers = Counter(name for node in graph.node for name in node.input)
+    convolved = {node.output[0] for node in graph.node if node.op_type.startswith("Conv")}
     images = {value.name for value in graph.value_info if len(value.type.tensor_type.shape.dim) == 4}
-    for node in graph.node:
-        if node.op_type != "BatchNormalization" or node.input[0] in convolved or node.input[0] not in images:
+    for node in (node for node in graph.node if node.op_type == "BatchNormalization"):
+        source, *tensors = node.input
+        if source not in images or (source in convolved and readers[source] == 1):
             continue
-        gamma, beta, mean, variance = (values[name] for name in node.input[1:])
+        gamma, beta, mean, variance = (values[name] for name in tensors)
         scale = gamma / np.sqrt(variance + onnx.helper.get_node_attr_value(node, "epsilon"))
         weight, bias = f"{node.output[0]}.weight", f"{node.output[0]}.bias"
         graph.initializer.append(onnx.numpy_helper.from_array(scale.reshape(-1, 1, 1, 1), weight))
         graph.initializer.append(onnx.numpy_helper.from_array(beta - mean * scale, bias))
-        inputs = [node.input[0], weight, bias]
-        node.CopyFrom(onnx.helper.make_node("Conv", inputs, node.output, group=len(scale), kernel_shape=[1, 1]))
+        attributes: dict[str, Any] = {"group": len(scale), "kernel_shape": [1, 1]}
+        node.CopyFrom(onnx.helper.make_node("Conv", [source, weight, bias], node.output, **attributes))
 
 
 def _last_error(log: str) -> str:
