@@ -214,6 +214,9 @@ def draw(points: list[Point], best: list[bool], path: Path) -> None:
     line = sorted((p.milliseconds, p.accuracy) for p, kept in zip(points, best, strict=True) if kept)
     axis.plot(*zip(*line, strict=True), color="#3a8a5a", linewidth=1, zorder=0)
     axis.set_xscale("log")
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.xaxis.set_minor_formatter("{x:g}")
+    axis.margins(x=0.2)  # room for the names
     axis.set_xlabel("milliseconds, one thread")
     axis.set_ylabel("accuracy, %")
     axis.spines[["top", "right"]].set_visible(False)
