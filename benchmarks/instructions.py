@@ -55,13 +55,13 @@ for run in $(seq {first} {runs}); do
 done
 """
 NOTES = """
-Million instructions that QEMU's {cores} executes, one thread, LiteRT {litert}: an **instruction budget**, no
+Million instructions that QEMU executes as a {cores}, one thread, LiteRT {litert}: an **instruction budget**, no
 latency. A real processor executes several a cycle, or waits for memory; compare rows, and measure on the board.
 
 The virtual Pi's clock goes on by {ns} ns with each instruction, whatever this machine does. Each figure is the median
 of {runs} processes; the spread is how far the highest lies above the lowest. From start to answer: a whole process that
 answers `docs/phantom.png`, with `--json --threads 1`; kernel and loader count, too; a process before these, which
-brings the files into memory, does not. Python: {python}, compiled beforehand. Invoke: the second of a process of the
+brings the files into memory, does not. With {python}, compiled beforehand. Invoke: the second of a process of the
 native program. resnet50-float32 is the unpruned network, cpgresnet50-float32 the paper's form before quantization; what
 they have learned does not matter here.
 
