@@ -1,6 +1,6 @@
 """From the command line to the answer: the native `edge-infer` against the one in Python.
 
-    python -m benchmarks.native [--model pneumonia cpgresnet50] [--runs 21]
+    python -m benchmarks.native [--model pneumonia cpgresnet50 polyp] [--runs 21]
 
 Whole processes in turns, both with the LiteRT of this environment; time is the wall clock's, memory the peak resident
 set that each program reads from the kernel at its end. The native program is built in build/native (cmake and a C
@@ -100,7 +100,7 @@ def measure(native: str, model: str, picture: str, runs: int) -> list[list[str]]
 def main() -> None:
     """Measure and write `results/native.md`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", nargs="+", default=["pneumonia", "cpgresnet50"])
+    parser.add_argument("--model", nargs="+", default=["pneumonia", "cpgresnet50", "polyp"])
     parser.add_argument("--runs", type=int, default=21)
     options = parser.parse_args()
     compileall.compile_dir(Path(edge.__file__).parent, quiet=1)

@@ -93,6 +93,22 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     process.communicate()
 
 
+def write(counts: dict[str, Counter[str]], whole: float, options: argparse.Namespace) -> None:
+    """Write the table of the cuts counted so far."""
+    rows = [
+        [kind, count.total(), count["old"], count["new"], count["neither"], table.met(not count["neither"])]
+        for kind, count in counts.items()
+    ]
+    table.write(
+        "power_cut",
+        "Pushes cut off at random moments: which release answers afterwards",
+        f"python -m benchmarks.power_cut --cuts {options.cuts} --seed {options.seed}",
+        ["what", "cuts", "old", "new", "neither", "target: never neither"],
+        rows,
+        NOTES.format(target=TARGET, model=MODEL, whole=whole),
+    )
+
+
 def main() -> None:
     """Cut, ask, count, and write `results/power_cut.md`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -109,7 +125,7 @@ def main() -> None:
             board.begin().communicate()
             whole = time.monotonic() - begun  # seconds of a push that nothing cuts off
             serving = board.number
-            with contextlib.suppress(KeyboardInterrupt):  # it takes an hour: the table says how many cuts there were
+            with contextlib.suppress(KeyboardInterrupt):
                 for number in range(options.cuts):
                     kind = (POWER, CONNECTION)[number % 2]
                     push = board.begin()
@@ -127,24 +143,13 @@ def main() -> None:
                     outcome = {serving: "old", board.number: "new"}.get(answers, "neither") if right else "neither"
                     counts[kind][outcome] += 1
                     print(f"{number + 1}: {kind} cut after {moment:.1f} s: {outcome}", flush=True)
+                    write(counts, whole, options)  # it takes an hour: what was counted so far is not lost
                     if kind == CONNECTION:
                         board.wait()
                         answers = board.answer()[0]
                     serving = answers
         finally:
             board.pi.cut()
-    rows = [
-        [kind, count.total(), count["old"], count["new"], count["neither"], table.met(not count["neither"])]
-        for kind, count in counts.items()
-    ]
-    table.write(
-        "power_cut",
-        "Pushes cut off at random moments: which release answers afterwards",
-        f"python -m benchmarks.power_cut --cuts {options.cuts} --seed {options.seed}",
-        ["what", "cuts", "old", "new", "neither", "target: never neither"],
-        rows,
-        NOTES.format(target=TARGET, model=MODEL, whole=whole),
-    )
 
 
 if __name__ == "__main__":

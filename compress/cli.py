@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import errno
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from edge import __version__
-from edge.errors import EdgeError, one_line
+from edge.command import ended
+from edge.errors import EdgeError
 from edge.model import find, read
 
 DISCLAIMER = "Software for engineers; not a medical device."
@@ -21,37 +20,8 @@ DISCLAIMER = "Software for engineers; not a medical device."
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0 done, 2 something to mend, 130 interrupted, 141 closed output."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    try:
-        options.action(options)
-        sys.stdout.flush()
-        return 0
-    except EdgeError as error:
-        print(f"edge-compress: {one_line(str(error))}", file=sys.stderr)
-    except ModuleNotFoundError as error:
-        print(
-            f"edge-compress: Python module {error.name!r} is not installed: expected the host's tools; "
-            "install them with pip install '.[host]' in the project's folder",
-            file=sys.stderr,
-        )
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again at exit
-        return 141
-    except KeyboardInterrupt:
-        print("\nedge-compress: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
-        return 130
-    except OSError as error:
-        hint = "free some space" if error.errno == errno.ENOSPC else "check the path and its permissions"
-        try:
-            sys.stdout.flush()
-        except OSError:  # what is left in the buffer would be tried again at the exit
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        print(
-            f"edge-compress: {error.filename or 'output'} can't be written or read ({error.strerror}): {hint}",
-            file=sys.stderr,
-        )
-    return 2
+    options = _parser().parse_args(arguments)
+    return ended("edge-compress", lambda: options.action(options), "the same command goes on from the last checkpoint")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -24,7 +24,7 @@ from torch import nn
 
 from compress import convert, model_file, record, report
 from compress.checkpoint import load_tensors, load_weights, save_tensors
-from compress.cost import cost
+from compress.cost import Cost, cost
 from compress.data import DataSet
 from compress.folding import Folding, NormFolding, fold_grey, fold_norms
 from compress.ghosting import Ghosting, ghost
@@ -44,11 +44,15 @@ Say = Callable[[str], None]
 
 @dataclass
 class State:
-    """A network on its way, the preprocessing it expects, and the key of everything that led to it."""
+    """A network on its way, the preprocessing it expects, and the key of everything that led to it.
+
+    `note` is what the last step found out, for the ledger, where that says more than its settings do.
+    """
 
     network: nn.Module
     how: Preprocessing
     key: str
+    note: str = ""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -76,6 +80,7 @@ class Run:
         self.data: DataSet = self.task.load(data_folder, recipe, progress)
         self.checkpoints = output / "checkpoints"
         self.changed = changed
+        self.whole = Cost(0, 0)  # of the network before the first step that makes it smaller
         self.ledger = Ledger(say, self.task.metric(self.data))
 
     def __call__(self) -> Path:
@@ -122,6 +127,7 @@ class Run:
         for step in self.recipe.steps:
             if baseline is None and type(step) is not Training:
                 baseline = State(copy.deepcopy(state.network), state.how, state.key)
+                self.whole = cost(baseline.network, baseline.shape)
             state = self._row(state, kind_of(step), _detail(step), partial(self._apply, step=step), step)
         return baseline or state, state
 
@@ -165,7 +171,7 @@ class Run:
         spent = cost(after.network, after.shape)
         quality = self.task.worth(logits(after.network, self.data.val, after.how), self.data)
         seconds = time.monotonic() - begun
-        entry = Row(kind, detail, spent.parameters, spent.macs, 4 * spent.parameters, quality, seconds)
+        entry = Row(kind, after.note or detail, spent.parameters, spent.macs, 4 * spent.parameters, quality, seconds)
         save_tensors(weights, after.network.state_dict())
         model_file.write_beside(row, json.dumps(asdict(entry)).encode())
         self._epochs_file(key).unlink(missing_ok=True)
@@ -173,16 +179,15 @@ class Run:
         return after
 
     def _apply(self, state: State, step: Step) -> State:
-        epochs, say = self._epochs_file(state.key), self._progress(kind_of(step))
+        epochs, say, note = self._epochs_file(state.key), self._progress(kind_of(step)), ""
         if isinstance(step, BlockPruning):
-            network = prune_blocks(state.network, self.data, state.how, step, epochs, say)
+            network, note = prune_blocks(state.network, self.data, state.how, step, epochs, say)
         elif isinstance(step, SoftPruning):
             network = soft_prune(state.network, self.data, state.how, step, epochs, say)
         elif isinstance(step, Training):
             network = train(state.network, self.data, state.how, step, epochs, say)
         elif isinstance(step, Pruning):
-            examples = self._examples(state, step.samples) if step.needs_images else None
-            network = prune(state.network, step, state.shape, examples, say)
+            network = self._pruned(state, step.of_what_is_left(self.whole, cost(state.network, state.shape)), say)
         elif isinstance(step, Ghosting):
             torch.manual_seed(self.recipe.seed)  # random weights are the same in a run that was taken up again
             network = ghost(state.network, step, self.samples(state, step.samples), say)
@@ -190,7 +195,14 @@ class Run:
             network = fold_norms(state.network, state.shape)
         else:
             network = fold_grey(state.network, state.shape)
-        return State(network, _input_after(state.how, step), state.key)
+        return State(network, _input_after(state.how, step), state.key, note)
+
+    def _pruned(self, state: State, step: Pruning, say: Say) -> nn.Module:
+        if not step.ratios and not step.shares:
+            say("nothing is left to remove: earlier steps removed as much overall\n")
+            return state.network
+        examples = self._examples(state, step.samples) if step.needs_images else None
+        return prune(state.network, step, state.shape, examples, say)
 
     def _epochs_file(self, key: str) -> Path:
         return self.checkpoints / f"{key}.epochs.pt"
@@ -234,8 +246,6 @@ def _rearranged(state: State, step: Step | None, tensors: dict[str, torch.Tensor
 
 
 def _detail(step: Step) -> str:
-    if isinstance(step, BlockPruning):
-        return f"{step.epochs} epochs, {step.penalty:g} a gate"
     if isinstance(step, SoftPruning):
         return f"{step.epochs} epochs, {step.pruning.detail}"
     if isinstance(step, Training):

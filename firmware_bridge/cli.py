@@ -3,53 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from edge import __version__
-from edge.errors import EdgeError, one_line
+from edge.command import ended
+from edge.errors import EdgeError
 from firmware_bridge import board, coral, doctor, export_c, release, signature, target
 from firmware_bridge.ssh import Connection
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0 done, 2 something to mend, 130 interrupted, 141 closed output."""
-    try:
+
+    def act() -> None:
         options = _parser().parse_args(arguments)
         if sys.version_info < (3, 11):
             raise EdgeError(f"this is Python {sys.version.split()[0]}: expected 3.11 or later; run it on the host")
         options.action(options)
-        sys.stdout.flush()
-        return 0
-    except EdgeError as error:
-        print(f"edge-deploy: {one_line(str(error))}", file=sys.stderr)
-    except ModuleNotFoundError as error:
-        print(
-            f"edge-deploy: Python module {error.name!r} is not installed: expected the host's tools; "
-            "install them with pip install '.[host]' in the project's folder",
-            file=sys.stderr,
-        )
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again at exit
-        return 141
-    except KeyboardInterrupt:
-        print("\nedge-deploy: interrupted; the same command goes on where it stopped", file=sys.stderr)
-        return 130
-    except OSError as error:
-        hint = "free some space" if error.errno == errno.ENOSPC else "check the path and its permissions"
-        try:
-            sys.stdout.flush()
-        except OSError:  # what is left in the buffer would be tried again at the exit
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        print(
-            f"edge-deploy: {error.filename or 'output'} can't be written or read ({error.strerror}): {hint}",
-            file=sys.stderr,
-        )
-    return 2
+
+    return ended("edge-deploy", act, "the same command goes on where it stopped")
 
 
 def _parser() -> argparse.ArgumentParser:

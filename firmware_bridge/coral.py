@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.errors import EdgeError
-from edge.manifest import Compiled
-from edge.model import find, read
 
 if TYPE_CHECKING:
+    from edge.manifest import Compiled
     from firmware_bridge.mapping import Report
 
 
@@ -34,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run `edge-deploy coral`."""
-    # The schema of flatbuffers is a tool of the host that other commands do without.
+    # The schema of flatbuffers and numpy are tools of the host that other commands do without.
+    from edge.model import find, read
     from firmware_bridge import graph
     from firmware_bridge.mapping import examine
 

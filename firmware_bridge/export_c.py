@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from edge import __version__
 from edge.errors import EdgeError
-from edge.model import ModelFile, find, read
 
 if TYPE_CHECKING:
+    from edge.model import ModelFile
     from firmware_bridge.micro import Trial
 
 ALIGNMENT = 16  # what TFLite asks of a flatbuffer
@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run `edge-deploy export-c`."""
+    from edge.model import find, read
     from firmware_bridge import micro
 
     file = read(find(options.model))

@@ -100,8 +100,10 @@ def prune_blocks(
     settings: BlockPruning,
     checkpoint: Path,
     progress: Callable[[str], None],
-) -> nn.Module:
+) -> tuple[nn.Module, str]:
     """Train `network` in place with a gate for each residual block, take the closed blocks out, and return it.
+
+    Second, which blocks those were: "2 of 18 closed: stage1.1, stage3.4".
 
     Raises EdgeError where there is no residual block.
     """
@@ -109,5 +111,4 @@ def prune_blocks(
     train(gated, data, how, settings, checkpoint, progress, rates={gated.alpha: settings.gate_lr})
     closed = gated.closed()
     names = ", ".join(block.name for block in closed)
-    progress(f"{len(closed)} of {len(gated.blocks)} blocks closed{': ' if names else ''}{names}\n")
-    return close(network, closed)
+    return close(network, closed), f"{len(closed)} of {len(gated.blocks)} closed{': ' if names else ''}{names}"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from compress.cost import Cost
 from compress.pruning.criteria import CRITERIA
 from compress.pruning.taylor import GRADIENTS, IMPORTANCES
 
@@ -31,6 +32,7 @@ class Pruning:
         normalize: whether each sample counts equally, however large the gradient of its loss is.
         samples: images that the Taylor criteria look at.
         seed: of what is random.
+        overall: the shares are of the network before the first step that made it smaller, and not of what is left.
     """
 
     ratios: Mapping[str, float] = field(default_factory=dict)
@@ -44,6 +46,7 @@ class Pruning:
     normalize: bool = True
     samples: int = 64
     seed: int = 1
+    overall: bool = False
 
     @property
     def detail(self) -> str:
@@ -51,7 +54,23 @@ class Pruning:
         if self.ratios:
             low, high = min(self.ratios.values()), max(self.ratios.values())
             return f"{self.criterion}, {low:.0%}" + (f" to {high:.0%}" if low != high else "")
-        return ", ".join([self.criterion, *(f"-{share:.0%} {what}" for what, share in self.shares.items())])
+        short = {"MACs": "MACs", "parameters": "params"}  # a ledger's column is narrow
+        going = [f"-{share:.0%} {short[what]}" for what, share in self.shares.items()]
+        return ", ".join([self.criterion, *going]) + (" overall" if self.overall else "")
+
+    def of_what_is_left(self, whole: Cost, now: Cost) -> Pruning:
+        """Return the same settings with shares of `now`, where they were overall, those of `whole`."""
+        if not self.overall:
+            return self
+
+        def share(asked: float, before: int, after: int) -> float:
+            return max(0.0, 1 - (1 - asked) * before / after) if asked else 0.0
+
+        macs, parameters = (
+            share(self.macs, whole.macs, now.macs),
+            share(self.parameters, whole.parameters, now.parameters),
+        )
+        return replace(self, overall=False, macs=macs, parameters=parameters)
 
     @property
     def shares(self) -> dict[str, float]:
@@ -75,6 +94,8 @@ class Pruning:
             yield "ratios", dict(self.ratios), "layer patterns with shares from 0 to below 1 (or macs or parameters)"
         elif self.steps != 1 or self.layers:
             yield "ratios", dict(self.ratios), "macs or parameters, where steps or layers are given"
+        if self.overall and not self.shares:
+            yield "overall", self.overall, "macs or parameters with it"
         for name in ("macs", "parameters"):
             if not 0 <= getattr(self, name) < 1:
                 yield name, getattr(self, name), "a share from 0 to below 1"

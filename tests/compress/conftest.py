@@ -22,7 +22,7 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-RECIPE = """
+HEAD = """
 name = "own"
 title = "A network that the project has never seen"
 network = "own_network:build"
@@ -39,7 +39,10 @@ std = [0.25]
 [data]
 positive = "opacity"
 validation = 0.25
-
+"""
+RECIPE = (
+    HEAD
+    + """
 [[steps]]
 kind = "train"
 epochs = 3
@@ -71,6 +74,7 @@ target = 100000
 better = "lower"
 source = "test"
 """
+)
 
 
 @pytest.fixture

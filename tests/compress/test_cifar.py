@@ -22,6 +22,13 @@ from edge.preprocess import Preprocessing, pixels
 TASK = Classification()
 HOW = Preprocessing(32, 32)
 DATA = Path(os.environ.get("EDGE_DATA", "/nowhere"))
+FEW = 100  # records in a drawn file
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files a hundredth as long as the real ones."""
+    monkeypatch.setattr(cifar, "RECORDS", FEW)
 
 
 def write(folder: Path) -> Path:
@@ -29,16 +36,21 @@ def write(folder: Path) -> Path:
     folder.mkdir(parents=True)
     random = np.random.default_rng(1)
     for file in PARTS["train"] + PARTS["test"]:
-        records = random.integers(0, 256, (10_000, 3073), np.uint8)
-        records[:, 0] = np.arange(10_000) % 10
+        records = random.integers(0, 256, (FEW, 3073), np.uint8)
+        records[:, 0] = np.arange(FEW) % 10
         records.tofile(folder / file)
     (folder / NAMES).write_text("\n".join(f"class{n}" for n in range(10)) + "\n")
     return folder
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("cifar") / FOLDER)
+
+
+@pytest.fixture
+def drawn(files: Path, few: None) -> Path:
+    return files
 
 
 @pytest.fixture
@@ -53,7 +65,7 @@ def spoilt(drawn: Path, tmp_path: Path) -> Path:
 
 def test_every_picture_is_where_its_name_says(drawn: Path) -> None:
     data = load_cifar(TASK, drawn, HOW)
-    assert [len(split) for split in (data.train, data.val, data.test)] == [45_000, 5_000, 10_000]
+    assert [len(split) for split in (data.train, data.val, data.test)] == [450, 50, 100]
     assert not set(data.train.names) & set(data.val.names)
     for split in (data.train, data.val, data.test):
         for place in (0, len(split) // 2, len(split) - 1):
@@ -65,10 +77,10 @@ def test_every_picture_is_where_its_name_says(drawn: Path) -> None:
 
 
 def test_each_class_gives_its_share_to_validation(drawn: Path) -> None:
-    data = load_cifar(TASK, drawn, HOW, 0.02)
-    assert data.summary["counts"] == {"train": [4900] * 10, "val": [100] * 10, "test": [1000] * 10}
-    assert data.summary["validation"] == "0.02 of each class of train"
-    assert load_cifar(TASK, drawn, HOW, 0.02).summary == data.summary
+    data = load_cifar(TASK, drawn, HOW, 0.04)
+    assert data.summary["counts"] == {"train": [48] * 10, "val": [2] * 10, "test": [10] * 10}
+    assert data.summary["validation"] == "0.04 of each class of train"
+    assert load_cifar(TASK, drawn, HOW, 0.04).summary == data.summary
 
 
 def test_a_network_with_another_input_reads_what_the_device_would(drawn: Path) -> None:
@@ -86,12 +98,12 @@ def test_the_folder_is_found_from_within_and_from_above(drawn: Path, tmp_path: P
 
 def test_a_recipe_reads_it(drawn: Path) -> None:
     raw = {"name": "own", "title": "A recipe", "network": "a:b", "input": {"height": 32, "width": 32}}
-    recipe = parse(raw | {"steps": [{"kind": "train", "epochs": 1}], "data": {"validation": 0.05}}, "recipe.toml")
+    recipe = parse(raw | {"steps": [{"kind": "train", "epochs": 1}], "data": {"validation": 0.04}}, "recipe.toml")
     data = TASK.load(drawn.parent, recipe, lambda text: None)
-    assert (len(data.val), TASK.metric(data)) == (2_500, "accuracy")
+    assert (len(data.val), TASK.metric(data)) == (20, "accuracy")
     guesses = np.eye(10, dtype=np.float32)[data.val.truth]
-    guesses[:500] = 0  # the first class wins
-    expected = (2000 + (data.val.truth[:500] == 0).sum()) / 2500
+    guesses[:5] = 0  # the first class wins
+    expected = (15 + (data.val.truth[:5] == 0).sum()) / 20
     assert TASK.worth(guesses, data) == pytest.approx(expected)
 
 
@@ -101,13 +113,13 @@ def refusal(folder: Path) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("size", [0, 1, 30_729_999, 30_730_001, 3073])
+@pytest.mark.parametrize("size", [0, 1, 307_299, 307_301, 3073])
 def test_a_file_of_another_size_is_named(spoilt: Path, size: int) -> None:
     path = spoilt / "data_batch_3.bin"
     content = (path.read_bytes() + b"\0")[:size]
     path.unlink()
     path.write_bytes(content)
-    assert f"{path} has {size:,} bytes: expected 30,730,000" in refusal(spoilt)
+    assert f"{path} has {size:,} bytes: expected 307,300, 100 records" in refusal(spoilt)
 
 
 @pytest.mark.parametrize("file", [*PARTS["train"][1:3], *PARTS["test"], NAMES])
@@ -140,6 +152,7 @@ def test_other_than_ten_names_are_refused(spoilt: Path, names: str) -> None:
 def test_the_real_one(tmp_path: Path) -> None:
     subprocess.run([sys.executable, DATA / "unpack-cifar10", tmp_path], check=True)
     data = load_cifar(TASK, tmp_path / FOLDER, HOW, 0.02)
+    assert (len(data.train), len(data.val), len(data.test)) == (49_000, 1_000, 10_000)
     assert data.labels[:4] == ("airplane", "automobile", "bird", "cat")
     assert data.summary["counts"] == {"train": [4900] * 10, "val": [100] * 10, "test": [1000] * 10}
     means = data.train.pixels.reshape(-1, 3).mean(0) / 255

@@ -144,13 +144,11 @@ def test_a_changed_last_step_repeats_only_itself(finished: Finished, phantoms: P
     recipe = finished.folder / "recipe.toml"
     head, tail = recipe.read_text().rsplit("epochs = 2", 1)
     recipe.write_text(f"{head}epochs = 3{tail}")
-    before = without_seconds(finished.ledger), (finished.folder / "out/own.tflite").read_bytes()
-    refusal = refused(edge_compress(*RUN, phantoms, cwd=finished.folder), "'own' has changed since out was begun")
-    assert "(steps[6].epochs was 2 and is 3): expected the same; give --changed" in refusal
-    assert "or another --output" in refusal
-    assert without_seconds(json.loads((finished.folder / "out/own.ledger.json").read_text())) == before[0]
-    assert (finished.folder / "out/own.tflite").read_bytes() == before[1]
+    before = (finished.folder / "out/own.tflite").read_bytes()
     try:
+        refusal = refused(edge_compress(*RUN, phantoms, cwd=finished.folder), "'own' has changed since out was begun")
+        assert "(steps[5].epochs was 2 and is 3): expected the same; give --changed" in refusal
+        assert (finished.folder / "out/own.tflite").read_bytes() == before
         again = start(finished.folder, phantoms, "--changed")
         start(finished.folder, phantoms)  # what was agreed to once is not asked again
     finally:

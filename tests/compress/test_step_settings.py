@@ -45,6 +45,7 @@ CHANGES: dict[type[Step], dict[str, Any]] = {
         "normalize": False,
         "samples": 7,
         "seed": 2,
+        "overall": True,
     },
     Ghosting: {"cheap_kernel": 5, "init": "random", "samples": 7},
 }

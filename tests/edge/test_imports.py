@@ -46,7 +46,6 @@ def test_a_run_imports_only_what_it_uses(model, picture):
         "edge.segmentation",
         "edge.overlay",
         "edge.edgetpu",
-        "subprocess",
     ):
         assert name not in modules, name
 

@@ -52,7 +52,7 @@ def deploy(tmp_path: Path) -> Callable[..., Ended]:
             program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{HERE / "stand_in_compiler.py"}" "$@"\n')
             program.chmod(0o755)
             env["EDGE_STAND_IN_COMPILER"] = compiler
-        command = [sys.executable, "-m", "firmware_bridge.cli", "coral", *map(str, words)]
+        command = [sys.executable, "-m", "firmware_bridge", "coral", *map(str, words)]
         done = Ended(subprocess.run(command, capture_output=True, env=env, timeout=60))
         assert not os.listdir(tmp_path / "work"), "the folder that the compiler worked in is left"
         return done

@@ -40,7 +40,7 @@ def export(tmp_path: Path) -> Callable[..., Ended]:
     """`edge-deploy export-c MODEL --output out`."""
 
     def run(model: object, *words: object, **more: str) -> Ended:
-        command = [sys.executable, "-m", "firmware_bridge.cli", "export-c", str(model)]
+        command = [sys.executable, "-m", "firmware_bridge", "export-c", str(model)]
         command += list(map(str, words or ["--output", tmp_path / "out"]))
         return Ended(subprocess.run(command, capture_output=True, env=environment(**more), cwd=tmp_path, timeout=300))
 
