@@ -83,8 +83,8 @@ Why targets are missed. From start to answer, both programs run the same library
 of what the native program executes; and where the processor has no instructions for it, the digest of the model file
 takes about 31 instructions a byte. Invoke: 6.67 is the paper's; the others were set by LiteRT 1.4.0. LiteRT 2.3.0 takes
 5 % less for ResNet-50 in float32, and for int8 networks of pneumonia's form 14 to 18 % more. None of XNNPACK's flags
-lowers that. LiteRT's own int8 kernels in place of XNNPACK's take 114 M on the cortex-a72 and 54 M on the cortex-a76, but
-are another kernel path, for which golden vectors have other bits.
+lowers that. LiteRT's own int8 kernels in place of XNNPACK's take 114 M on the cortex-a72 and 54 M on the cortex-a76,
+but are another kernel path, for which golden vectors have other bits.
 """
 
 
