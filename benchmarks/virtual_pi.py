@@ -31,6 +31,7 @@ SYSTEM = "base-files bash dash coreutils tar gzip grep sed mawk libc-bin util-li
 SYSTEM += " busybox-static libstdc++6"
 KERNEL = "linux-image-cloud-arm64"
 DISK_MB = 640
+INSTRUCTION_NS = 2  # a power of 2
 RECIPE = 3  # part of the image's name: raised where the image is made otherwise
 
 INIT = """#!/bin/sh
@@ -138,9 +139,14 @@ def _make(work: Path, place: Path, apt: Apt, kernel: str) -> None:
     _run(f"ldconfig -r '{root}'")
     _initrd(work, place, root / "usr/bin/busybox", modules)
     shutil.copy(next((modules / "boot").glob("vmlinuz-*")), place / "kernel")
-    with open(place / "disk", "wb") as file:
-        file.truncate(DISK_MB << 20)
-    _run(f"mkfs.ext4 -q -F -d '{root}' '{place}/disk'")
+    make_disk(root, place / "disk", DISK_MB)
+
+
+def make_disk(content: Path, path: Path, megabytes: int) -> None:
+    """Write an ext4 disk with what is in the folder `content`."""
+    with open(path, "wb") as file:
+        file.truncate(megabytes << 20)
+    _run(f"mkfs.ext4 -q -F -d '{content}' '{path}'")
 
 
 def _initrd(work: Path, place: Path, busybox: Path, modules: Path) -> None:
@@ -173,26 +179,43 @@ def _run(command: str, cwd: Path | None = None) -> str:
 
 
 class VirtualPi(Host):
-    """A virtual Pi with a disk of its own, which outlives the machine's being killed."""
+    """A virtual Pi with a disk of its own, which outlives the machine's being killed.
 
-    def __init__(self, folder: Path, processor: str = "cortex-a72", memory_mb: int = 512, clock: str = "utc") -> None:
+    With `counts` its clock counts the instructions that its processor executes, INSTRUCTION_NS each: the same program
+    takes the same time on it, whatever this machine does meanwhile. A `drive` is a further disk of `make_disk`, which
+    it can read as `/dev/vdb`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        processor: str = "cortex-a72",
+        memory_mb: int = 512,
+        clock: str = "utc",
+        counts: bool = False,
+        drive: Path | None = None,
+    ) -> None:
         self.image = image()
         super().__init__(folder, free_port(), self.image / "user", _public(self.image / "host_key"))
         self.disk = folder / "disk"
         subprocess.run(["cp", "--sparse=always", self.image / "disk", self.disk], check=True)
         self.machine = ["-M", "virt", "-cpu", processor, "-smp", "1", "-m", str(memory_mb), "-rtc", f"base={clock}"]
+        self.machine += ["-icount", f"shift={INSTRUCTION_NS.bit_length() - 1}"] if counts else []
+        if drive is not None:
+            further = f"file={drive},if=none,format=raw,id=d1,readonly=on"
+            self.machine += ["-drive", further, "-device", "virtio-blk-pci,drive=d1"]
         self.process: subprocess.Popen[bytes] | None = None
 
     def boot(self) -> float:
         """Start it and wait until it takes connections; return the seconds."""
         begun = time.monotonic()
-        command = ["qemu-system-aarch64", *self.machine, "-nographic", "-no-reboot"]
+        command = ["qemu-system-aarch64", "-nographic", "-no-reboot"]
         command += ["-kernel", str(self.image / "kernel"), "-initrd", str(self.image / "initrd")]
         command += ["-append", "console=ttyAMA0 quiet loglevel=3 panic=-1"]
         command += ["-drive", f"file={self.disk},if=none,format=raw,id=d0", "-device", "virtio-blk-pci,drive=d0"]
         forward = f"hostfwd=tcp:127.0.0.1:{self.port}-:22,restrict=on"
         command += ["-netdev", f"user,id=n0,{forward}", "-device", "virtio-net-pci,netdev=n0,romfile="]
-        command += ["-device", "virtio-rng-pci"]
+        command += ["-device", "virtio-rng-pci", *self.machine]
         with open(self.folder / "console", "wb") as console:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT)
         while time.monotonic() - begun < 300:

@@ -67,6 +67,10 @@ static void on_row(png_struct *png, png_byte *row, png_uint_32 number, int pass)
     unsigned factor = header->depth < 8 ? spread[header->depth] : 1;
     bool to_grey = reading->picture->planes == 1;
     unsigned char *line = reading->picture->pixels + (size_t)number * header->width * (size_t)reading->picture->planes;
+    if (step == 1 && factor == 1 && (int)channels == reading->picture->planes && header->colour != PALETTE) {
+        memcpy(line, row, (size_t)header->width * channels); /* they lie as the picture has them */
+        column = header->width;
+    }
     for (; column < header->width; column += step, row += channels) {
         unsigned char *to = line + (size_t)column * (size_t)reading->picture->planes;
         const unsigned char *from = header->colour == PALETTE ? header->palette[row[0]] : row;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PRECISION_BITS = 32 - 8 - 2 };
+enum { PRECISION_BITS = 32 - 8 - 2, LANES = 4 };
 
 /* For each pixel of the result the first pixel that it is made of, and how many, with their weights. */
 struct weights {
@@ -68,32 +68,39 @@ static unsigned char to_byte(int32_t sum)
     return (unsigned char)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
 }
 
+/* One pixel of the result in each of `lanes` lanes, which are planes, or rows below each other: the weights are the same.
+   A lane's pixels lie `step` bytes apart; the lanes lie so far apart in the picture and in the result. */
+static inline void weigh(const unsigned char *from, int64_t step, int64_t apart, int lanes, const int32_t *weight,
+                         int64_t number, unsigned char *to, int64_t to_apart)
+{
+    int32_t sums[LANES];
+    for (int lane = 0; lane < lanes; lane++)
+        sums[lane] = 1 << (PRECISION_BITS - 1);
+    for (int64_t index = 0; index < number; index++)
+        for (int lane = 0; lane < lanes; lane++)
+            sums[lane] += from[index * step + lane * apart] * weight[index];
+    for (int lane = 0; lane < lanes; lane++)
+        to[lane * to_apart] = to_byte(sums[lane]);
+}
+
 /* Rows `top` to before `top + rows` of the picture, each resampled to `weights->count` columns. */
 static void across(const unsigned char *from, int64_t width, int planes, int64_t top, int64_t rows,
                    const struct weights *weights, unsigned char *to)
 {
-    for (int64_t row = 0; row < rows; row++) {
+    int64_t columns = weights->count, together;
+    for (int64_t row = 0; row < rows; row += together, to += together * columns * planes) {
         const unsigned char *line = from + (top + row) * width * planes;
-        for (int64_t column = 0; column < weights->count; column++) {
+        together = planes == 1 && rows - row >= LANES ? LANES : 1;
+        for (int64_t column = 0; column < columns; column++) {
             const int32_t *weight = weights->fixed + column * weights->widest;
             const unsigned char *pixel = line + weights->first[column] * planes;
             int64_t number = weights->number[column];
-            if (planes == 1) {
-                int32_t sum = 1 << (PRECISION_BITS - 1);
-                for (int64_t index = 0; index < number; index++)
-                    sum += pixel[index] * weight[index];
-                *to++ = to_byte(sum);
-                continue;
-            }
-            int32_t red = 1 << (PRECISION_BITS - 1), green = red, blue = red;
-            for (int64_t index = 0; index < number; index++, pixel += 3) {
-                red += pixel[0] * weight[index];
-                green += pixel[1] * weight[index];
-                blue += pixel[2] * weight[index];
-            }
-            *to++ = to_byte(red);
-            *to++ = to_byte(green);
-            *to++ = to_byte(blue);
+            if (planes == 3)
+                weigh(pixel, 3, 1, 3, weight, number, to + 3 * column, 1);
+            else if (together == LANES)
+                weigh(pixel, 1, width, LANES, weight, number, to + column, columns);
+            else
+                weigh(pixel, 1, 0, 1, weight, number, to + column, 0);
         }
     }
 }

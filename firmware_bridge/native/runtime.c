@@ -146,7 +146,8 @@ struct library *library_open(struct failure *failure)
 {
     char *path = library_path();
     struct library *library = need(sizeof *library);
-    void *opened = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    /* LiteRT's library asks for all of its functions at once of itself; the C++ library under it need not. */
+    void *opened = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
     int major = 0, minor = 0;
     if (!opened) {
         const char *reason = dlerror();

@@ -23,25 +23,32 @@ static uint32_t turn(uint32_t word, int by)
     return word >> by | word << (32 - by);
 }
 
-/* One round; the caller names the state's words one place further each time, so that none has to move. */
+/* One round; the caller names the state's words one place further each time, so that none has to move. `changed` is
+   a ^ b, and b ^ c the round before's: the majority of a, b and c needs no more. */
 #define ROUND(a, b, c, d, e, f, g, h, i)                                                                               \
     do {                                                                                                               \
-        uint32_t one = h + (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) + ((e & f) ^ (~e & g)) + K[i] + w[i];              \
+        uint32_t one = h + (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) + (g ^ (e & (f ^ g))) + keyed[i];                  \
+        uint32_t before = changed;                                                                                     \
+        changed = a ^ b;                                                                                               \
         d += one;                                                                                                      \
-        h = one + (turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));                            \
+        h = one + (turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + (b ^ (changed & before));                                 \
     } while (0)
 
 static void mix_one(uint32_t state[8], const unsigned char block[64])
 {
-    uint32_t w[64];
+    uint32_t w[64], keyed[64], changed = state[1] ^ state[2];
     for (int i = 0; i < 16; i++)
         w[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 | (uint32_t)block[4 * i + 2] << 8 |
                block[4 * i + 3];
-    for (int i = 16; i < 64; i++) {
-        uint32_t s0 = turn(w[i - 15], 7) ^ turn(w[i - 15], 18) ^ w[i - 15] >> 3;
-        uint32_t s1 = turn(w[i - 2], 17) ^ turn(w[i - 2], 19) ^ w[i - 2] >> 10;
-        w[i] = w[i - 16] + s0 + w[i - 7] + s1;
+    for (int i = 16; i < 64; i += 4) {
+        /* All but the last term for four words at once, which compilers turn into vectors. */
+        for (int k = i; k < i + 4; k++)
+            w[k] = w[k - 16] + (turn(w[k - 15], 7) ^ turn(w[k - 15], 18) ^ w[k - 15] >> 3) + w[k - 7];
+        for (int k = i; k < i + 4; k++)
+            w[k] += turn(w[k - 2], 17) ^ turn(w[k - 2], 19) ^ w[k - 2] >> 10;
     }
+    for (int i = 0; i < 64; i++)
+        keyed[i] = w[i] + K[i];
     uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
     uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
     for (int i = 0; i < 64; i += 8) {

@@ -130,3 +130,22 @@ def test_power_and_connection_that_are_cut(pi: VirtualPi, arm: build.Content) ->
     done = Ended(push(pi, arm, 99))
     assert done.status == 0, done.err
     assert "-0.1.0-99-pi4-" in answers(pi)
+
+
+def test_a_clock_that_counts_instructions_gives_the_same_time_again(tmp_path: Path) -> None:
+    """Half as much work takes half the time, and the same work the same, whatever this machine does meanwhile."""
+    try:
+        machine = VirtualPi(tmp_path, "cortex-a76", counts=True)
+    except debian.Unavailable as error:
+        pytest.skip(str(error))
+    work = "begun=$EPOCHREALTIME; for ((n = 0; n < {count}; n++)); do :; done; ended=$EPOCHREALTIME"
+    work += "; echo $((${{ended/./}} - ${{begun/./}}))"
+    try:
+        machine.boot()
+        counts = [100_000, 100_000, 50_000, 100_000]
+        times = machine.ssh("; ".join(work.format(count=count) for count in counts))
+    finally:
+        machine.cut()
+    first, second, half, third = map(int, times.split())
+    assert max(first, second, third) / min(first, second, third) < 1.02
+    assert 0.49 < half / second < 0.51
