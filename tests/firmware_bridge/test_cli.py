@@ -38,7 +38,7 @@ def test_a_target_that_is_not_known_is_told_of_before_anything_else() -> None:
     [
         ([], "the following arguments are required: COMMAND; see edge-deploy --help"),
         (["pusch"], "argument COMMAND: invalid choice: 'pusch' "),
-        (["build", "pi5", "--release", "x"], "--release: invalid int value: 'x'; see edge-deploy build --help"),
+        (["build", "pi5", "--release", "x"], "'x'; see edge-deploy build --help"),
         (["push", "pi5"], "are required: HOST; see edge-deploy push --help"),
         (["coral"], "are required: MODEL; see edge-deploy coral --help"),
         (["targets", "--all\n"], "unrecognized arguments: --all\\n; see edge-deploy --help"),
