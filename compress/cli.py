@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge import __version__
+from edge.arguments import Parser, add_command
 from edge.command import ended
 from edge.errors import EdgeError
 from edge.model import find, read
@@ -20,19 +21,25 @@ DISCLAIMER = "Software for engineers; not a medical device."
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0 done, 2 something to mend, 130 interrupted, 141 closed output."""
-    options = _parser().parse_args(arguments)
-    return ended("edge-compress", lambda: options.action(options), "the same command goes on from the last checkpoint")
+
+    def act() -> None:
+        options = _parser().parse_args(arguments)
+        options.action(options)
+
+    return ended("edge-compress", act, "the same command goes on from the last checkpoint")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="edge-compress", description=f"Make a network small and board-ready. {DISCLAIMER}"
+    parser = Parser(
+        prog="edge-compress",
+        description=f"Make a network small and board-ready. {DISCLAIMER}",
+        epilog="exit status: 0 done, 2 something to mend, 130 interrupted, 141 output closed early",
     )
     parser.add_argument("--version", action="version", version=f"edge-compress {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    run = commands.add_parser("run", help="run a recipe: train, prune, convert, verify")
-    run.add_argument("recipe", help="a recipe file (.toml), or the name of a shipped one")
+    run = add_command(commands, "run", "run a recipe: train, prune, convert, verify")
+    run.add_argument("recipe", metavar="RECIPE", help="a recipe file (.toml), or the name of a shipped one")
     run.add_argument("--data", required=True, type=Path, metavar="DIR", help="the data set's folder (docs/recipes.md)")
     run.add_argument("--output", required=True, type=Path, metavar="DIR", help="where the model and checkpoints go")
     run.add_argument("--weights", type=Path, metavar="FILE", help="a trained network's state_dict to begin with")
@@ -40,22 +47,27 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--threads", type=int, metavar="N", help="processor threads (default: all cores)")
     run.set_defaults(action=_run)
 
-    show = commands.add_parser("show", help="print what is in a model file")
-    show.add_argument("model", help="a model file, or the name of a shipped model")
+    show = add_command(commands, "show", "print what is in a model file")
+    show.add_argument("model", metavar="MODEL", help="a model file, or the name of a shipped model")
     show.add_argument("--json", action="store_true", help="the manifest as it stands in the file")
     show.set_defaults(action=_show)
 
-    pack = commands.add_parser("pack", help="add a manifest to a plain TFLite model")
-    pack.add_argument("model", type=Path, help="a .tflite file")
-    pack.add_argument("--manifest", required=True, type=Path, help="the manifest, JSON (docs/model-file.md)")
-    pack.add_argument("--output", required=True, type=Path, help="the model file to write")
+    pack = add_command(commands, "pack", "add a manifest to a plain TFLite model")
+    pack.add_argument("model", type=Path, metavar="MODEL", help="a .tflite file")
+    pack.add_argument(
+        "--manifest", required=True, type=Path, metavar="FILE", help="the manifest, JSON (docs/model-file.md)"
+    )
+    pack.add_argument("--output", required=True, type=Path, metavar="FILE", help="the model file to write")
     pack.set_defaults(action=_pack)
 
-    phantoms = commands.add_parser("phantoms", help="draw a data set of phantom X-rays")
-    phantoms.add_argument("folder", type=Path, help="where train/ and test/ go")
-    phantoms.add_argument("--train", type=int, default=160, metavar="N", help="training pictures of each class (160)")
-    phantoms.add_argument("--test", type=int, default=40, metavar="N", help="test pictures of each class (40)")
-    phantoms.add_argument("--size", type=int, default=224, metavar="PIXELS", help="side of a picture (224)")
+    phantoms = add_command(commands, "phantoms", "draw a data set of phantom X-rays")
+    phantoms.add_argument("folder", type=Path, metavar="DIR", help="where train/ and test/ go")
+    for name, number, text in (("train", 160, "training"), ("test", 40, "test")):
+        help_text = f"{text} pictures of each class (default: %(default)s)"
+        phantoms.add_argument(f"--{name}", type=int, default=number, metavar="N", help=help_text)
+    phantoms.add_argument(
+        "--size", type=int, default=224, metavar="PIXELS", help="side of a picture (default: %(default)s)"
+    )
     phantoms.set_defaults(action=_phantoms)
     return parser
 

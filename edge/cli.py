@@ -52,20 +52,20 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
-    import argparse
-
     from edge import __version__
+    from edge.arguments import Parser
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="edge-infer",
         description="Run a compressed network on pictures, and say what it cost. For engineers; not a medical device.",
-        epilog="exit status: 0 all answered, 1 --check failed, 2 something to mend (good pictures are still answered)",
+        epilog="exit status: 0 all answered, 1 --check failed, 2 something to mend (good pictures are still answered), "
+        "130 interrupted, 141 output closed early",
     )
     parser.add_argument(
         "images", nargs="*", metavar="IMAGE", help="a file, a folder (its pictures), a quoted pattern, or - for stdin"
     )
     parser.add_argument(
-        "--model", default="pneumonia", metavar="NAME|FILE", help="a model of --list, or a file (default: %(default)s)"
+        "--model", metavar="NAME|FILE", help="a model of --list, or a file (default: pneumonia, or the only one)"
     )
     parser.add_argument("--list", action="store_true", help="list the models that came with the program")
     parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout, all else on stderr")

@@ -26,7 +26,6 @@ TYPE_CHECKING = False  # only models that segment need that module
 if TYPE_CHECKING:
     from edge.segmentation import Mask, Region
 
-DEFAULT_MODEL = "pneumonia"
 USUAL_THREADS = 4  # more seldom pay on a board and heat it
 
 
@@ -184,10 +183,11 @@ class Engine:
         return self.dequantize(self.invoke(self.tensor(array)))
 
 
-def load(model: str | os.PathLike[str] = DEFAULT_MODEL, runtime: str = "auto", threads: int | None = None) -> Engine:
+def load(model: str | os.PathLike[str] | None = None, runtime: str = "auto", threads: int | None = None) -> Engine:
     """Return an engine for a shipped model's name or a model file's path.
 
     Args:
+        model: None takes pneumonia, or the only one there is.
         runtime: "litert", "tflite", "auto": LiteRT where it is installed, else tflite-runtime; or "edgetpu": the
             network that was compiled for a Coral Edge TPU, on that.
         threads: 1 to 64; None takes the cores that this process may use, at most 4.

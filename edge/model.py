@@ -13,6 +13,7 @@ from edge.errors import EdgeError
 from edge.manifest import Manifest, parse
 
 MODELS = os.path.join(os.path.dirname(__file__), "models")
+DEFAULT = "pneumonia"
 
 EDGETPU = "edgetpu.tflite"  # the network as the Edge TPU's compiler made it
 
@@ -73,11 +74,13 @@ def shipped() -> list[Path]:
     return sorted(Path(MODELS).glob("*.tflite"))
 
 
-def find(name: str | os.PathLike[str]) -> str:
-    """Return the file of a shipped model's name, or the path that `name` is.
+def find(name: str | os.PathLike[str] | None) -> str:
+    """Return the file of a shipped model's name, or the path that `name` is; for None, DEFAULT's or the only one's.
 
     Raises EdgeError for a bare word that is neither; a path that does not exist is left to `read`.
     """
+    if name is None:
+        return _usual()
     text = os.fspath(name)
     by_name = os.path.join(MODELS, f"{text}.tflite")
     is_path = os.sep in text or text.endswith(".tflite")
@@ -85,8 +88,25 @@ def find(name: str | os.PathLike[str]) -> str:
         return by_name
     if is_path or os.path.exists(text):
         return text
-    known = ", ".join(path.stem for path in shipped()) or "none came with this installation"
+    known = _listed(shipped())
     raise EdgeError(f"there is no model {text!r}: expected a shipped one ({known}) or the path of a .tflite file")
+
+
+def _usual() -> str:
+    path = os.path.join(MODELS, f"{DEFAULT}.tflite")
+    if os.path.isfile(path):
+        return path
+    there = shipped()
+    if len(there) == 1:
+        return str(there[0])
+    raise EdgeError(
+        f"no model was named, and {DEFAULT} is not installed: expected a shipped one ({_listed(there)}) or the path of "
+        "a .tflite file; name it"
+    )
+
+
+def _listed(models: list[Path]) -> str:
+    return ", ".join(path.stem for path in models) or "none came with this installation"
 
 
 def read(path: str | os.PathLike[str]) -> ModelFile:
@@ -151,7 +171,7 @@ def _bytes(path: str) -> bytes:
     if data[4:8] != b"TFL3":
         raise EdgeError(
             f'{path} is not a TFLite file (it begins with {data[:8]!r}, expected "TFL3" at byte 4): '
-            "give --model a .tflite file that edge-compress made"
+            "give a .tflite file that edge-compress made"
         )
     return data
 

@@ -15,7 +15,7 @@ from edge.model import find, read, shipped
 from firmware_bridge import elf, program, python_runtime, release, sbom, signature, sysroot, wheel
 from firmware_bridge.release import File, Link, Payload
 from firmware_bridge.sbom import Component
-from firmware_bridge.target import SYSTEM_LIBRARIES, Target, require
+from firmware_bridge.target import SYSTEM_LIBRARIES, Target, hold_buildable, require
 
 _LICENCES = {
     "libjpeg62-turbo-dev": ("libjpeg-turbo", "IJG AND BSD-3-Clause AND Zlib"),
@@ -26,11 +26,16 @@ _LICENCES = {
 
 
 class Content(NamedTuple):
-    """What goes to boards of a target: files, and the versions that they need of the board's libraries."""
+    """What goes to boards of a target: files, and the versions that they need of the board's libraries.
+
+    Attributes:
+        compiled: the models that hold a network for the Edge TPU, by name.
+    """
 
     target: Target
     payload: Payload
     needs: Mapping[str, str]
+    compiled: Sequence[str] = ()
 
 
 def content(target: Target, models: Sequence[str]) -> Content:
@@ -41,12 +46,13 @@ def content(target: Target, models: Sequence[str]) -> Content:
 
     Raises EdgeError where something is missing or wrong, and where the target can't run what was built.
     """
-    payload, parts = _models(models)
+    hold_buildable(target)
+    payload, parts, compiled = _models(models)
     more, components = (_native if target.program == "native" else python_runtime.files)(target)
     payload = {**payload, **more, "licences/edge-infer": File(_own_licence())}
     parts = [Component("application", "edge-infer", __version__, "", "MIT", None), *components, *parts]
     payload["sbom.json"] = File(sbom.document(target.name, parts))
-    return Content(target, payload, require(target, _binaries(payload)))
+    return Content(target, payload, require(target, _binaries(payload)), compiled)
 
 
 def write(content: Content, number: int, key: Path, output: Path) -> Path:
@@ -76,9 +82,9 @@ def write(content: Content, number: int, key: Path, output: Path) -> Path:
     return path
 
 
-def _models(names: Sequence[str]) -> tuple[dict[str, File | Link], list[Component]]:
+def _models(names: Sequence[str]) -> tuple[dict[str, File | Link], list[Component], list[str]]:
     payload: dict[str, File | Link] = {}
-    parts = []
+    parts, compiled = [], []
     for path in [find(name) for name in names] or shipped():
         file = read(path)
         name = f"models/{file.manifest.name}.tflite"
@@ -93,7 +99,9 @@ def _models(names: Sequence[str]) -> tuple[dict[str, File | Link], list[Componen
         licence = f"images: {licence}" if licence else "not stated"
         version = str(file.manifest.raw["version"])
         parts.append(Component("machine-learning-model", file.manifest.name, version, "", licence, file.data))
-    return payload, parts
+        if file.manifest.edgetpu is not None:
+            compiled.append(file.manifest.name)
+    return payload, parts, compiled
 
 
 def _native(target: Target) -> tuple[Payload, list[Component]]:
@@ -147,11 +155,17 @@ def _own_licence() -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Write it whole or not at all: beside its place first, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write it whole or not at all: beside its place first, then renamed; EdgeError where it can't be written."""
     beside = path.with_name(f".{path.name}.part")
     try:
-        beside.write_bytes(data)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            beside.write_bytes(data)
+            os.replace(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise EdgeError(
+            f"{path} can't be written ({error.strerror}): expected room and the right to write; make room, or give "
+            "--output another folder"
+        ) from None

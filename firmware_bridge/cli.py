@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge import __version__
+from edge.arguments import Parser, add_command
 from edge.command import ended
 from edge.errors import EdgeError
 from firmware_bridge import board, coral, doctor, export_c, release, signature, target
@@ -28,20 +29,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="edge-deploy",
         description="Bring runtime and models to a board, and take them back safely.",
-        epilog="exit status: 0 done, 2 something to mend",
+        epilog="exit status: 0 done, 2 something to mend, 130 interrupted, 141 output closed early",
     )
     parser.add_argument("--version", action="version", version=f"edge-deploy {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    commands.add_parser("targets", help="list the kinds of board that are known").set_defaults(action=_targets)
+    add_command(commands, "targets", "list the kinds of board that are known").set_defaults(action=_targets)
 
-    making = commands.add_parser("build", help="make a signed archive for a target")
+    making = add_command(commands, "build", "make a signed archive for a target")
     _add_building(making)
     making.set_defaults(action=_build)
 
-    push = commands.add_parser("push", help="bring a release to a board, prove it there, let it serve")
+    push = add_command(commands, "push", "bring a release to a board, prove it there, let it serve")
     _add_building(push)
     push.add_argument("host", metavar="HOST", help="as ssh takes it: name, user@name, ssh://user@name:port")
     push.add_argument("--archive", type=Path, metavar="FILE", help="of edge-deploy build (default: build it)")
@@ -56,14 +57,16 @@ def _parser() -> argparse.ArgumentParser:
         ("remove", _ask, "take everything from a board that edge-deploy brought"),
         ("doctor", _doctor, "what a board has and lacks, each with the cure"),
     ):
-        command = commands.add_parser(name, help=text)
+        command = add_command(commands, name, text)
         command.add_argument("host", metavar="HOST", help="as ssh takes it: name, user@name, ssh://user@name:port")
         command.set_defaults(action=action, name=name)
         if name == "trust":
             _add_key(command)
         if name == "run":
             command.add_argument("image", type=Path, metavar="IMAGE", help="a picture on this machine")
-            command.add_argument("--model", metavar="NAME", help="one of the board's models (default: pneumonia)")
+            command.add_argument(
+                "--model", metavar="NAME", help="one of the board's models (default: pneumonia, or the only one)"
+            )
         _add_folder(command)
     _add_folder(push)
 
@@ -71,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         ("coral", coral, "check a model for the Coral Edge TPU, and compile it"),
         ("export-c", export_c, "write a model as C for a microcontroller"),
     ):
-        command = commands.add_parser(name, help=text)
+        command = add_command(commands, name, text)
         module.add_arguments(command)
         command.set_defaults(action=module.run)
     return parser
@@ -83,11 +86,19 @@ def _add_building(parser: argparse.ArgumentParser) -> None:
         "--model", action="append", default=[], metavar="NAME|FILE", help="may be given again (default: all that ship)"
     )
     parser.add_argument(
-        "--release", type=int, default=1, metavar="N", help=f"number of this build of version {__version__} (1)"
+        "--release",
+        type=int,
+        default=1,
+        metavar="N",
+        help=f"number of this build of version {__version__} (default: %(default)s)",
     )
     _add_key(parser)
     parser.add_argument(
-        "--output", type=Path, default=Path("build/deploy"), metavar="DIR", help="where archives go (%(default)s)"
+        "--output",
+        type=Path,
+        default=Path("build/deploy"),
+        metavar="DIR",
+        help="where archives go (default: %(default)s)",
     )
 
 
@@ -96,13 +107,13 @@ def _add_key(parser: argparse.ArgumentParser) -> None:
         "--key",
         type=Path,
         metavar="FILE",
-        help="OpenSSH key, or its .pub where the agent has it (~/.ssh/id_ed25519)",
+        help="OpenSSH key, or its .pub where the agent has it (default: ~/.ssh/id_ed25519)",
     )
 
 
 def _add_folder(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--folder", default=board.FOLDER, metavar="DIR", help="on the board (%(default)s in the user's home)"
+        "--folder", default=board.FOLDER, metavar="DIR", help="on the board (default: %(default)s in the user's home)"
     )
 
 
@@ -131,13 +142,24 @@ def _build(options: argparse.Namespace) -> Path:
     from firmware_bridge import build  # numpy comes with it
 
     chosen, key = target.load(options.target), options.key or signature.default_key()
+    target.hold_buildable(chosen)
     signature.sign(b"", key)  # before a program is compiled
     print(f"building {chosen.program} edge-infer for {chosen.title}", flush=True)
-    path = build.write(build.content(chosen, options.model), options.release, key, options.output)
+    content = build.content(chosen, options.model)
+    path = build.write(content, options.release, key, options.output)
     made = release.read(path)
-    needs = f"glibc {made.release.glibc}, libstdc++ {made.release.glibcxx}, Python {made.release.python}"
+    python = "no Python" if chosen.program == "native" else f"Python {made.release.python}"
+    needs = f"glibc {made.release.glibc}, GLIBCXX {made.release.glibcxx}, {python}"
     print(f"{path}: {made.size / 1e6:.2f} MB, needs {needs}", flush=True)
+    if chosen.accelerator != "none":
+        print(_coral_line(content.compiled), flush=True)
     return path
+
+
+def _coral_line(compiled: Sequence[str]) -> str:
+    if not compiled:
+        return "Coral: all on the processor; no model here is compiled for the Edge TPU (edge-deploy coral --compile)"
+    return f"Coral: edge-infer --runtime edgetpu has it compute {', '.join(compiled)}; how: docs/coral.md"
 
 
 def _push(options: argparse.Namespace) -> None:

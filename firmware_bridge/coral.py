@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `edge-deploy coral` takes."""
-    parser.add_argument("model", help="a model file, or the name of a shipped model")
+    parser.add_argument("model", metavar="MODEL", help="a model file, or the name of a shipped model")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument(
         "--compile", action="store_true", help="also run edgetpu_compiler, and keep what it makes in the model file"

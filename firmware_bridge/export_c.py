@@ -24,7 +24,7 @@ _BYTES_A_LINE = 20
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `edge-deploy export-c` takes."""
-    parser.add_argument("model", help="a model file, or the name of a shipped model")
+    parser.add_argument("model", metavar="MODEL", help="a model file, or the name of a shipped model")
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="where NAME.c and NAME.h go")
 
 

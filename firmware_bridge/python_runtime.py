@@ -1,7 +1,10 @@
-"""The Python `edge-infer` as a release carries it, for boards that have no LiteRT library: all but Python itself.
+"""The Python `edge-infer` as a release carries it: all but Python itself.
 
-tflite-runtime comes from its wheel, numpy and Pillow with the libraries that they need from Debian, since there are no
-wheels of them for 32-bit Arm. Everything is compiled beforehand: without its .pyc files Python starts twice as slowly.
+It is for boards that have no LiteRT library, and for those with an accelerator, which the native program does not use.
+
+tflite-runtime comes from its wheel, numpy and Pillow with the libraries that they need from Debian: there are no wheels
+of them for 32-bit Arm, and tflite-runtime wants an old numpy, as Debian's is. Everything is compiled beforehand:
+without its .pyc files Python starts twice as slowly.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ import hashlib
 import io
 import re
 import tarfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -119,7 +120,7 @@ def read(path: Path) -> Archive:
     except OSError as error:
         raise EdgeError(f"{path} can't be read ({error.strerror}): expected an archive of edge-deploy build") from None
     try:
-        with tarfile.open(fileobj=io.BytesIO(data)) as outer:
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as outer:
             contents = {member.name: _content(outer, member) for member in outer}
         if tuple(contents) != MEMBERS:
             raise EdgeError(f"{path} holds {', '.join(contents)}: expected {', '.join(MEMBERS)}; {_AGAIN}")
@@ -127,10 +128,10 @@ def read(path: Path) -> Archive:
         for name in ("release", "payload.tar.gz"):
             if listed.get(name) != hashlib.sha256(contents[name]).hexdigest():
                 raise EdgeError(f"{path} was changed: its {name} is not the one in its digest list; {_AGAIN}")
-        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(contents["payload.tar.gz"]))) as inner:
+        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(contents["payload.tar.gz"])), mode="r:") as inner:
             unpacked = sum(member.size for member in inner)
-    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
-        raise EdgeError(f"{path} is damaged or no archive ({error}): expected one of edge-deploy build") from None
+    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
+        raise EdgeError(f"{path} is damaged or no archive ({error}): expected a release; {_AGAIN}") from None
     release = parse(contents["release"].decode(errors="replace"), str(path))
     return Archive(path, release, hashlib.sha256(data).hexdigest(), len(data), unpacked)
 

@@ -15,7 +15,7 @@ FOLDER = Path(__file__).with_name("targets")
 SYSTEM_LIBRARIES = ("libc.so", "libm.so", "libdl.so", "libpthread.so", "librt.so", "libstdc++.so", "libgcc_s.so", "ld-")
 _CHOICES = {
     "architecture": tuple(elf.ARCHITECTURES.values()),
-    "program": ("native", "python"),
+    "program": ("native", "python", "none"),
     "accelerator": ("none", "edgetpu-usb", "edgetpu-pcie"),
 }
 _VERSION = re.compile(r"[0-9]{1,5}(\.[0-9]{1,5}){0,3}")
@@ -29,7 +29,7 @@ class Target:
         name: the file's, without its ending.
         title: one line for people.
         architecture: of its programs, as `uname -m` says it; a 32-bit system's kernel may say another.
-        program: which `edge-infer` it gets: "native" or "python".
+        program: which `edge-infer` it gets: "native" or "python"; "none" where its system is too old for both.
         python: version of its system's Python.
         cores, memory_mb: of the smallest such board.
         accelerator: "none", "edgetpu-usb" or "edgetpu-pcie".
@@ -91,6 +91,8 @@ def _parse(path: Path, raw: Mapping[str, object]) -> Target:
         number = raw[key]
         if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number < 1 << 31:
             raise refuse(key, number, "a whole number of at least 1")
+    if raw["program"] == "native" and raw["accelerator"] != "none":
+        raise refuse("program", "native", "'python' beside an accelerator, which the native program does not use")
     libraries = raw["libraries"]
     if not isinstance(libraries, dict) or set(libraries) != {"GLIBC", "GLIBCXX"}:
         raise refuse("libraries", libraries, "a table with GLIBC and GLIBCXX")
@@ -111,6 +113,16 @@ def table(targets: Iterable[Target]) -> str:
         rows.append((*first, *numbers, target.accelerator, target.title))
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     return "".join("  ".join(map(str.ljust, row, widths)).rstrip() + "\n" for row in rows)
+
+
+def hold_buildable(target: Target) -> None:
+    """Raise EdgeError where no release can be built for it."""
+    if target.program == "none":
+        raise EdgeError(
+            f"there is no release for {target.name}, which has glibc {target.libraries['GLIBC']} and Python "
+            f"{target.python}: expected glibc 2.34, as LiteRT's library wants, or Python 3.10, as the Python program "
+            "does; install that by hand with Python 3.10 and tflite-runtime 2.13.0 for it (docs/coral.md)"
+        )
 
 
 def require(target: Target, binaries: Mapping[str, elf.Elf]) -> dict[str, str]:

@@ -14,8 +14,8 @@
 
 static const char USAGE[] =
     "usage: edge-infer [-h] [--model NAME|FILE] [--list] [--json] [--threads N]\n"
-    "                  [--runtime {auto,litert,tflite}] [--repeat N] [--output DIR]\n"
-    "                  [--check] [--max-pixels N] [--version]\n"
+    "                  [--runtime {auto,litert}] [--repeat N] [--output DIR] [--check]\n"
+    "                  [--max-pixels N] [--version]\n"
     "                  [IMAGE ...]\n";
 
 static const char HELP[] =
@@ -29,12 +29,13 @@ static const char HELP[] =
     "\n"
     "options:\n"
     "  -h, --help            show this help message and exit\n"
-    "  --model NAME|FILE     a model of --list, or a file (default: pneumonia)\n"
+    "  --model NAME|FILE     a model of --list, or a file (default: pneumonia, or\n"
+    "                        the only one)\n"
     "  --list                list the models that came with the program\n"
     "  --json                one JSON object a line on stdout, all else on stderr\n"
     "  --threads N           default: the cores of this process, at most 4\n"
-    "  --runtime {auto,litert,tflite}\n"
-    "                        default: litert, else tflite\n"
+    "  --runtime {auto,litert}\n"
+    "                        default: litert\n"
     "  --repeat N            invoke N times a picture, say the median\n"
     "  --output DIR          also write each answer to DIR by the picture's name:\n"
     "                        NAME.json; mask and overlay of a segmentation\n"
@@ -43,7 +44,7 @@ static const char HELP[] =
     "  --version             show program's version number and exit\n"
     "\n"
     "exit status: 0 all answered, 1 --check failed, 2 something to mend (good\n"
-    "pictures are still answered)\n";
+    "pictures are still answered), 130 interrupted, 141 output closed early\n";
 
 enum option { HELP_SHORT, HELP_LONG, MODEL, LIST, JSON, THREADS, RUNTIME, REPEAT, OUTPUT, CHECK, MAX, VERSION_OPTION, UNKNOWN };
 
@@ -78,7 +79,7 @@ static enum parsed __attribute__((format(printf, 2, 3))) wrong(struct text *text
     if (vasprintf(&said, format, values) < 0)
         memory_full();
     va_end(values);
-    text_print(text, "%sedge-infer: error: %s\n", USAGE, said);
+    text_print(text, "%s; see edge-infer --help", said);
     free(said);
     return WRONG;
 }
@@ -157,9 +158,10 @@ static enum parsed take_value(struct arguments *arguments, enum option option, c
         arguments->has_threads = true;
         break;
     case RUNTIME:
-        if (strcmp(value, "auto") != 0 && strcmp(value, "litert") != 0 && strcmp(value, "tflite") != 0)
-            parsed = wrong(text, "argument --runtime: invalid choice: %s (choose from 'auto', 'litert', 'tflite')",
-                           shown.at);
+        /* Those that only Python's program has are told apart from words that mean nothing: see engine_load. */
+        if (strcmp(value, "auto") != 0 && strcmp(value, "litert") != 0 && strcmp(value, "tflite") != 0 &&
+            strcmp(value, "edgetpu") != 0)
+            parsed = wrong(text, "argument --runtime: invalid choice: %s (choose from 'auto', 'litert')", shown.at);
         arguments->runtime = value;
         break;
     default:
@@ -238,7 +240,7 @@ static enum parsed take_words(struct arguments *arguments, int count, char **giv
 
 enum parsed arguments_parse(struct arguments *arguments, int count, char **given, struct text *text)
 {
-    *arguments = (struct arguments){.model = "pneumonia", .runtime = "auto", .repeat = 1, .max_pixels = MAX_PIXELS};
+    *arguments = (struct arguments){.runtime = "auto", .repeat = 1, .max_pixels = MAX_PIXELS};
     arguments->images = need(((size_t)count + 1) * sizeof *arguments->images);
     struct word *words = need(((size_t)count + 1) * sizeof *words);
     struct text extra = {0};

@@ -10,7 +10,7 @@
 struct arguments {
     char **images;
     int image_count;
-    const char *model, *runtime, *output; /* `output` may be NULL */
+    const char *model, *runtime, *output; /* `model` and `output` may be NULL */
     bool list, json, check;
     long threads; /* 0: not given; less: asked for and impossible */
     bool has_threads;
@@ -18,7 +18,7 @@ struct arguments {
     uint64_t max_pixels;
 };
 
-enum parsed { PARSED, SAID, WRONG }; /* SAID: `text` is the whole answer; WRONG: it is for standard error */
+enum parsed { PARSED, SAID, WRONG }; /* SAID: `text` is the whole answer; WRONG: what is to be mended */
 
 enum parsed arguments_parse(struct arguments *arguments, int count, char **words, struct text *text);
 

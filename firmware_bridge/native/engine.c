@@ -83,9 +83,9 @@ bool engine_load(struct engine *engine, const char *model, const char *runtime, 
     char *path = model_find(model, failure);
     if (!path)
         return false;
-    if (strcmp(runtime, "tflite") == 0)
-        fail(failure, "the runtime tflite is not part of the native edge-infer: expected litert; use --runtime litert, or "
-                      "edge-infer for Python");
+    if (strcmp(runtime, "tflite") == 0 || strcmp(runtime, "edgetpu") == 0)
+        fail(failure, "the runtime %s is not part of the native edge-infer: expected litert; use --runtime litert, or "
+                      "edge-infer for Python", runtime);
     engine->library = failure->text ? NULL : library_open(failure);
     double before = now_mb(), begun = now_ms();
     bool loaded = engine->library && model_read(&engine->model, path, failure) &&

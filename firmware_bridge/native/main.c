@@ -383,7 +383,7 @@ int main(int count, char **words)
         put(&text);
         break;
     case WRONG:
-        say(text.at);
+        complain(text.at);
         status = MENDABLE;
     }
     text_free(&text);

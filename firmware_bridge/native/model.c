@@ -61,7 +61,7 @@ static bool read_bytes(const char *path, struct bytes *data, struct failure *fai
         struct text shown = {0};
         text_repr_bytes(&shown, data->at, data->count < 8 ? data->count : 8);
         fail(failure,
-             "%s is not a TFLite file (it begins with %s, expected \"TFL3\" at byte 4): give --model a .tflite file that "
+             "%s is not a TFLite file (it begins with %s, expected \"TFL3\" at byte 4): give a .tflite file that "
              "edge-compress made",
              path, shown.at);
         text_free(&shown);
@@ -291,8 +291,48 @@ char **model_shipped(void)
     return found;
 }
 
+static void list_shipped(struct text *known)
+{
+    char **shipped = model_shipped();
+    for (char **item = shipped; *item; item++) {
+        const char *stem = strrchr(*item, '/') + 1;
+        text_print(known, "%s%.*s", item == shipped ? "" : ", ", (int)(strlen(stem) - 7), stem);
+        free(*item);
+    }
+    if (!known->length)
+        text_word(known, "none came with this installation");
+    free(shipped);
+}
+
+/* The file of pneumonia, or of the only model there is. */
+static char *usual(struct failure *failure)
+{
+    char **shipped = model_shipped(), *found = NULL;
+    size_t count = 0;
+    for (; shipped[count]; count++)
+        if (strcmp(strrchr(shipped[count], '/'), "/pneumonia.tflite") == 0)
+            found = need_copy(shipped[count]);
+    if (!found && count == 1)
+        found = need_copy(shipped[0]);
+    while (count)
+        free(shipped[--count]);
+    free(shipped);
+    if (found)
+        return found;
+    struct text known = {0};
+    list_shipped(&known);
+    fail(failure,
+         "no model was named, and pneumonia is not installed: expected a shipped one (%s) or the path of a .tflite file; "
+         "name it",
+         known.at);
+    text_free(&known);
+    return NULL;
+}
+
 char *model_find(const char *name, struct failure *failure)
 {
+    if (!name)
+        return usual(failure);
     size_t length = strlen(name);
     bool is_path = strchr(name, '/') || (length >= 7 && strcmp(name + length - 7, ".tflite") == 0);
     struct stat status;
@@ -304,17 +344,10 @@ char *model_find(const char *name, struct failure *failure)
     free(by_name_path);
     if (is_path || stat(name, &status) == 0)
         return need_copy(name);
-    char **shipped = model_shipped();
     struct text known = {0}, shown = {0};
     text_repr(&shown, name, length, false);
-    for (char **item = shipped; *item; item++) {
-        const char *stem = strrchr(*item, '/') + 1;
-        text_print(&known, "%s%.*s", item == shipped ? "" : ", ", (int)(strlen(stem) - 7), stem);
-        free(*item);
-    }
-    free(shipped);
-    fail(failure, "there is no model %s: expected a shipped one (%s) or the path of a .tflite file", shown.at,
-         known.at ? known.at : "none came with this installation");
+    list_shipped(&known);
+    fail(failure, "there is no model %s: expected a shipped one (%s) or the path of a .tflite file", shown.at, known.at);
     text_free(&known);
     text_free(&shown);
     return NULL;

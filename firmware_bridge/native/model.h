@@ -23,8 +23,8 @@ bool model_member(const struct model *model, const char *name, struct bytes *con
 
 /* The model files that came with the program, sorted by name; ends in NULL, the caller frees all. */
 char **model_shipped(void);
-/* Return the file of a shipped model's name, or the path that `name` is; NULL and a failure for a bare word that is
-   neither. */
+/* Return the file of a shipped model's name, or the path that `name` is; for NULL, that of pneumonia or of the only one
+   there is. NULL and a failure for a bare word that is neither. */
 char *model_find(const char *name, struct failure *failure);
 /* Return the path of what is installed at `place` beside the running program's folder, or what the environment's
    `variable` says instead; the caller frees it. */

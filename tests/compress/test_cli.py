@@ -46,6 +46,29 @@ def test_help_names_every_command() -> None:
         assert word in " ".join(done.stdout.split())
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "the following arguments are required: COMMAND; see edge-compress --help"),
+        (["runn"], "invalid choice: 'runn' "),
+        (["run", "phantom", "--data", "x"], "are required: --output; see edge-compress run --help"),
+        (["phantoms", "x", "--size", "big"], "--size: invalid int value: 'big'; see edge-compress phantoms --help"),
+        (["show"], "are required: MODEL; see edge-compress show --help"),
+    ],
+)
+def test_a_wrong_usage_is_one_sentence(words: list[str], said: str) -> None:
+    done = edge_compress(*words)
+    assert said in refused(done) and done.stderr.count("\n") == 1 and done.stderr.endswith("--help\n")
+
+
+@pytest.mark.parametrize("name", ["run", "show", "pack", "phantoms"])
+def test_every_command_says_what_it_does_and_every_default_that_it_is_one(name: str) -> None:
+    told = edge_compress(name, "--help").stdout
+    line = re.search(rf"^    {name} +(.+)$", edge_compress("--help").stdout, re.MULTILINE)
+    assert line and f"\n\n{line[1][0].upper()}{line[1][1:]}.\n\n" in told
+    assert not re.search(r"\((?!default: |docs/)[^)]*\)", told.replace("(.toml)", ""))
+
+
 def test_version() -> None:
     assert edge_compress("--version").stdout == f"edge-compress {__version__}\n"
 

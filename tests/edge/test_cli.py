@@ -178,6 +178,12 @@ def test_bad_arguments_are_said(infer, picture, tmp_path):
     ]:
         done = infer(*words)
         assert (done.status, done.out) == (2, "") and reason in done.err, words
+        assert len(done.complaints) == done.err.count("\n") == 1, words
+
+
+def test_a_usage_that_is_wrong_ends_with_where_to_read_more(infer, picture):
+    for words in ([], [picture, "--repeat", "x"], [picture, "--nonsense"], [picture, "--check"], [picture, "--r", "2"]):
+        assert infer(*words).err.endswith("; see edge-infer --help\n"), words
 
 
 def test_list_works_with_none_and_with_some(tmp_path, model_bytes):

@@ -223,6 +223,19 @@ def test_find_knows_names_and_paths(monkeypatch, tmp_path, model_bytes):
         models.find("pnemonia")
 
 
+def test_where_none_is_named_it_is_pneumonia_or_the_only_one(monkeypatch, tmp_path, model_bytes):
+    monkeypatch.setattr(models, "MODELS", tmp_path)
+    with pytest.raises(EdgeError, match=r"pneumonia is not installed: .*\(none came with this installation\)"):
+        models.find(None)
+    (tmp_path / "mine.tflite").write_bytes(model_bytes)
+    assert models.find(None) == str(tmp_path / "mine.tflite")
+    (tmp_path / "other.tflite").write_bytes(model_bytes)
+    with pytest.raises(EdgeError, match=r"no model was named, .*\(mine, other\) .*; name it$"):
+        models.find(None)
+    (tmp_path / "pneumonia.tflite").write_bytes(model_bytes)
+    assert models.find(None) == str(tmp_path / "pneumonia.tflite")
+
+
 @pytest.mark.parametrize("name", ["x" * 5000, "nul\0l", "x" * 5000 + ".tflite", ""])
 def test_names_that_no_file_can_have(name):
     with pytest.raises(EdgeError):

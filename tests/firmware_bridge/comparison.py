@@ -20,13 +20,13 @@ _MASKED = [
     (r"(?m)measured +", "measured "),  # the column is as wide as its widest number
     # Decoders' and parsers' own words.
     (r"(damaged or cut short|is not JSON|damaged zip behind the flatbuffer|can't be unpacked) \(.*\): ", r"\1 (...): "),
-    # The native program has no Edge TPU, and so another usage, which is broken into other lines.
+    # The native program has LiteRT alone, and so another usage, which is broken into other lines.
     (r"(?s)(usage: edge-infer.*?\[IMAGE \.\.\.\])", lambda usage: " ".join(usage[1].split())),
-    (r"\{auto,litert,tflite,edgetpu\}", "{auto,litert,tflite}"),
-    (r"; edgetpu: a\s+Coral\s+Edge\s+TPU\s+or\s+an\s+error", ""),
+    (r"\{auto,litert,tflite,edgetpu\}", "{auto,litert}"),
+    (r", else tflite; edgetpu: a\s+Coral\s+Edge\s+TPU\s+or\s+an\s+error", ""),
     # It reads these two formats.
     (r"PNG, JPEG, GIF, BMP, TIFF, WEBP", "PNG, JPEG"),
-    (r"(?m)^(edge-infer: error: argument --runtime: invalid choice: '\w+') .*", r"\1"),  # Python's versions differ
+    (r"(?m)^(edge-infer: argument --runtime: invalid choice: '\w+') .*", r"\1"),  # Python's versions differ
 ]
 
 

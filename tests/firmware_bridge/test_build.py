@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import shutil
@@ -89,12 +90,27 @@ def test_an_archive_is_small_whole_and_the_same_every_time(name: str, key: Path,
 
 
 @pytest.mark.slow
-def test_the_python_release_runs_on_32_bit_arm(key: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "emulator", "architecture", "libraries"),
+    [
+        ("pi-armv7", "qemu-arm", "armv7l", "arm-linux-gnueabihf"),
+        ("pi4-coral", "qemu-aarch64", "aarch64", "aarch64-linux-gnu"),
+    ],
+)
+def test_the_python_releases_run_on_arm(
+    name: str, emulator: str, architecture: str, libraries: str, key: Path, tmp_path: Path
+) -> None:
     """Built in two processes of other hash seeds it is the same; emulated, its golden vectors pass."""
-    paths = []
+    flatbuffer, paths = (Path(packing.__file__).with_name("data") / "tiny.tflite").read_bytes(), []
+    compiled = tmp_path / "compiled.tflite"
+    field = {"bytes": len(flatbuffer), "sha256": hashlib.sha256(flatbuffer).hexdigest(), "compiler": "16.0"}
+    field |= {"operators": 1, "mapped": 1, "on_chip_bytes": 1, "on_chip_free_bytes": 1, "off_chip_bytes": 0}
+    raw = packing.manifest(flatbuffer, edgetpu={**field, "unmapped": []})
+    compiled.write_bytes(packing.pack(flatbuffer, raw, {"edgetpu.tflite": flatbuffer}))
     for seed in ("1", "2"):
         output = tmp_path / seed
-        words = ["build", "pi-armv7", "--model", "pneumonia", "--key", str(key), "--output", str(output)]
+        words = ["build", name, "--key", str(key), "--output", str(output)]
+        words += ["--model", "pneumonia", "--model", str(compiled)]
         done = processes.Ended(
             subprocess.run(
                 [sys.executable, "-m", "firmware_bridge", *words],
@@ -105,22 +121,24 @@ def test_the_python_release_runs_on_32_bit_arm(key: Path, tmp_path: Path) -> Non
         if "can't be fetched (" in done.err or "apt-get is not" in done.err:
             pytest.skip(done.err)
         assert done.status == 0, done.err
-        paths.append(output / "edge-infer-0.1.0-1-pi-armv7.tar")
+        told_of_it = "\nCoral: edge-infer --runtime edgetpu has it compute tiny; how: docs/coral.md\n" in done.out
+        assert told_of_it == (target.load(name).accelerator != "none")
+        paths.append(output / f"edge-infer-0.1.0-1-{name}.tar")
     assert paths[0].read_bytes() == paths[1].read_bytes()
     archive = release.read(paths[0])
     assert (archive.release.program, archive.release.python) == ("python", "3.11")
     assert archive.size <= LIMIT_MB * 1e6
     try:
-        debian.need({"qemu-arm": "qemu-user"})
+        debian.need({emulator: "qemu-user"})
     except debian.Unavailable as error:
         pytest.skip(str(error))
     system = "libc6 libexpat1 libffi8 libgcc-s1 libpython3.11-minimal libpython3.11-stdlib libssl3 libstdc++6"
-    root = sysroot.sysroot("armv7l", f"{system} python3.11-minimal zlib1g".split()).folder
+    root = sysroot.sysroot(architecture, f"{system} python3.11-minimal zlib1g".split()).folder
     subprocess.run(["tar", "-xf", paths[0], "-C", tmp_path], check=True)
     subprocess.run(["tar", "-xzf", "payload.tar.gz"], cwd=tmp_path, check=True)
-    libraries = f"LD_LIBRARY_PATH={tmp_path}/lib:{root}/usr/lib/arm-linux-gnueabihf"
-    emulator = ["qemu-arm", "-L", root, "-E", libraries, "-E", f"PYTHONPATH={tmp_path}/lib/python"]
-    command = [*emulator, root / "usr/bin/python3.11", "-P", "-s", "-B", "-m", "edge", "--check"]
+    found = f"LD_LIBRARY_PATH={tmp_path}/lib:{root}/usr/lib/{libraries}"
+    emulated = [emulator, "-L", root, "-E", found, "-E", f"PYTHONPATH={tmp_path}/lib/python"]
+    command = [*emulated, root / "usr/bin/python3.11", "-P", "-s", "-B", "-m", "edge", "--check"]
     told = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert told.returncode == 0, told.stderr
     assert "4 of 4 golden vectors passed on tflite 2.14.0" in told.stdout
@@ -186,6 +204,29 @@ def test_release_numbers(key: Path, tmp_path: Path) -> None:
         with pytest.raises(EdgeError, match="expected 0 to 999999"):
             build.write(made, number, key, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from edge.command import ended
+from firmware_bridge import build, target
+from tests.firmware_bridge import releases
+made = build.Content(target.load("x86-64"), releases.payload(bulk=200_000), {"GLIBC": "2.17", "GLIBCXX": "0"})
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+sys.exit(ended("edge-deploy", lambda: build.write(made, 1, Path(sys.argv[1]), Path(sys.argv[2])), ""))
+"""
+
+
+def test_an_archive_that_can_not_be_written_is_named(key: Path, tmp_path: Path) -> None:
+    """On a disk that gets full, and where a file is in the folder's place; nothing half-written is left."""
+    (tmp_path / "file").touch()
+    for output, reason in (("out", "File too large"), ("file/below", "Not a directory"), ("file", "File exists")):
+        command = [sys.executable, "-c", FULL, key, tmp_path / output]
+        told = processes.Ended(subprocess.run(command, capture_output=True, env=processes.environment(), timeout=60))
+        assert told.status == 2 and told.err.count("\n") == 1
+        assert f"{tmp_path / output}/edge-infer-0.1.0-1-x86-64.tar can't be written ({reason}): expected" in told.err
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def outer(path: Path, **changes: bytes | None) -> None:

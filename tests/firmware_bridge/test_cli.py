@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,49 @@ def test_a_target_that_is_not_known_is_told_of_before_anything_else() -> None:
         told = deploy(*words)
         assert told.status == 2 and told.err.count("\n") == 1
         assert "there is no target 'pi9': expected one of aarch64" in told.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "the following arguments are required: COMMAND; see edge-deploy --help"),
+        (["pusch"], "argument COMMAND: invalid choice: 'pusch' "),
+        (["build", "pi5", "--release", "x"], "'x'; see edge-deploy build --help"),
+        (["push", "pi5"], "are required: HOST; see edge-deploy push --help"),
+        (["coral"], "are required: MODEL; see edge-deploy coral --help"),
+        (["targets", "--all\n"], "unrecognized arguments: --all\\n; see edge-deploy --help"),
+    ],
+)
+def test_a_wrong_usage_is_one_sentence(words: list[str], said: str) -> None:
+    told = deploy(*words)
+    assert (told.status, told.out) == (2, "") and told.err.count("\n") == 1
+    assert told.err.startswith("edge-deploy: ") and said in told.err and told.err.endswith("--help\n")
+
+
+def test_every_command_says_what_it_does_and_every_default_that_it_is_one() -> None:
+    listed = re.findall(r"^    ([a-z-]+) +(\S.*)$", deploy("--help", COLUMNS="200").out, re.MULTILINE)
+    assert len(listed) == 11
+    for name, text in listed:
+        told = deploy(name, "--help", COLUMNS="200").out
+        assert f"\n\n{text[0].upper()}{text[1:]}.\n\n" in told
+        assert re.findall(r"\((?!default: )[^)]*\)", told) == []
+        assert not re.search(r"^  [a-z]", told.partition("positional arguments:\n")[2].partition("\n\n")[0])
+
+
+def test_a_board_that_is_too_old_is_told_what_to_do_instead(tmp_path: Path) -> None:
+    told = deploy("build", "coral-dev", "--output", tmp_path / "out", HOME=str(tmp_path))
+    assert told.status == 2 and told.err.count("\n") == 1
+    assert "no release for coral-dev" in told.err and "Python 3.10 and tflite-runtime 2.13.0" in told.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_is_no_archive_is_one_plain_sentence(tmp_path: Path) -> None:
+    (tmp_path / "empty.tar").touch()
+    for path in (ROOT / "README.md", ROOT / "docs/phantom.png", tmp_path / "empty.tar"):
+        told = deploy("push", "x86-64", "nowhere.invalid", "--archive", path)
+        assert told.status == 2 and told.err.count("\n") == 1
+        assert f"{path} is damaged or no archive (" in told.err and "method" not in told.err and "\\n" not in told.err
+        assert told.err.endswith("): expected a release; build it again with edge-deploy build\n")
 
 
 def test_without_a_key_nothing_is_built(tmp_path: Path) -> None:

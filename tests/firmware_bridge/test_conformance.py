@@ -15,7 +15,7 @@ from PIL import Image
 
 from tests.edge import packing
 from tests.edge.pictures import blobs, encoded, grey_ramp, huge_png, png, turned
-from tests.edge.processes import ROOT, environment
+from tests.edge.processes import ROOT, Ended, environment
 from tests.firmware_bridge.comparison import same_records, same_text
 from tests.firmware_bridge.conftest import library
 
@@ -283,6 +283,7 @@ ARGUMENTS = [
     ["P", "--threads", "many"],
     ["P", "--threads", " 1_0 "],
     ["P", "--runtime", "onnx"],
+    ["P", "--runtime"],
     ["P", "--runtime", "litert"],
     ["P", "--r", "2"],
     ["P", "--check"],
@@ -321,6 +322,48 @@ def test_the_command_line_means_the_same(both, tmp_path, model, words):
     given = ["--model", model] if words and "--model" not in words and words[0] != "--" else []
     python, native = both(*given, *words)
     same_text(python, native)
+    if native.status == 2:
+        assert all(line.startswith("edge-infer: ") for line in native.err.splitlines())
+
+
+@pytest.mark.parametrize("name", ["tflite", "edgetpu"])
+def test_runtimes_that_the_native_program_lacks(programs, model, tmp_path, name):
+    """They are refused with what to do, and its help does not offer them."""
+    (tmp_path / "p.png").write_bytes(png(GREY))
+    run = programs["native"]
+    done = run("--model", model, "--runtime", name, tmp_path / "p.png")
+    assert (done.status, done.out) == (2, "") and done.err.count("\n") == 1
+    assert f"the runtime {name} is not part of the native edge-infer: expected litert; use" in done.err
+    assert name not in run("--help").out + run("--runtime", "onnx", "p.png").err
+
+
+DEFAULTS = {
+    "one": (["mine"], "mine"),
+    "pneumonia": (["mine", "pneumonia"], "pneumonia"),
+    "several": (["mine", "other"], "pneumonia is not installed: expected a shipped one (mine, other) or"),
+    "none": ([], "pneumonia is not installed: expected a shipped one (none came with this installation) or"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(DEFAULTS))
+def test_which_model_answers_where_none_is_named(programs, tmp_path, flatbuffer, name):
+    names, said = DEFAULTS[name]
+    (tmp_path / "p.png").write_bytes(png(GREY))
+    folder = tmp_path / "models"
+    folder.mkdir()
+    for item in names:
+        data = packing.pack(flatbuffer, packing.manifest(flatbuffer, name=item))
+        (folder / f"{item}.tflite").write_bytes(data)
+    native = programs["native"]("--json", tmp_path / "p.png", env={"EDGE_INFER_MODELS": str(folder)})
+    script = f"import sys, edge.model; edge.model.MODELS = {str(folder)!r}; from edge.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", script, "--json", tmp_path / "p.png"]
+    python = Ended(subprocess.run(command, capture_output=True, env=environment(), timeout=60))
+    records = same_records(python, native)
+    if name in ("one", "pneumonia"):
+        assert native.status == 0 and [record["model"] for record in records] == [said]
+    else:
+        assert native.status == 2 and native.err.count("\n") == 1
+        assert f"no model was named, and {said} the path of a .tflite file; name it" in native.err
 
 
 def test_list(both):

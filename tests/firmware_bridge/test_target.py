@@ -19,6 +19,18 @@ def test_every_shipped_target_is_read() -> None:
     rows = target.table(target.load(name) for name in target.names()).splitlines()
     assert len(rows) == 10 and all(row == row.rstrip() for row in rows)
     assert target.load("pi-armv7").program == "python"  # there is no LiteRT for it
+    assert target.load("pi4-coral").program == "python"  # the native program does not use the Coral
+
+
+@pytest.mark.parametrize("name", target.names())
+def test_what_can_not_be_built_is_listed_so(name: str) -> None:
+    chosen = target.load(name)
+    if chosen.program != "none":
+        target.hold_buildable(chosen)
+        return
+    assert "no release" in chosen.title
+    with pytest.raises(EdgeError, match=r"no release for .*: expected .*; install that by hand .*docs/coral\.md"):
+        target.hold_buildable(chosen)
 
 
 def test_an_unknown_name_is_told_the_known_ones() -> None:
@@ -44,6 +56,7 @@ def test_a_name_is_no_path(name: str) -> None:
         ('"2.36"', '"new"', "libraries.GLIBC is 'new'"),
         ('GLIBC = "2.36"\n', "", "libraries is"),
         ('"none"', '"gpu"', "accelerator is 'gpu'"),
+        ('"none"', '"edgetpu-usb"', "program is 'native': expected 'python' beside an accelerator"),
         ("title = ", "title ", "is not TOML"),
         ('"Raspberry Pi 5, 64-bit Raspberry Pi OS 12"', '""', "title is ''"),
     ],
