@@ -17,6 +17,7 @@ from firmware_bridge import board, coral, doctor, export_c, release, signature, 
 from firmware_bridge.ssh import Connection
 
 OUTPUT = Path("build/deploy")
+_ENDS = (signal.SIGTERM, signal.SIGHUP)
 _AGAIN = "give the same command again"
 _LOOK = "edge-deploy status HOST says what serves"
 _INTERRUPTED = {
@@ -27,7 +28,7 @@ _INTERRUPTED = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0 done, 2 something to mend, 130 interrupted, 141 closed output."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in _ENDS:
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup has set another
             signal.signal(number, _interrupt)
     parsed: list[argparse.Namespace] = []
@@ -45,7 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _interrupt(number: int, frame: object) -> None:
-    """Let an end from outside tidy up as a Ctrl-C does."""
+    """Let an end from outside tidy up as a Ctrl-C does, and no second one cut that short."""
+    for each in _ENDS:
+        signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
@@ -163,17 +166,27 @@ def _targets(options: argparse.Namespace) -> None:
     sys.stdout.write(target.table(map(target.load, target.names())))
 
 
-def _build(options: argparse.Namespace) -> Path:
+def _build(options: argparse.Namespace) -> None:
+    target.load(options.target)
+    signature.sign(b"", _key(options))  # before a program is compiled
+    _make(options)
+
+
+def _make(options: argparse.Namespace) -> Path:
     from firmware_bridge import build  # numpy comes with it
 
-    chosen, key = target.load(options.target), options.key or signature.default_key()
-    signature.sign(b"", key)  # before a program is compiled
+    chosen = target.load(options.target)
     print(f"building {chosen.program} edge-infer for {chosen.title}", flush=True)
-    path = build.write(build.content(chosen, options.model), _release(options), key, options.output or OUTPUT)
+    content = build.content(chosen, options.model)
+    path = build.write(content, _release(options), _key(options), options.output or OUTPUT)
     made = release.read(path)
     needs = f"glibc {made.release.glibc}, libstdc++ {made.release.glibcxx}, Python {made.release.python}"
     print(f"{path}: {made.size / 1e6:.2f} MB, needs {needs}", flush=True)
     return path
+
+
+def _key(options: argparse.Namespace) -> Path:
+    return options.key or signature.default_key()
 
 
 def _release(options: argparse.Namespace) -> int:
@@ -185,7 +198,7 @@ def _push(options: argparse.Namespace) -> None:
     progress = Progress()
     if options.archive is None:
         _ask_before(options, chosen, progress)
-        archive = release.read(_build(options))
+        archive = release.read(_make(options))
     else:
         given = [name for name in ("model", "release", "key", "output") if getattr(options, name) not in (None, [])]
         if given:
@@ -209,7 +222,7 @@ def _ask_before(options: argparse.Namespace, chosen: target.Target, progress: Pr
 
     for name in options.model:
         read(find(name))
-    signer = signature.signer(signature.sign(b"", options.key or signature.default_key()))
+    signer = signature.signer(signature.sign(b"", _key(options)))
     python = chosen.python if chosen.program == "python" else "none"
     # Which C library it needs is known when it is built.
     planned = release.Release(
@@ -222,7 +235,7 @@ def _ask_before(options: argparse.Namespace, chosen: target.Target, progress: Pr
 
 def _trust(options: argparse.Namespace) -> None:
     if options.remove is None:
-        action, words = "trust", list(signature.public_key(options.key or signature.default_key()))
+        action, words = "trust", list(signature.public_key(_key(options)))
     elif options.key is None:
         action, words = "distrust", [signature.fingerprint(options.remove)]
     else:

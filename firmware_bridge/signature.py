@@ -78,8 +78,12 @@ def public_key(key: Path) -> tuple[str, str]:
 
 def fingerprint(key: str) -> str:
     """Return a key's fingerprint, "SHA256:...", from itself or from the file that `public_key` reads."""
-    if re.fullmatch(r"SHA256:[\w+/]{43}", key):
+    if re.fullmatch(r"SHA256:[A-Za-z0-9+/]{43}", key):
         return key
+    if not any(half.exists() for half in _halves(Path(key))):
+        raise EdgeError(
+            f"{key} is no file and no fingerprint: expected one that edge-deploy status shows; copy it whole"
+        )
     data = base64.b64decode(public_key(Path(key))[0].split()[1])
     return "SHA256:" + base64.b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
 

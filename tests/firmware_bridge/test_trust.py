@@ -47,6 +47,7 @@ def test_the_last_key(place: Place) -> None:
 
 
 def test_one_thing_at_a_time(place: Place, other: Path) -> None:
+    refused(place("trust", "board", "--remove", fingerprint(other)[:-1]), "no file and no fingerprint", "status")
     refused(place("trust", "board", "--key", other, "--remove", other), "--key and --remove", "leave out one")
 
 
