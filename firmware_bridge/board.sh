@@ -64,7 +64,8 @@ look() {
 trust() { # KEY as "type base64", COMMENT
   enter
   if [ -f trusted ] && grep -qF "\"edge-infer\" $1" trusted; then say "trusted already"; return; fi
-  { if [ -f trusted ]; then cat trusted; fi; printf '%s\n' "edge-deploy namespaces=\"edge-infer\" $1 $2"; } | entrust
+  list=$(if [ -f trusted ]; then cat trusted; fi; printf '%s\n' "edge-deploy namespaces=\"edge-infer\" $1${2:+ $2}")
+  entrust
   say "trusted from now on"
 }
 
@@ -72,25 +73,27 @@ distrust() { # FINGERPRINT
   look
   enter
   need ssh-keygen
-  prints | grep -qF "$1 " || fail "the board does not trust $1: expected a key that edge-deploy status shows; name that"
-  while read -r line; do
-    case $(printf '%s\n' "$line" | print) in "$1 "*) ;; *) printf '%s\n' "$line" ;; esac
-  done <trusted | entrust
+  gone=
+  if [ -s trusted ]; then
+    while IFS= read -r line; do case $(print) in "$1 "*) gone=$line ;; esac; done <trusted
+  fi
+  [ -n "$gone" ] || fail "the board does not trust $1: expected a key that edge-deploy status shows; name that one"
+  list=$(grep -vxF -- "$gone" trusted || :)
+  entrust
   say "$1 is not trusted any more"
-  if [ ! -s trusted ]; then say "no key is trusted now: edge-deploy trust before the next push"; fi
+  if [ -z "$list" ]; then say "no key is trusted now: edge-deploy trust before the next push"; fi
 }
 
-entrust() { # the list is on standard input
-  reason=$(cat 2>&1 >.trusted) ||
+entrust() { # the keys in $list, and no others
+  reason=$(if [ -n "$list" ]; then printf '%s\n' "$list"; fi 2>&1 >.trusted) ||
     { rm -f .trusted; fail "the keys can't be written ($reason): make room on the board"; }
   flush
   mv .trusted trusted
   flush
 }
 
-prints() { if [ -s trusted ]; then while read -r line; do printf '%s\n' "$line" | print; done <trusted; fi; }
-print() { # of a line of the list: FINGERPRINT COMMENT
-  cut -d' ' -f3- | ssh-keygen -lf - | sed 's/^[0-9]* //; s/ ([^ ]*)$//'
+print() { # of the key in $line: its fingerprint and comment
+  printf '%s\n' "$line" | cut -d' ' -f3- | ssh-keygen -lf - | sed 's/^[0-9]* //; s/ ([^ ]*)$//'
 }
 
 # Whether this board can run the release whose `release` file is in $claimed.
@@ -183,7 +186,7 @@ point() { # RELEASE
 }
 
 clean() {
-  rm -rf .next .trusted .unheard
+  rm -rf .next .trusted
   for left in releases/.[!.]* incoming/*; do
     if [ -e "$left" ] && [ "$left" != "incoming/${1:-}" ]; then rm -rf "$left"; fi
   done
@@ -195,13 +198,14 @@ prune() {
   kept=0
   for name in $(ordered | sort -rn); do
     if [ "$name" = "$(serving)" ]; then continue; fi
+    why=
     if [ ! -e "releases/$name/rejected" ] && [ $kept -lt $KEPT ] && intact "releases/$name"; then
       kept=$((kept + 1))
       continue
     fi
     mv -T "releases/$name" "releases/.$name"
     rm -rf "releases/.$name"
-    say "removed $name"
+    say "removed $name${why:+, which is damaged}"
   done
 }
 
@@ -245,7 +249,7 @@ push() { # DIGEST, BYTES, UNPACKED BYTES, RELEASE FILE, yes or no to a downgrade
     prove "$new" || refuse "$why"
     switch "$new" "$name"
   fi
-  rm -f "$part"
+  rm -f "$part" .unheard
   prune
 }
 
@@ -344,8 +348,10 @@ status() {
   for part in incoming/*; do
     if [ -f "$part" ]; then say "unfinished $(wc -c <"$part") bytes of ${part##*/}"; fi
   done
-  if [ -s trusted ]; then need ssh-keygen; fi
-  prints | while read -r print; do say "trusts     $print"; done
+  if [ -s trusted ]; then
+    need ssh-keygen
+    while read -r line; do say "trusts     $(print)"; done <trusted
+  fi
   say "free       $(($(free_kb) / 1024)) MB"
 }
 

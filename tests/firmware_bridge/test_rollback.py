@@ -67,7 +67,8 @@ def test_pruning_does_not_count_what_is_damaged(place: Place) -> None:
     pushed(place, 1, 2, 3)
     place.damage("0.1.0-3")
     place.damage("0.1.0-2")
-    pushed(place, 4)
+    done = place.push(place.archive("0.1.0-4"))
+    assert done.status == 0 and done.out.count(", which is damaged\n") == 2
     assert [name[:4] for name in place.names()] == ["0001", "0004"]
     assert place("rollback", "board").status == 0
     assert place.serves() == "0.1.0-1"
