@@ -70,7 +70,7 @@ class Place:
         subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
 
     def interrupted(self, number: signal.Signals, after: float, *words: object) -> Ended:
-        """Start it, send a signal after so many seconds; hold that no file of it is left on this side."""
+        """Start it, send a signal after so many seconds; hold that no file or process of it is left on this side."""
         process = self.board.start(*words, "--folder", self.folder)
         time.sleep(after)
         links = [os.readlink(link) for link in Path(f"/proc/{process.pid}/fd").iterdir()]
@@ -78,6 +78,8 @@ class Place:
         process.send_signal(number)
         out, err = process.communicate(timeout=30)
         assert not errors.parent.exists()
+        running = subprocess.run(["ps", "-eo", "args", "ww"], capture_output=True, text=True, check=True).stdout
+        assert str(errors.parent) not in running
         return Ended(subprocess.CompletedProcess(process.args, process.returncode, out, err))
 
 
