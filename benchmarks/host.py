@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).parents[1]
 
@@ -56,14 +57,17 @@ class Host:
         """Let the user know the board by this key."""
         self.known_hosts.write_text(f"[127.0.0.1]:{self.port} {host_key}\n" if host_key else "")
 
-    def start(self, *words: object) -> subprocess.Popen[bytes]:
+    def start(self, *words: object, stdin: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
         """Start edge-deploy."""
         command = [sys.executable, "-m", "firmware_bridge", *map(str, words)]
-        return subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, env=self.environment, stdin=stdin, stdout=pipe, stderr=pipe)
 
-    def deploy(self, *words: object, timeout: float = 300) -> subprocess.CompletedProcess[bytes]:
+    def deploy(
+        self, *words: object, stdin: IO[bytes] | None = None, timeout: float = 300
+    ) -> subprocess.CompletedProcess[bytes]:
         """Run edge-deploy to its end."""
-        process = self.start(*words)
+        process = self.start(*words, stdin=stdin)
         out, err = process.communicate(timeout=timeout)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
+import secrets
 import subprocess
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from edge.errors import EdgeError, one_line
 from firmware_bridge.release import Archive
@@ -16,7 +18,9 @@ from firmware_bridge.ssh import Connection
 SCRIPT = Path(__file__).with_name("board.sh")
 FOLDER = "edge-infer"  # in the home of the user that logs in
 _CHUNK = 1 << 16
-_KINDS = ("say", "serves", "offset", "fact", "done", "fail")
+_KINDS = ("say", "serves", "offset", "heard", "answer", "fact", "done", "fail")
+_ON_STDIN = "the picture on standard input"  # as edge-infer calls it there, for which it has a name here
+STDIN = Path("-")
 
 Say = Callable[[str], None]
 
@@ -28,92 +32,122 @@ def push(connection: Connection, folder: str, archive: Archive, downgrade: bool,
     """
     words = [archive.sha256, str(archive.size), str(archive.unpacked), archive.release.text().rstrip("\n")]
     words.append("yes" if downgrade else "no")
-    process = connection.start(SCRIPT, "push", folder, *words, stdin=subprocess.PIPE)
-    serves = None
-    try:
-        for kind, text in _lines(process):
-            if kind == "serves":
-                serves = text
-            elif kind == "offset":
-                _send(process, archive, int(text), progress)
-            elif kind == "say":
-                say(text)
-            elif kind == "fail":
-                raise EdgeError(f"{connection.host}: {text}{_goes_on(serves)}")
-            else:
-                return
-        raise EdgeError(f"{connection.error('broke off')}{_goes_on(None)}; the same command goes on where it stopped")
-    finally:
-        _end(process)
+
+    def send(process: subprocess.Popen[bytes], offset: int) -> None:
+        _send(process, archive, offset, progress)
+
+    _act(connection, "push", folder, *words, say=say, send=send)
 
 
 def ask(connection: Connection, action: str, folder: str, *words: str, say: Say) -> None:
-    """Have one of the board's other actions done (trust, rollback, status, remove); EdgeError where it fails."""
-    process = connection.start(SCRIPT, action, folder, *words)
-    try:
-        for kind, text in _lines(process):
-            if kind == "say":
-                say(text)
-            elif kind == "fail":
-                raise EdgeError(f"{connection.host}: {text}")
-            elif kind == "done":
-                return
-        raise connection.error("broke off")
-    finally:
-        _end(process)
+    """Have another of the board's actions done (ready, trust, rollback, status ...); EdgeError where it fails."""
+    _act(connection, action, folder, *words, say=say)
 
 
 def run(connection: Connection, folder: str, image: Path, model: str | None) -> tuple[dict[str, Any], list[str]]:
     """Return what the board's `edge-infer --json` says of a picture, and the lines that it says besides.
 
-    The picture goes into the board's memory and into no file there. Raises EdgeError where it gives no answer.
+    The picture (`-`: standard input's) goes into the board's memory and into no file there. Raises EdgeError where it
+    gives no answer.
     """
-    words = [] if model is None else ["--model", model]
     try:
-        with open(image, "rb") as file:
-            process = connection.start(SCRIPT, "run", folder, *words, stdin=file)
-            output = process.communicate()[0].decode(errors="replace")
+        with nullcontext(sys.stdin) if image == STDIN else open(image, "rb") as file:
+            process, mark = _start(connection, SCRIPT, "run", folder, model or "", stdin=file)
+            output = process.communicate()[0]
     except OSError as error:
         raise EdgeError(f"{image} can't be read ({error.strerror}): expected a picture; check the path") from None
-    for line in output.splitlines():
-        if line.startswith("{"):
-            return {**json.loads(line), "image": str(image)}, connection.complaints()
-        if line.startswith("fail "):
-            raise EdgeError(f"{connection.host}: {line[5:]}")
-    for line in connection.complaints():
-        if line.startswith("edge-infer: "):
-            raise EdgeError(f"{connection.host}: {line}")
-    raise connection.error("gave no answer")
+    for kind, text in _told(output.splitlines(), mark):
+        if kind == "answer":
+            with suppress(json.JSONDecodeError):
+                return {**json.loads(text), "image": str(image)}, connection.complaints()
+            raise EdgeError(f"{connection.host}: edge-infer's answer is no JSON ({text[:40]!r}...): push it again")
+        if kind == "fail":
+            for line in connection.complaints():
+                if line.startswith("edge-infer: "):
+                    text = line.removeprefix("edge-infer: ")
+                    text = text if image == STDIN else text.replace(_ON_STDIN, str(image))
+            raise EdgeError(f"{connection.host}: {text}")
+    raise connection.ended("gave no answer", process)
 
 
 def facts(connection: Connection, script: Path, folder: str) -> dict[str, str]:
     """Return what a script that only looks finds on the board, by key."""
-    process = connection.start(script, folder)
+    process, mark = _start(connection, script, folder)
     found = {}
     try:
-        for kind, text in _lines(process):
+        for kind, text in _lines(process, mark):
             if kind == "fact":
                 key, _, value = text.partition(" ")
                 found[key] = value
             elif kind == "done":
                 return found
-        raise connection.error("broke off")
+        raise connection.ended("broke off", process)
     finally:
         _end(process)
 
 
-def _lines(process: subprocess.Popen[bytes]) -> Iterator[tuple[str, str]]:
+def _act(
+    connection: Connection,
+    action: str,
+    folder: str,
+    *words: str,
+    say: Say,
+    send: Callable[[subprocess.Popen[bytes], int], None] | None = None,
+) -> None:
+    process, mark = _start(connection, SCRIPT, action, folder, *words, stdin=subprocess.PIPE)
+    serves = None
+    try:
+        for kind, text in _lines(process, mark):
+            if kind == "serves":
+                serves = text
+            elif kind == "offset" and send is not None:
+                send(process, int(text))
+            elif kind == "say":
+                say(text)
+            elif kind == "heard":
+                _heard(process)
+            elif kind == "fail":
+                raise EdgeError(f"{connection.host}: {text}{_goes_on(serves)}")
+            elif kind == "done":
+                return
+        raise connection.ended("broke off", process)
+    finally:
+        _end(process)
+
+
+def _start(
+    connection: Connection, script: Path, *words: str, stdin: int | IO[Any] | None = None
+) -> tuple[subprocess.Popen[bytes], str]:
+    """Start a script on the board; return it, and the mark of its lines: no login script can know that one."""
+    mark = secrets.token_hex(8)
+    return connection.start(script, mark, *words, stdin=stdin), mark
+
+
+def _lines(process: subprocess.Popen[bytes], mark: str) -> Iterator[tuple[str, str]]:
     assert process.stdout is not None
-    for line in process.stdout:
-        kind, _, text = one_line(line.decode(errors="replace").rstrip("\n")).partition(" ")
+    return _told(process.stdout, mark)
+
+
+def _told(lines: Iterable[bytes], mark: str) -> Iterator[tuple[str, str]]:
+    for line in lines:
+        # What stands before the mark is a login script's, too: the end of a line that it did not end.
+        _, _, words = line.decode(errors="replace").rstrip("\r\n").partition(f"{mark} ")
+        kind, _, text = words.partition(" ")
         if kind in _KINDS:
-            yield kind, text
+            yield kind, text if kind == "answer" else one_line(text)
+
+
+def _heard(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    with suppress(BrokenPipeError):
+        process.stdin.write(b"heard\n")
+        process.stdin.flush()
 
 
 def _send(process: subprocess.Popen[bytes], archive: Archive, offset: int, progress: Say) -> None:
     """Send the archive from `offset` on; a board that hears no more says itself why."""
     assert process.stdin is not None
-    with contextlib.suppress(BrokenPipeError), open(archive.path, "rb") as file:
+    with suppress(BrokenPipeError), open(archive.path, "rb") as file:
         file.seek(offset)
         while chunk := file.read(_CHUNK):
             process.stdin.write(chunk)
@@ -123,7 +157,7 @@ def _send(process: subprocess.Popen[bytes], archive: Archive, offset: int, progr
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     if process.stdin is not None:
-        with contextlib.suppress(BrokenPipeError):
+        with suppress(BrokenPipeError):
             process.stdin.close()
     process.kill()
     process.wait()

@@ -4,28 +4,53 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from edge import __version__
 from edge.arguments import Parser, add_command
-from edge.command import ended
+from edge.command import OK, ended
 from edge.errors import EdgeError
 from firmware_bridge import board, coral, doctor, export_c, release, signature, target
 from firmware_bridge.ssh import Connection
 
+OUTPUT = Path("build/deploy")
+_ENDS = (signal.SIGTERM, signal.SIGHUP)
+_AGAIN = "give the same command again"
+_LOOK = "edge-deploy status HOST says what serves"
+_INTERRUPTED = {
+    "rollback": f"{_LOOK}; the same command does not go back twice",
+    "remove": "the same command goes on where it stopped",
+}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0 done, 2 something to mend, 130 interrupted, 141 closed output."""
+    for number in _ENDS:
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup has set another
+            signal.signal(number, _interrupt)
+    parsed: list[argparse.Namespace] = []
 
-    def act() -> None:
-        options = _parser().parse_args(arguments)
+    def parse() -> None:
+        parsed.append(_parser().parse_args(arguments))
         if sys.version_info < (3, 11):
             raise EdgeError(f"this is Python {sys.version.split()[0]}: expected 3.11 or later; run it on the host")
-        options.action(options)
 
-    return ended("edge-deploy", act, "the same command goes on where it stopped")
+    status = ended("edge-deploy", parse, _AGAIN)
+    if status != OK:
+        return status
+    options = parsed[0]
+    return ended("edge-deploy", lambda: options.action(options), getattr(options, "interrupted", _AGAIN))
+
+
+def _interrupt(number: int, frame: object) -> None:
+    """Let an end from outside tidy up as a Ctrl-C does, and no second one cut that short."""
+    for each in _ENDS:
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -47,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     push.add_argument("host", metavar="HOST", help="as ssh takes it: name, user@name, ssh://user@name:port")
     push.add_argument("--archive", type=Path, metavar="FILE", help="of edge-deploy build (default: build it)")
     push.add_argument("--allow-downgrade", action="store_true", help="also where a newer release is installed")
-    push.set_defaults(action=_push)
+    push.set_defaults(action=_push, interrupted=f"the same command goes on where it stopped; {_LOOK}")
 
     for name, action, text in (
         ("trust", _trust, "let a board take releases that a key has signed"),
@@ -59,11 +84,16 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command = add_command(commands, name, text)
         command.add_argument("host", metavar="HOST", help="as ssh takes it: name, user@name, ssh://user@name:port")
-        command.set_defaults(action=action, name=name)
+        command.set_defaults(action=action, name=name, interrupted=_INTERRUPTED.get(name, _AGAIN))
         if name == "trust":
             _add_key(command)
+            command.add_argument(
+                "--remove", metavar="KEY", help="take trust back: a public key's file, or its fingerprint in status"
+            )
         if name == "run":
-            command.add_argument("image", type=Path, metavar="IMAGE", help="a picture on this machine")
+            command.add_argument(
+                "image", type=Path, metavar="IMAGE", help="a picture on this machine, or - for standard input"
+            )
             command.add_argument(
                 "--model", metavar="NAME", help="one of the board's models (default: pneumonia, or the only one)"
             )
@@ -87,19 +117,18 @@ def _add_building(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--release",
-        type=int,
-        default=1,
+        type=_number,
         metavar="N",
-        help=f"number of this build of version {__version__} (default: %(default)s)",
+        help=f"number of this build of version {__version__} (default: 1, whatever is in it); boards take no lower one",
     )
     _add_key(parser)
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path("build/deploy"),
-        metavar="DIR",
-        help="where archives go (default: %(default)s)",
-    )
+    parser.add_argument("--output", type=Path, metavar="DIR", help=f"where archives go (default: {OUTPUT})")
+
+
+def _number(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,6}", text):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 to 999999, not {text!r}")
+    return int(text)
 
 
 def _add_key(parser: argparse.ArgumentParser) -> None:
@@ -138,15 +167,19 @@ def _targets(options: argparse.Namespace) -> None:
     sys.stdout.write(target.table(map(target.load, target.names())))
 
 
-def _build(options: argparse.Namespace) -> Path:
+def _build(options: argparse.Namespace) -> None:
+    target.hold_buildable(target.load(options.target))
+    signature.sign(b"", _key(options))  # before a program is compiled
+    _make(options)
+
+
+def _make(options: argparse.Namespace) -> Path:
     from firmware_bridge import build  # numpy comes with it
 
-    chosen, key = target.load(options.target), options.key or signature.default_key()
-    target.hold_buildable(chosen)
-    signature.sign(b"", key)  # before a program is compiled
+    chosen = target.load(options.target)
     print(f"building {chosen.program} edge-infer for {chosen.title}", flush=True)
     content = build.content(chosen, options.model)
-    path = build.write(content, options.release, key, options.output)
+    path = build.write(content, _release(options), _key(options), options.output or OUTPUT)
     made = release.read(path)
     python = "no Python" if chosen.program == "native" else f"Python {made.release.python}"
     needs = f"glibc {made.release.glibc}, GLIBCXX {made.release.glibcxx}, {python}"
@@ -162,13 +195,29 @@ def _coral_line(compiled: Sequence[str]) -> str:
     return f"Coral: edge-infer --runtime edgetpu has it compute {', '.join(compiled)}; how: docs/coral.md"
 
 
+def _key(options: argparse.Namespace) -> Path:
+    return options.key or signature.default_key()
+
+
+def _release(options: argparse.Namespace) -> int:
+    return 1 if options.release is None else int(options.release)
+
+
 def _push(options: argparse.Namespace) -> None:
     chosen = target.load(options.target)
     progress = Progress()
     if options.archive is None:
-        with Connection(options.host):  # before minutes of work
-            pass
-    archive = release.read(options.archive or _build(options))
+        target.hold_buildable(chosen)
+        _ask_before(options, chosen, progress)
+        archive = release.read(_make(options))
+    else:
+        given = [name for name in ("model", "release", "key", "output") if getattr(options, name) not in (None, [])]
+        if given:
+            words = " and ".join(f"--{name}" for name in given)
+            raise EdgeError(
+                f"{words} and --archive were given: expected what to build or what was built; leave out one"
+            )
+        archive = release.read(options.archive)
     if archive.release.target != chosen.name:
         raise EdgeError(
             f"{archive.path} is for the target {archive.release.target}: expected {chosen.name}; give the one that was "
@@ -178,10 +227,32 @@ def _push(options: argparse.Namespace) -> None:
         board.push(connection, options.folder, archive, options.allow_downgrade, progress.say, progress)
 
 
-def _trust(options: argparse.Namespace) -> None:
-    key = signature.public_key(options.key or signature.default_key())
+def _ask_before(options: argparse.Namespace, chosen: target.Target, progress: Progress) -> None:
+    """Have refused before minutes of work what can be: by this machine, then by the board."""
+    from edge.model import find, read  # numpy comes with it
+
+    for name in options.model:
+        read(find(name))
+    signer = signature.signer(signature.sign(b"", _key(options)))
+    python = chosen.python if chosen.program == "python" else "none"
+    # Which C library it needs is known when it is built.
+    planned = release.Release(
+        f"{__version__}-{_release(options)}", chosen.name, chosen.architecture, chosen.program, "0", "0", python
+    )
+    words = [planned.text().rstrip("\n"), "yes" if options.allow_downgrade else "no", signer]
     with Connection(options.host) as connection:
-        board.ask(connection, "trust", options.folder, key, say=Progress().say)
+        board.ask(connection, "ready", options.folder, *words, say=progress.say)
+
+
+def _trust(options: argparse.Namespace) -> None:
+    if options.remove is None:
+        action, words = "trust", list(signature.public_key(_key(options)))
+    elif options.key is None:
+        action, words = "distrust", [signature.fingerprint(options.remove)]
+    else:
+        raise EdgeError("--key and --remove were given: expected a key to trust or one to trust no more; leave out one")
+    with Connection(options.host) as connection:
+        board.ask(connection, action, options.folder, *words, say=Progress().say)
 
 
 def _ask(options: argparse.Namespace) -> None:
@@ -199,5 +270,12 @@ def _run(options: argparse.Namespace) -> None:
 
 def _doctor(options: argparse.Namespace) -> None:
     with Connection(options.host) as connection:
-        for finding in doctor.examine(connection, options.folder):
-            print(finding.line(), flush=True)
+        found = doctor.examine(connection, options.folder)
+    for finding in found:
+        print(finding.line(), flush=True)
+    ills = sum(finding.fine is False for finding in found)
+    if ills:
+        raise EdgeError(
+            f"{options.host} has {ills} thing{'' if ills == 1 else 's'} to mend: expected none; do what the lines with "
+            "MEND say"
+        )

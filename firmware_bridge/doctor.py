@@ -184,6 +184,9 @@ def _trust(facts: Mapping[str, str], host: str) -> Finding:
 
 
 def _release(facts: Mapping[str, str]) -> Finding:
+    if "damaged" in facts and "serves" in facts:
+        text = f"{facts['serves']} serves and is damaged ({facts['damaged']})"
+        return Finding("release", False, f"{text}: push it again, and check the board's storage")
     if "serves" in facts:
-        return Finding("release", True, f"{facts['serves']} serves")
+        return Finding("release", True, f"{facts['serves']} serves, its files as they were signed")
     return Finding("release", None, "none yet: edge-deploy push TARGET HOST")

@@ -1,12 +1,12 @@
-# What a board says of itself, run as `sh -c "$THIS" edge-deploy FOLDER`: one `fact KEY VALUE` a line, then `done`. It
-# changes nothing. What can't be found out is left out.
+# What a board says of itself, run as `sh -c "$THIS" edge-deploy MARK FOLDER`: one `fact KEY VALUE` a line, then `done`,
+# with MARK in front, as in board.sh. It changes nothing. What can't be found out is left out.
 set -u
 LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 export LC_ALL PATH
-folder=$1
+mark=$1 folder=$2
 case $folder in /*) ;; *) folder=$HOME/$folder ;; esac
 
-fact() { if [ -n "$2" ]; then printf 'fact %s %s\n' "$1" "$(printf '%s' "$2" | tr '\n\0' '  ')"; fi; }
+fact() { if [ -n "$2" ]; then printf '%s fact %s %s\n' "$mark" "$1" "$(printf '%s' "$2" | tr '\n\0' '  ')"; fi; }
 first() { cat "$@" 2>/dev/null | head -n 1; }
 library() { # its path, from the loader's list, or from where systems without such a list have it
   for path in "$(ldconfig -p 2>/dev/null | sed -n "s/^[[:space:]]*$1 .*=> //p" | head -n 1)" \
@@ -39,7 +39,11 @@ near=$folder
 while [ ! -d "$near" ]; do near=$(dirname "$near"); done
 fact free_kb "$(df -Pk "$near" | awk 'NR == 2 {print $4}')"
 if [ -w "$near" ]; then fact writable yes; else fact writable no; fi
-if [ -L "$folder/current" ]; then fact serves "$(basename "$(readlink "$folder/current")")"; fi
+if [ -L "$folder/current" ]; then
+  fact serves "$(basename "$(readlink "$folder/current")")"
+  said=$({ cd "$folder/current" && grep -v '  payload\.tar\.gz$' digests | sha256sum -c --quiet; } 2>&1) ||
+    fact damaged "$(printf '%s\n' "$said" | head -n 1)"
+fi
 if [ -s "$folder/trusted" ]; then fact trusted "$(wc -l <"$folder/trusted")"; fi
 fact clock "$(date +%s)"
 
@@ -66,4 +70,4 @@ if [ -n "$found" ]; then
   said=$(LD_PRELOAD=$found /bin/true 2>&1) && status=0 || status=$?
   if [ "$status" = 0 ] && [ -z "$said" ]; then fact delegate_loads yes; else fact delegate_loads "$status $said"; fi
 fi
-printf 'done\n'
+printf '%s done\n' "$mark"

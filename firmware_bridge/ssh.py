@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -31,6 +32,7 @@ _OPTIONS = {
     "ControlPersist": "no",
     "LogLevel": "INFO",
 }
+_OWN = 255  # the exit status with which ssh itself fails, or tells of a signal; all others are the command's
 _CAUSES = [
     (
         r"IDENTIFICATION HAS CHANGED|Host key for .* has changed",
@@ -66,8 +68,9 @@ class Connection:
         self.host = host
 
     def __enter__(self) -> Connection:
-        self._folder = tempfile.TemporaryDirectory(prefix="edge-deploy-")
-        control = f"{self._folder.name}/ssh".replace("%", "%%")  # ssh has a meaning for %
+        # A socket's path has room for a hundred characters, which a TMPDIR can exceed.
+        self._folder = tempfile.TemporaryDirectory(prefix="edge-deploy-", dir="/tmp")
+        control = f"{self._folder.name}/ssh"
         self._errors = open(Path(self._folder.name) / "errors", "w+", errors="replace")
         options = [word for key, value in _OPTIONS.items() for word in ("-o", f"{key}={value}")]
         self._command = ["ssh", *options, "-o", f"ControlPath={control}"]
@@ -79,14 +82,15 @@ class Connection:
             stderr=self._errors,
             start_new_session=True,  # no terminal to ask on
         )
-        assert self._master.stdout is not None
-        for line in self._master.stdout:
-            if line.rstrip().endswith(b"connected"):
-                return self
-        self._master.wait()
-        error = self.error("can't be reached")
-        self.__exit__(None, None, None)
-        raise error
+        try:
+            assert self._master.stdout is not None
+            for line in self._master.stdout:
+                if line.rstrip().endswith(b"connected"):
+                    return self
+            raise self._unreachable(self._master.wait())
+        except BaseException:  # a Ctrl-C, too, leaves no process and no file
+            self.__exit__(None, None, None)
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
@@ -121,11 +125,39 @@ class Connection:
         self._errors.seek(0)
         return [one_line(line) for line in self._errors.read().splitlines() if line.strip()]
 
-    def error(self, otherwise: str) -> EdgeError:
-        """Return what ssh last complained of as an error, with the way out."""
+    def _unreachable(self, status: int) -> EdgeError:
+        """Return why there is no connection as an error, with the way out."""
         lines = self.complaints()
-        reason = lines[-1] if lines else "the connection ended"
+        reason = lines[-1] if lines else "no word of why"
+        if status != _OWN:  # it is another's: the login came through
+            return EdgeError(
+                f"{self.host} lets the user in and runs no command ({reason}, status {status}): expected a POSIX "
+                "shell; give the user one with chsh -s /bin/sh"
+            )
         for pattern, sentence in _CAUSES:
             if re.search(pattern, "\n".join(lines)):
                 return EdgeError(sentence.format(host=self.host, reason=reason))
-        return EdgeError(f"{self.host} {otherwise} ({reason}): expected an ssh server; check name, network and power")
+        return EdgeError(
+            f"{self.host} can't be reached ({reason}): expected an ssh server; check name, network and power"
+        )
+
+    def ended(self, what: str, process: subprocess.Popen[bytes]) -> EdgeError:
+        """Return why a command on the board ended without its last word, with the way out."""
+        status = process.wait()
+        lines = self.complaints()
+        reason = f": {lines[-1]}" if lines else ""
+        if status == _OWN:
+            with contextlib.suppress(subprocess.TimeoutExpired):  # it ends together with the connection
+                self._master.wait(1)
+            if self._master.poll() is not None:
+                return EdgeError(
+                    f"{self.host} {what} (the connection ended{reason}): expected it to last; check network and power, "
+                    f"and see with edge-deploy status {self.host} what serves"
+                )
+            how = "a signal ended its shell, as where memory runs out"
+        else:
+            how = f"its shell ended with status {status}"
+        return EdgeError(
+            f"{self.host} {what} ({how}{reason}): expected an end of its own; mend what edge-deploy doctor {self.host} "
+            "names, and give the same command again"
+        )

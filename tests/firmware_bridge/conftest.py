@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ from tests.edge.conftest import (  # noqa: F401  (fixtures)
 from tests.edge.pictures import blobs, encoded, png, turned
 from tests.edge.processes import ROOT, Ended, environment
 from tests.firmware_bridge.boards import LocalBoard
+from tests.firmware_bridge.places import Place
 
 SOURCE = ROOT / "firmware_bridge/native"
 BUILT_WITH = {
@@ -126,3 +128,31 @@ def local_board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBoard
     board = LocalBoard(tmp_path_factory.mktemp("board"))
     yield board
     board.stop()
+
+
+@pytest.fixture
+def place(local_board: LocalBoard, tmp_path: Path) -> Place:
+    place = Place(local_board, tmp_path)
+    assert place("trust", "board", "--key", f"{local_board.signer}.pub").status == 0
+    return place
+
+
+@pytest.fixture
+def mount(tmp_path: Path) -> Iterator[Callable[..., Path]]:
+    """Mount a small file system; it is gone after the test."""
+    mounted: list[Path] = []
+
+    def mounts(options: str) -> Path:
+        folder = tmp_path / f"mount{len(mounted)}"
+        folder.mkdir()
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", folder], capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(f"file systems can't be mounted here: {done.stderr.strip()}")
+        mounted.append(folder)
+        return folder
+
+    if shutil.which("mount") is None or os.geteuid() != 0:
+        pytest.skip("only root can mount file systems")
+    yield mounts
+    for folder in mounted:
+        subprocess.run(["umount", "-l", folder], check=True)

@@ -153,7 +153,7 @@ def test_a_python_that_compiles_for_another_is_refused(tmp_path: Path) -> None:
 def test_openssh_verifies_what_was_signed(key: Path, tmp_path: Path) -> None:
     archive = releases.make(tmp_path, key)
     subprocess.run(["tar", "-xf", archive, "-C", tmp_path], check=True)
-    (tmp_path / "trusted").write_text(f'edge-deploy namespaces="edge-infer" {signature.public_key(key)}\n')
+    (tmp_path / "trusted").write_text(f'edge-deploy namespaces="edge-infer" {" ".join(signature.public_key(key))}\n')
     verify = ["ssh-keygen", "-Y", "verify", "-f", "trusted", "-I", "edge-deploy", "-n", "edge-infer"]
     verify += ["-s", "digests.sig"]
     digests = (tmp_path / "digests").read_bytes()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.host import new_key
 from tests.edge.processes import ROOT, Ended, environment
 from tests.test_install import interpreter
 
@@ -95,3 +96,34 @@ def test_python_3_10_is_told_to_go_to_the_host() -> None:
         pytest.skip("no Python 3.10 on this machine")
     told = deploy("targets", python=python)
     assert told.status == 2 and "expected 3.11 or later" in told.err
+
+
+def test_what_was_built_takes_nothing_to_build() -> None:
+    told = deploy("push", "x86-64", "nowhere.invalid", "--archive", "no.tar", "--release", "7", "--model", "polyp")
+    assert told.status == 2 and "--model and --release and --archive were given" in told.err
+
+
+def test_what_can_not_be_built_is_told_before_any_board_is_asked(tmp_path: Path) -> None:
+    told = deploy("push", "x86-64", "nowhere.invalid", "--model", tmp_path / "no.tflite")
+    assert told.status == 2 and "no.tflite does not exist" in told.err
+    for number in ("-1", "1000000", "x"):
+        told = deploy("push", "x86-64", "nowhere.invalid", "--release", number)
+        assert told.status == 2 and f"expected a whole number from 0 to 999999, not '{number}'" in told.err
+
+
+def test_keys_that_are_not_there_yet(tmp_path: Path) -> None:
+    told = deploy("trust", "nowhere.invalid", HOME=str(tmp_path))
+    assert told.status == 2 and "id_ed25519.pub does not exist" in told.err and "ssh-keygen -t ed25519" in told.err
+    key = new_key(tmp_path / "alone")
+    key.with_suffix(".pub").unlink()
+    told = deploy("trust", "nowhere.invalid", "--key", key)
+    assert told.status == 2 and f"make it with ssh-keygen -y -f {key} > {key}.pub" in told.err
+
+
+@pytest.mark.parametrize("ending", ["", ".pub"])
+def test_a_key_with_a_passphrase(tmp_path: Path, ending: str) -> None:
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", key], check=True)
+    told = deploy("build", "x86-64", "--key", f"{key}{ending}", SSH_AUTH_SOCK="")
+    assert told.status == 2 and f"ssh-add {key}, then --key {key}.pub" in told.err
+    assert "Enter passphrase" not in told.err

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from firmware_bridge import doctor
 from tests.edge.processes import Ended
 from tests.firmware_bridge.boards import LocalBoard
+from tests.firmware_bridge.places import Place
 
 GOOD = {
     "elf": "2-183",
@@ -94,7 +95,7 @@ def test_whatever_a_board_says_is_one_line_each(facts: dict[str, str]) -> None:
 
 def test_a_real_board(local_board: LocalBoard, tmp_path: Path) -> None:
     done = Ended(local_board.deploy("doctor", "board", "--folder", tmp_path / "not there/yet"))
-    assert done.status == 0 and done.err == ""
+    assert done.status == 2 and done.err.count("\n") == 1 and "to mend" in done.err  # it trusts no key
     lines = {line[6:].split("  ")[0]: line for line in done.out.splitlines()}
     architecture = subprocess.run(["uname", "-m"], capture_output=True, text=True).stdout.strip()
     assert lines["processor"].startswith("fine") and architecture in lines["processor"]
@@ -117,7 +118,17 @@ def test_a_delegate_is_tried_in_a_process_of_its_own(tmp_path: Path) -> None:
     listed.write_text(f"#!/bin/sh\necho '\tlibedgetpu.so.1 (libc6) => {library}'\n")
     listed.chmod(0o755)
     script = f'PATH={tmp_path}:$PATH; export PATH; eval "$SCRIPT"'
-    words = ["sh", "-c", script, "edge-deploy", str(tmp_path)]
+    words = ["sh", "-c", script, "edge-deploy", "MARK", str(tmp_path)]
     environment = {"SCRIPT": doctor.SCRIPT.read_text(), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
     told = subprocess.run(words, env=environment, capture_output=True, text=True).stdout
-    assert "fact delegate_loads 134 " in told and told.endswith("done\n")
+    assert "\nMARK fact delegate_loads 134 " in told and told.endswith("\nMARK done\n")
+
+
+def test_a_serving_release_that_is_damaged(place: Place) -> None:
+    assert place.push(place.archive()).status == 0
+    done = place("doctor", "board")
+    assert "fine  release     0001-" in done.out
+    place.damage("0.1.0-1")
+    done = place("doctor", "board")
+    assert done.status == 2 and "board has 1 thing to mend" in done.err
+    assert "serves and is damaged (models/one.tflite: FAILED): push it again" in done.out

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,58 +18,7 @@ from firmware_bridge.ssh import Connection
 from tests.edge.processes import Ended
 from tests.firmware_bridge import releases
 from tests.firmware_bridge.boards import LocalBoard
-
-
-class Place:
-    """A folder on the board, and what is done with it."""
-
-    def __init__(self, board: LocalBoard, tmp_path: Path, folder: Path | None = None) -> None:
-        self.board, self.tmp_path = board, tmp_path
-        self.folder = folder or tmp_path / 'it\'s "edge" $HOME `id`; infer'
-
-    def __call__(self, *words: object) -> Ended:
-        return Ended(self.board.deploy(*words, "--folder", self.folder))
-
-    def archive(self, version: str = "0.1.0-1", key: Path | None = None, **files: object) -> Path:
-        folder = self.tmp_path / version
-        folder.mkdir(exist_ok=True)
-        return releases.make(
-            folder,
-            key or self.board.signer,
-            releases.release_of(version),
-            releases.payload(**files),  # type: ignore[arg-type]
-        )
-
-    def push(self, archive: Path, *words: object) -> Ended:
-        return self("push", "x86-64", "board", "--archive", archive, *words)
-
-    def serves(self) -> str:
-        """The version that answers."""
-        picture = self.tmp_path / "picture.png"
-        picture.write_bytes(b"pixels")
-        done = self("run", "board", picture)
-        assert done.status == 0, done.err
-        answer = json.loads(done.out)
-        assert answer["image"] == str(picture)
-        return str(answer["version"])
-
-    def names(self) -> list[str]:
-        return sorted(path.name for path in (self.folder / "releases").iterdir())
-
-
-@pytest.fixture
-def place(local_board: LocalBoard, tmp_path: Path) -> Place:
-    place = Place(local_board, tmp_path)
-    assert place("trust", "board", "--key", f"{local_board.signer}.pub").status == 0
-    return place
-
-
-def refused(done: Ended, *words: str) -> None:
-    """Hold that it ended with one sentence that holds these words."""
-    assert done.status == 2, (done.out, done.err)
-    assert done.err.count("\n") == 1 and done.err.startswith("edge-deploy: "), done.err
-    for word in words:
-        assert word in done.err
+from tests.firmware_bridge.places import Place, refused
 
 
 def test_the_whole_life(place: Place) -> None:
@@ -324,27 +271,6 @@ def test_a_login_key_that_the_board_does_not_know(place: Place, local_board: Loc
         allowed.write_text(usual)
 
 
-@pytest.fixture
-def mount(tmp_path: Path) -> Iterator[Callable[..., Path]]:
-    """Mount a small file system; it is gone after the test."""
-    mounted: list[Path] = []
-
-    def mounts(options: str) -> Path:
-        folder = tmp_path / f"mount{len(mounted)}"
-        folder.mkdir()
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", folder], capture_output=True, text=True)
-        if done.returncode:
-            pytest.skip(f"file systems can't be mounted here: {done.stderr.strip()}")
-        mounted.append(folder)
-        return folder
-
-    if shutil.which("mount") is None or os.geteuid() != 0:
-        pytest.skip("only root can mount file systems")
-    yield mounts
-    for folder in mounted:
-        subprocess.run(["umount", "-l", folder], check=True)
-
-
 @pytest.mark.parametrize("options", ["size=4m", "size=12m,nr_inodes=40"], ids=["too small", "full while it unpacks"])
 def test_a_full_disk(local_board: LocalBoard, tmp_path: Path, mount: Callable[..., Path], options: str) -> None:
     place = Place(local_board, tmp_path, mount(options) / "edge")
@@ -404,6 +330,6 @@ def test_files_that_are_not_there(place: Place) -> None:
     assert place.push(place.archive()).status == 0
     refused(place.push(place.tmp_path / "no.tar"), "can't be read", "No such file")
     refused(place("run", "board", place.tmp_path / "no.png"), "can't be read", "No such file")
-    refused(place("trust", "board", "--key", place.tmp_path / "no.pub"), "can't be read")
+    refused(place("trust", "board", "--key", place.tmp_path / "no.pub"), "does not exist")
     (place.tmp_path / "text.pub").write_text("ssh-ed25519 nonsense\n")
     refused(place("trust", "board", "--key", place.tmp_path / "text.pub"), "no whole public OpenSSH key")

@@ -1,0 +1,122 @@
+"""What stands between edge-deploy and its script on the board: login scripts, shells, connections that end."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.edge import processes
+from tests.edge.processes import Ended
+from tests.firmware_bridge.boards import LocalBoard
+from tests.firmware_bridge.places import Place, refused
+
+# Each begins as a line of board.sh or doctor.sh does, or as an answer; the last one has no end.
+CHATTER = (
+    "done loading profile,say hello,fail to load,serves nobody,offset 7,fact elf 0-0,heard,answer {},{hello},done "
+)
+
+
+@pytest.fixture
+def reached_by(tmp_path: Path) -> Iterator[Callable[[str], Place]]:
+    """Return places on boards where this comes in front of each command."""
+    boards: list[LocalBoard] = []
+
+    def make(script: str) -> Place:
+        folder = tmp_path / f"board{len(boards)}"
+        folder.mkdir()
+        (folder / "profile").write_text(script)
+        forced = f'ForceCommand . {folder}/profile; exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"'
+        boards.append(LocalBoard(folder, settings=forced))
+        return Place(boards[-1], tmp_path)
+
+    yield make
+    for board in boards:
+        board.stop()
+
+
+def test_a_login_script_can_print_what_it_likes(reached_by: Callable[[str], Place]) -> None:
+    place = reached_by(f"printf %s '{CHATTER}' | tr , '\\n'")
+    assert place("trust", "board", "--key", place.board.signer).status == 0
+    for number in (1, 2):
+        done = place.push(place.archive(f"0.1.0-{number}"))
+        assert (done.status, done.err) == (0, "") and "hello" not in done.out
+    assert place.serves() == "0.1.0-2"
+    assert place("rollback", "board").status == 0
+    assert place.serves() == "0.1.0-1"
+    assert "serves     0001-edge-infer-0.1.0-1-x86-64-" in place("status", "board").out
+    told = place("doctor", "board")
+    assert "fine  processor" in told.out and "fine  trust       1 key" in told.out
+    refused(place("rollback", "board"), "no earlier release")
+    assert place("remove", "board").status == 0
+    assert not place.folder.exists()
+
+
+def test_a_shell_that_runs_nothing(reached_by: Callable[[str], Place]) -> None:
+    place = reached_by("echo 'This account is not available.' >&2; exit 1")
+    refused(place("status", "board"), "lets the user in and runs no command", "not available", "chsh")
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        ("kill -9 $$", ["a signal ended its shell", "edge-deploy doctor board"]),
+        ("echo no memory >&2; exit 7", ["its shell ended with status 7: no memory", "edge-deploy doctor board"]),
+        ("kill -9 $PPID; sleep 9", ["the connection ended", "check network and power", "edge-deploy status board"]),
+    ],
+)
+def test_a_command_that_ends_too_early(reached_by: Callable[[str], Place], end: str, words: list[str]) -> None:
+    place = reached_by(f'case $SSH_ORIGINAL_COMMAND in "echo connected"*) ;; *) {end} ;; esac')
+    refused(place("status", "board"), "broke off", *words)
+
+
+def test_a_long_name_of_the_temporary_folder(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = place.tmp_path / ("long" * 30)
+    folder.mkdir()
+    monkeypatch.setitem(place.board.environment, "TMPDIR", str(folder))
+    assert place("status", "board").status == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_end_from_outside_leaves_nothing(place: Place, number: signal.Signals) -> None:
+    archive = place.archive(seconds=30)
+    done = place.interrupted(number, 3, "push", "x86-64", "board", "--archive", archive)
+    assert done.status == 130 and done.err.count("\n") == 2
+    assert "interrupted; the same command goes on where it stopped; edge-deploy status HOST says what" in done.err
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("kill -9 $$", ["ended by signal 9, as where memory runs out", "stop other programs"]),
+        ("kill -11 $$", ["ended by signal 11", "build and push it again"]),
+        ("exec /no/such/program", ["status 127, its program is missing"]),
+        ("echo nonsense", ["answer is no JSON ('nonsense'", "push it again"]),
+        ("echo 'edge-infer: the picture on standard input is none: draw one' >&2; exit 2", ["board: {} is none: draw"]),
+    ],
+)
+def test_a_program_that_gives_no_answer(place: Place, script: str, words: list[str]) -> None:
+    assert place.push(place.archive()).status == 0
+    place.program(script)
+    picture = place.tmp_path / "p.png"
+    picture.write_bytes(b"pixels")
+    refused(place("run", "board", picture), *(word.format(picture) for word in words))
+
+
+def test_the_name_that_a_picture_has_on_the_board() -> None:
+    """The sentence in which `run` puts the user's own name for it."""
+    assert "the picture on standard input is not" in processes.run("-", stdin=b"pixels").err
+
+
+def test_pictures_and_models_by_name(place: Place) -> None:
+    assert place.push(place.archive()).status == 0
+    picture = place.tmp_path / "p.png"
+    picture.write_bytes(b"pixels")
+    assert place("run", "board", picture, "--model", "one").status == 0
+    refused(place("run", "board", picture, "--model", "two"), "no model two on the board: expected one of one;")
+    place.program("""printf '{"bytes": "%s"}' "$(cat)" """)
+    with open(picture, "rb") as file:
+        done = place.board.deploy("run", "board", "-", "--folder", place.folder, stdin=file)
+    assert Ended(done).out == '{"bytes": "pixels", "image": "-"}\n'
