@@ -91,7 +91,7 @@ def measure(native: str, model: str, picture: str, runs: int) -> list[list[str]]
             goals = besides <= OVERHEAD_MS, faster >= FASTER, memory - file_mb <= MEMORY_MB
             words = [f"<= {OVERHEAD_MS} ms besides", f">= {FASTER} times", f"<= file + {MEMORY_MB} MB"]
             met = ", ".join(f"{goal}: {table.met(fine)}" for goal, fine in zip(words, goals, strict=True))
-        times = f"{faster:.1f}" if name == "native" else "1.0"
+        times = f"{faster:.2f}" if name == "native" else "1"
         cells = [f"{wall:.1f} ms", f"{wall - besides:.1f} ms", f"{besides:.1f} ms", times, f"{memory:.1f} MB"]
         rows.append([f"{Path(model).stem}, {name}", *cells, f"{file_mb:.1f} MB", met])
     return rows

@@ -44,15 +44,17 @@ def ask(connection: Connection, action: str, folder: str, *words: str, say: Say)
     _act(connection, action, folder, *words, say=say)
 
 
-def run(connection: Connection, folder: str, image: Path, model: str | None) -> tuple[dict[str, Any], list[str]]:
+def run(
+    connection: Connection, folder: str, image: Path, model: str | None, runtime: str = "auto"
+) -> tuple[dict[str, Any], list[str]]:
     """Return what the board's `edge-infer --json` says of a picture, and the lines that it says besides.
 
-    The picture (`-`: standard input's) goes into the board's memory and into no file there. Raises EdgeError where it
-    gives no answer.
+    The picture (`-`: standard input's) goes into the board's memory and into no file there. `runtime` is for the
+    program there to know. Raises EdgeError where it gives no answer.
     """
     try:
         with nullcontext(sys.stdin) if image == STDIN else open(image, "rb") as file:
-            process, mark = _start(connection, SCRIPT, "run", folder, model or "", stdin=file)
+            process, mark = _start(connection, SCRIPT, "run", folder, model or "", runtime, stdin=file)
             output = process.communicate()[0]
     except OSError as error:
         raise EdgeError(f"{image} can't be read ({error.strerror}): expected a picture; check the path") from None

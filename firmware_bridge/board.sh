@@ -356,7 +356,7 @@ status() {
 }
 
 # The picture comes on standard input and goes to no file of the board.
-run() { # MODEL, or nothing for the only one or pneumonia
+run() { # MODEL, or nothing for the only one or pneumonia; RUNTIME
   look
   [ -d current/models ] || fail "no release serves on the board: edge-deploy push first"
   models=$(cd current/models && ls ./*.tflite | sed 's/^..\(.*\).tflite$/\1/')
@@ -366,7 +366,7 @@ run() { # MODEL, or nothing for the only one or pneumonia
     fail "there is no model $model on the board: expected one of $(printf '%s\n' "$models" | paste -sd' ');" \
       "name it with --model, or push it"
   status=0
-  answer=$(current/bin/edge-infer --json --model "$model" -) || status=$?
+  answer=$(current/bin/edge-infer --json --model "$model" --runtime "$2" -) || status=$?
   if [ "$status" != 0 ]; then
     ending "$status"
     fail "edge-infer gave no answer on the board ($how): expected one; $cure"

@@ -97,6 +97,9 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--model", metavar="NAME", help="one of the board's models (default: pneumonia, or the only one)"
             )
+            command.add_argument(
+                "--runtime", metavar="NAME", default="auto", help="as edge-infer there takes it: edgetpu, ..."
+            )
         _add_folder(command)
     _add_folder(push)
 
@@ -262,7 +265,7 @@ def _ask(options: argparse.Namespace) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     with Connection(options.host) as connection:
-        answer, besides = board.run(connection, options.folder, options.image, options.model)
+        answer, besides = board.run(connection, options.folder, options.image, options.model, options.runtime)
     print(json.dumps(answer))
     for line in besides:
         print(line, file=sys.stderr)

@@ -167,11 +167,11 @@ def _coral(facts: Mapping[str, str]) -> list[Finding]:
     speed = _number(facts, "coral_speed")
     if kind == "usb" and speed is not None and speed < USB3:
         found = [Finding("Coral", False, f"on USB with {speed} Mbit/s: expected {USB3}; plug it into a blue port")]
+    # Coral's own package, of 2021, crashes newer runtimes.
+    cure = "install one made for TensorFlow 2.13 or later, as docs/coral.md says"
     if "delegate" not in facts:
-        cure = "install libedgetpu1-std from Coral's package source"
         return [*found, Finding("delegate", False, f"libedgetpu.so.1 is not on the board: {cure}")]
     if facts.get("delegate_loads") != "yes":
-        cure = "install the libedgetpu1-std that fits the system"
         reason = facts.get("delegate_loads", "no answer")
         return [*found, Finding("delegate", False, f"{facts['delegate']} does not load ({reason}): {cure}")]
     return [*found, Finding("delegate", True, f"{facts['delegate']} loads")]

@@ -363,6 +363,7 @@ static int run(const struct arguments *arguments)
 
 int main(int count, char **words)
 {
+    memory_prepare();
     for (int stream = 0; stream < 3; stream++) {
         is_open[stream] = fcntl(stream, F_GETFD) != -1;
         if (!is_open[stream] && open("/dev/null", O_RDWR) < 0) /* so that no file takes its number */

@@ -6,6 +6,10 @@
 /* End the process with the sentence for that and exit status 2. */
 _Noreturn void memory_full(void);
 
+/* Once, before all else: let the heap be one piece and its beginning in huge pages, where the kernel gives them on
+   request. A third of a start was the kernel's work for pages of 4 KiB, most of them of XNNPACK's weights and tensors. */
+void memory_prepare(void);
+
 /* Small things: where there is no memory for them, the process ends. */
 void *need(size_t bytes);
 void *need_more(void *old, size_t bytes);

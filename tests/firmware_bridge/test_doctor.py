@@ -52,7 +52,7 @@ BAD = [
     ("throttled", "4", "throttling", "throttled now"),
     ("throttled", "0x80000", "throttling", "soft temperature limit since its start"),
     ("coral_speed", "480", "Coral", "480 Mbit/s: expected 5000"),
-    ("delegate", None, "delegate", "libedgetpu1-std"),
+    ("delegate", None, "delegate", "made for TensorFlow 2.13"),
     ("delegate_loads", "139 crashed", "delegate", "does not load (139 crashed)"),
     ("trusted", None, "trust", "edge-deploy trust pi"),
 ]

@@ -116,6 +116,8 @@ def test_pictures_and_models_by_name(place: Place) -> None:
     picture.write_bytes(b"pixels")
     assert place("run", "board", picture, "--model", "one").status == 0
     refused(place("run", "board", picture, "--model", "two"), "no model two on the board: expected one of one;")
+    place.program("""printf '{"words": "%s"}' "$*" """)
+    assert '"--json --model one --runtime edgetpu -"' in place("run", "board", picture, "--runtime", "edgetpu").out
     place.program("""printf '{"bytes": "%s"}' "$(cat)" """)
     with open(picture, "rb") as file:
         done = place.board.deploy("run", "board", "-", "--folder", place.folder, stdin=file)
