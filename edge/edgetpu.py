@@ -59,8 +59,8 @@ def _load(library: str, flatbuffer: bytes, name: str, threads: int) -> Runtime:
             delegate = module.load_delegate(library)
         except (OSError, ValueError, AttributeError) as error:
             raise EdgeError(
-                f"the Edge TPU's library {library} can't be loaded ({first_line(error)}): install Coral's libedgetpu, "
-                "name it in EDGE_INFER_EDGETPU, or choose another --runtime"
+                f"the Edge TPU's library {library} can't be loaded ({first_line(error)}): install a libedgetpu made "
+                "for TensorFlow 2.13 or later, name it in EDGE_INFER_EDGETPU, or choose another --runtime"
             ) from None
         try:
             # Without the default delegates, so that what was delegated is the Edge TPU's.

@@ -117,7 +117,8 @@ fits() {
     [ "$here" = "$wanted" ] || fail "the board has Python $here: expected $wanted; build for its target"
   fi
   now=$(serving)
-  if [ -n "$now" ] && [ "$downgrade" = no ]; then
+  # A release that has lost even its version is damaged, and none is too old to mend it.
+  if [ -n "$now" ] && [ -f "releases/$now/release" ] && [ "$downgrade" = no ]; then
     here=$(field version <"releases/$now/release")
     wanted=$(printf '%s\n' "$claimed" | field version)
     at_least "$wanted" "$here" ||
@@ -337,7 +338,9 @@ status() {
   look
   now=$(serving)
   say "serves     ${now:-nothing}"
-  if [ -n "$now" ]; then
+  if [ -n "$now" ] && [ ! -f current/release ]; then
+    say "damaged    it has lost its files: push it again, and check the board's storage"
+  elif [ -n "$now" ]; then
     say "version    $(field version <"current/release"), target $(field target <"current/release")"
     for model in current/models/*.tflite; do say "model      $(basename "$model" .tflite)"; done
   fi

@@ -174,7 +174,7 @@ def _coral(facts: Mapping[str, str]) -> list[Finding]:
     if facts.get("delegate_loads") != "yes":
         reason = facts.get("delegate_loads", "no answer")
         return [*found, Finding("delegate", False, f"{facts['delegate']} does not load ({reason}): {cure}")]
-    return [*found, Finding("delegate", True, f"{facts['delegate']} loads")]
+    return [*found, Finding("delegate", True, f"{facts['delegate']} loads; edge-infer --runtime edgetpu tries it")]
 
 
 def _trust(facts: Mapping[str, str], host: str) -> Finding:

@@ -37,6 +37,7 @@ zlib1g
 # Not read by edge-infer, and a third of the size.
 _FOLDERS_LEFT_OUT = ("/tests/", "/numpy/f2py/", "/numpy/distutils/", "/PIL/_imagingcms.", "/PIL/_imagingft.")
 _ENDINGS_LEFT_OUT = (".pyi", ".pxd", ".a", ".h")
+_APACHE = Path("/usr/share/common-licenses/Apache-2.0")  # of Debian, which the host is; the wheel holds no licence
 _LAUNCHER = """#!/bin/sh
 # edge-infer in Python: the board's Python, and all else from this release.
 here=$(dirname "$(readlink -f "$0")")/..
@@ -67,6 +68,11 @@ def files(target: Target) -> tuple[Payload, list[Component]]:
         for name in sorted(archive.namelist()):
             if not name.endswith("/"):
                 payload[f"{ROOT}/{name}"] = File(archive.read(name))
+    if not _APACHE.exists():
+        raise EdgeError(
+            f"{_APACHE} does not exist: expected a Debian host, as the release holds tflite-runtime's licence"
+        )
+    payload["licences/tflite-runtime"] = File(b"Copyright The TensorFlow Authors\n\n" + _APACHE.read_bytes())
     purl = f"pkg:pypi/tflite-runtime@{runtime.version}"
     parts = [Component("library", "tflite-runtime", runtime.version, purl, "Apache-2.0", runtime.path.read_bytes())]
     root = sysroot.sysroot(target.architecture, [*_PACKAGES, *_LIBRARIES.split()])

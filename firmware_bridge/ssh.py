@@ -21,6 +21,8 @@ from edge.errors import EdgeError, one_line
 _OPTIONS = {
     "BatchMode": "yes",
     "StrictHostKeyChecking": "yes",
+    "VerifyHostKeyDNS": "no",
+    "NoHostAuthenticationForLocalhost": "no",
     "ConnectTimeout": "30",
     "ServerAliveInterval": "15",
     "ServerAliveCountMax": "4",

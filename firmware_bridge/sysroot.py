@@ -72,7 +72,7 @@ def download(architecture: str, folder: Path, names: Sequence[str]) -> list[Path
 def _run(*command: str, folder: Path | None = None) -> str:
     if shutil.which(command[0]) is None:
         raise EdgeError(
-            f"{command[0]} is not installed: expected a Debian or Ubuntu host, whose packages the board's program is "
+            f"{command[0]} is not installed: expected a Debian 12 host, whose packages the board's program is "
             "linked with; build there"
         )
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)

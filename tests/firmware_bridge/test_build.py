@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -16,6 +18,7 @@ import pytest
 from benchmarks import debian
 from benchmarks.host import new_key
 from edge.errors import EdgeError
+from edge.model import shipped
 from firmware_bridge import build, elf, release, signature, sysroot, target, wheel
 from firmware_bridge.release import File, Link
 from tests.edge import packing, processes
@@ -64,6 +67,10 @@ def test_an_archive_is_small_whole_and_the_same_every_time(name: str, key: Path,
     binaries = [unpacked / "bin/edge-infer", unpacked / "lib/libLiteRt.so"]
     versions = [elf.read(path).versions for path in binaries]
     assert elf.highest(found["GLIBC"] for found in versions) == archive.release.glibc
+    if board.architecture == platform.machine():
+        for model in sorted((unpacked / "models").glob("*.tflite")):
+            done = subprocess.run([unpacked / "bin/edge-infer", "--model", model, "--check"], capture_output=True)
+            assert done.returncode == 0 and done.stdout.count(b": bit-exact: ") == 4, done.stderr + done.stdout
     shutil.copy(tmp_path / "release", unpacked)
     lines = (tmp_path / "digests").read_text().splitlines(keepends=True)
     inside = "".join(line for line in lines if "payload.tar.gz" not in line)
@@ -110,7 +117,7 @@ def test_the_python_releases_run_on_arm(
     for seed in ("1", "2"):
         output = tmp_path / seed
         words = ["build", name, "--key", str(key), "--output", str(output)]
-        words += ["--model", "pneumonia", "--model", str(compiled)]
+        words += [word for model in [*(path.stem for path in shipped()), compiled] for word in ("--model", str(model))]
         done = processes.Ended(
             subprocess.run(
                 [sys.executable, "-m", "firmware_bridge", *words],
@@ -136,12 +143,31 @@ def test_the_python_releases_run_on_arm(
     root = sysroot.sysroot(architecture, f"{system} python3.11-minimal zlib1g".split()).folder
     subprocess.run(["tar", "-xf", paths[0], "-C", tmp_path], check=True)
     subprocess.run(["tar", "-xzf", "payload.tar.gz"], cwd=tmp_path, check=True)
-    found = f"LD_LIBRARY_PATH={tmp_path}/lib:{root}/usr/lib/{libraries}"
-    emulated = [emulator, "-L", root, "-E", found, "-E", f"PYTHONPATH={tmp_path}/lib/python"]
-    command = [*emulated, root / "usr/bin/python3.11", "-P", "-s", "-B", "-m", "edge", "--check"]
-    told = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    python = tmp_path / "board/python3"
+    python.parent.mkdir()
+    python.write_text(
+        f"#!/bin/sh\nlibraries=$LD_LIBRARY_PATH:{root}/usr/lib/{libraries}\nunset LD_LIBRARY_PATH\n"
+        f'exec {emulator} -L {root} -E "LD_LIBRARY_PATH=$libraries" {root}/usr/bin/python3.11 "$@"\n'
+    )
+    python.chmod(0o755)
+    environ = processes.environment(PATH=f"{python.parent}:{os.environ['PATH']}")
+    command = [tmp_path / "bin/edge-infer", "--check"]
+    told = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=600)
     assert told.returncode == 0, told.stderr
     assert "4 of 4 golden vectors passed on tflite 2.14.0" in told.stdout
+    parts = json.loads((tmp_path / "sbom.json").read_text())["components"]
+    libraries_in_it = {part["name"] for part in parts if part["type"] == "library"}
+    assert {"tflite-runtime", "numpy", "Pillow"} <= libraries_in_it
+    assert [name for name in libraries_in_it if (tmp_path / "licences" / name).stat().st_size < 500] == []
+
+
+@pytest.mark.slow
+def test_a_cache_whose_path_has_spaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / 'a "cache" of O\'Neill'
+    folder.mkdir()
+    (folder / "edge-infer").symlink_to(wheel.cache())
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    assert "bin/edge-infer" in content("x86-64", ["pneumonia"]).payload
 
 
 def test_a_python_that_compiles_for_another_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -52,6 +54,44 @@ def test_a_login_script_can_print_what_it_likes(reached_by: Callable[[str], Plac
     refused(place("rollback", "board"), "no earlier release")
     assert place("remove", "board").status == 0
     assert not place.folder.exists()
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[Path]:
+    """The socket of an ssh-agent without keys."""
+    socket = tmp_path / "agent"
+    process = subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL)
+    while not socket.exists():
+        time.sleep(0.01)
+    yield socket
+    process.terminate()
+    process.wait()
+
+
+def test_keys_that_only_the_agent_holds(tmp_path: Path, agent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "board").mkdir()
+    board = LocalBoard(tmp_path / "board")
+    try:
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(agent))
+        board.environment["SSH_AUTH_SOCK"] = str(agent)
+        for key in (board.user, board.signer):
+            subprocess.run(["ssh-add", "-q", key], check=True)
+            key.unlink()
+        place, signer = Place(board, tmp_path), board.signer.with_suffix(".pub")
+        assert place("trust", "board", "--key", signer).status == 0
+        assert place.push(place.archive(key=signer)).status == 0
+        assert place.serves() == "0.1.0-1"
+        subprocess.run(["ssh-add", "-q", "-D"], check=True)
+        refused(place("status", "board"), "takes none of the offered keys", "ssh-add the key")
+    finally:
+        board.stop()
+
+
+def test_a_push_logs_in_once(place: Place) -> None:
+    log = place.board.folder / "sshd.log"
+    before = log.read_text().count("Accepted publickey")
+    assert place.push(place.archive()).status == 0
+    assert log.read_text().count("Accepted publickey") == before + 1
 
 
 def test_a_shell_that_runs_nothing(reached_by: Callable[[str], Place]) -> None:

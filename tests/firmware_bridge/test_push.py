@@ -251,12 +251,15 @@ def test_hosts_that_can_not_be_reached(place: Place) -> None:
 
 def test_a_host_key_that_changed_or_is_unknown(place: Place, local_board: LocalBoard) -> None:
     other = " ".join(new_key(place.tmp_path / "other").with_suffix(".pub").read_text().split()[:2])
+    usual = local_board.config.read_text()
     try:
+        local_board.config.write_text(f"{usual} StrictHostKeyChecking no\n NoHostAuthenticationForLocalhost yes\n")
         local_board.know(other)
         refused(place.push(place.archive()), "shows another host key", "ssh-keygen -R")
         local_board.know("")
         refused(place.push(place.archive()), "not among the known hosts", "fingerprint")
     finally:
+        local_board.config.write_text(usual)
         local_board.know(local_board.host_key)
     assert place.push(place.archive()).status == 0
 

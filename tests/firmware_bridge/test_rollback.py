@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -61,6 +62,20 @@ def test_a_push_mends_a_damaged_release(place: Place, damaged: str) -> None:
     assert place.serves() == damaged
     assert (place.release(damaged) / "models/one.tflite").read_bytes() == b"model"  # and the other copy went
     assert place.release(damaged).name.startswith("0003-")
+
+
+@pytest.mark.parametrize("all_of_it", [False, True])
+def test_a_push_mends_a_release_that_has_lost_its_files(place: Place, all_of_it: bool) -> None:
+    pushed(place, 1, 2)
+    lost = place.release("0.1.0-2")
+    if all_of_it:
+        shutil.rmtree(lost)
+    else:
+        (lost / "release").unlink()
+    told = place("status", "board")
+    assert told.status == 0 and f"serves     {lost.name}" in told.out and "damaged    it has lost its files" in told.out
+    assert place.push(place.archive("0.1.0-2")).status == 0
+    assert place.serves() == "0.1.0-2"
 
 
 def test_pruning_does_not_count_what_is_damaged(place: Place) -> None:

@@ -71,6 +71,8 @@ def test_it_answers_as_this_machine_does(pi: VirtualPi) -> None:
     assert [item["label"] for item in there["results"]] == [item["label"] for item in here["results"]]
     for mine, theirs in zip(here["results"], there["results"], strict=True):
         assert abs(mine["score"] - theirs["score"]) < 1e-12
+    words = ("run", "board", processes.ROOT / "docs/phantom.png", "--runtime", "edgetpu")
+    assert "the runtime edgetpu is not part of the native edge-infer" in Ended(pi.deploy(*words)).err
 
 
 def test_the_doctor_knows_it(pi: VirtualPi) -> None:
