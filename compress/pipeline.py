@@ -37,7 +37,7 @@ from compress.pruning.taylor import Examples
 from compress.recipe import TASKS, Recipe, Step, build_network, kind_of
 from compress.rehearsal import rehearse
 from compress.structure import fit
-from compress.training import Training, logits, to_input, train
+from compress.training import Training, logits, seconds_spent, to_input, train
 from edge.preprocess import Preprocessing
 
 Say = Callable[[str], None]
@@ -175,7 +175,7 @@ class Run:
             self._epochs_file(key).unlink(missing_ok=True)  # a kill may have come between the row and this
             self.ledger.add(Row(**json.loads(row.read_text())))
             return after
-        begun = time.monotonic()
+        begun = time.monotonic() - seconds_spent(self._epochs_file(key))
         after = replace(action(replace(state, key=key)), key=key)
         spent = cost(after.network, after.shape)
         quality = self.task.worth(logits(after.network, self.data.val, after.how), self.data)

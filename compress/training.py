@@ -135,7 +135,8 @@ def train(
     if settings.compiled:
         batches, run = max(1, len(data.train) // settings.batch), _compiled(network)
     rate = _cosine(settings.epochs * batches)
-    done = _resume(network, optimizer, checkpoint, where)
+    done, spent = _resume(network, optimizer, checkpoint, where)
+    started = time.monotonic() - spent
     truth = torch.from_numpy(data.train.truth)
     weight = _class_weight(data, settings, where)
     for epoch in range(done, settings.epochs):
@@ -178,7 +179,7 @@ def train(
             f"epoch {epoch + 1}/{settings.epochs}  loss {total / batches:.4f}  "
             f"validation {data.task.metric(data)} {quality:.4f}  {time.monotonic() - begun:.0f} s\n"
         )
-        _save(network, optimizer, epoch + 1, checkpoint)
+        _save(network, optimizer, epoch + 1, time.monotonic() - started, checkpoint)
     return network.cpu()
 
 
@@ -230,17 +231,22 @@ def _shrink_gamma(network: nn.Module, strength: float) -> None:
             module.weight.grad.add_(torch.sign(module.weight.detach()), alpha=strength)
 
 
-def _save(network: nn.Module, optimizer: torch.optim.Optimizer, epoch: int, path: Path) -> None:
+def _save(network: nn.Module, optimizer: torch.optim.Optimizer, epoch: int, seconds: float, path: Path) -> None:
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     for name, parameter in network.named_parameters():
         state = {key: value for key, value in optimizer.state[parameter].items() if isinstance(value, Tensor)}
         tensors |= {f"optimizer.{key}.{name}": value for key, value in state.items()}
-    save_tensors(path, tensors | {"epoch": torch.tensor(epoch)})
+    save_tensors(path, tensors | {"epoch": torch.tensor(epoch), "seconds": torch.tensor(seconds)})
 
 
-def _resume(network: nn.Module, optimizer: torch.optim.Optimizer, path: Path, where: torch.device) -> int:
+def seconds_spent(checkpoint: Path) -> float:
+    """Return how long the epochs took that an interrupted training left behind."""
+    return float(load_tensors(checkpoint)["seconds"]) if checkpoint.exists() else 0.0
+
+
+def _resume(network: nn.Module, optimizer: torch.optim.Optimizer, path: Path, where: torch.device) -> tuple[int, float]:
     if not path.exists():
-        return 0
+        return 0, 0.0
     tensors = load_tensors(path)
     network.load_state_dict({key[8:]: value for key, value in tensors.items() if key.startswith("network.")})
     parameters = dict(network.named_parameters())
@@ -248,4 +254,4 @@ def _resume(network: nn.Module, optimizer: torch.optim.Optimizer, path: Path, wh
         if key.startswith("optimizer."):
             _, slot, name = key.split(".", 2)
             optimizer.state[parameters[name]][slot] = value if slot == "step" else value.to(where)
-    return int(tensors["epoch"])
+    return int(tensors["epoch"]), float(tensors["seconds"])

@@ -19,7 +19,8 @@ from edge.errors import EdgeError
 
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 ADDITIONS = (operator.add, operator.iadd, torch.add, "add", "add_")
-RECTIFIERS = (nn.ReLU, nn.ReLU6, torch.relu, torch.relu_, F.relu, F.relu6, "relu", "relu_")
+RELUS = (nn.ReLU, torch.relu, torch.relu_, F.relu, "relu", "relu_")
+RECTIFIERS = (*RELUS, nn.ReLU6, F.relu6)
 ACTIVATIONS = (*RECTIFIERS, nn.LeakyReLU, nn.PReLU, nn.SiLU, nn.GELU, F.leaky_relu, F.silu, F.gelu)
 SOUGHT = (
     "modules that return F(x) + shortcut(x), or an activation of it, where F has convolutions and ends in a layer, and "
@@ -158,21 +159,21 @@ def _size(module: nn.Module, nodes: Iterable[fx.Node]) -> tuple[int, int]:
 
 
 def _rectified(network: nn.Module, drawn: Mapping[str, _Drawing], shape: tuple[int, int, int]) -> set[str]:
-    """Return the names of the blocks that are given what a rectifier made: another one behind it does nothing."""
-    made: set[int] = set()  # by rectifiers
+    """Return the names of the blocks that are given what a rectifier made: a ReLU behind it does nothing."""
+    made: dict[int, int] = {}  # by rectifiers; with the version, as what is added in place makes it another one
     kept: list[Tensor] = []  # alive: an id is unique only as long as its object lives
     found: set[str] = set()
     hooks = []
 
     def out(module: nn.Module, _: object, y: Tensor) -> None:
-        made.add(id(y))
+        made[id(y)] = y._version
         kept.append(y)
 
     for name, module in network.named_modules():
         if name in drawn:
 
             def into(module: nn.Module, inputs: tuple[Tensor], name: str = name) -> None:
-                if id(inputs[0]) in made:
+                if made.get(id(inputs[0])) == inputs[0]._version:
                     found.add(name)
 
             hooks.append(module.register_forward_pre_hook(into))
@@ -201,7 +202,7 @@ def _shortcut(block: _Drawing, rectified: bool) -> nn.Module:
     """Return after(S(x)) as a module; its parameters have the names that they have in the block."""
     needed = _ancestors(block.shortcut)
     steps = [node for node in block.graph.nodes if node in needed or block.total in _ancestors(node)]
-    idle = (nn.Identity, *(RECTIFIERS if rectified else ()))
+    idle = (nn.Identity, *(RELUS if rectified else ()))
     work = [node for node in steps if node.op not in ("placeholder", "output") and node is not block.total]
     if all(_is(block.module, node, idle) for node in work):
         return nn.Identity()

@@ -51,7 +51,9 @@ def test_the_network_and_the_random_numbers_stay_as_they_were() -> None:
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
 
 
-@pytest.mark.parametrize("name", ["phantom", "bpcp", "sfp-resnet56", "depgraph-resnet56", "polyp"])
+@pytest.mark.parametrize(
+    "name", ["phantom", "bpcp", "sfp-resnet56", "depgraph-resnet56", "depgraph-resnet56-small", "polyp"]
+)
 def test_shipped_recipes_can_be_done(name: str) -> None:
     recipe = load(name)
     how = recipe.input

@@ -35,7 +35,7 @@ def arm(tmp_path_factory):
 
 
 def test_all_models_are_meant():
-    assert {"pneumonia", "cpgresnet50", "polyp"} <= set(MODELS)
+    assert {"bpcp", "cpgresnet50", "pneumonia", "polyp"} <= set(MODELS)
 
 
 @pytest.mark.parametrize("cpu", CPUS)

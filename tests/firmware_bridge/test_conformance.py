@@ -96,7 +96,7 @@ def test_a_folder_of_good_and_bad(both, pictures, model):
     assert len(same_records(python, native)) == len(GOOD) and native.status == 2
 
 
-@pytest.mark.parametrize("name", ["pneumonia", "cpgresnet50", "polyp"])
+@pytest.mark.parametrize("name", ["bpcp", "cpgresnet50", "pneumonia", "polyp"])
 def test_the_shipped_models(both, programs, name, tmp_path):
     big = tmp_path / "big.jpg"
     big.write_bytes(encoded(Image.fromarray(NOISE).resize((1300, 1100)), "JPEG"))

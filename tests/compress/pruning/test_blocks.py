@@ -106,6 +106,38 @@ def test_an_activation_behind_an_identity_stays_only_where_it_does_something() -
     assert isinstance(blocks["one.1"], nn.Identity)
 
 
+class Clipped(nn.Module):
+    """Ends in a ReLU6, which does something behind a ReLU, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.clip = branch(16, 16), nn.ReLU6()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.clip(self.body(x) + x)
+
+
+class Late(nn.Module):
+    """Adds in place to what its ReLU made, which is none of a ReLU's any more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.relu, self.conv = nn.ReLU(), nn.Conv2d(16, 16, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.relu(x)
+        y += self.conv(x)
+        return y
+
+
+def test_what_a_rectifier_made_may_be_clipped_or_changed_afterwards() -> None:
+    network = Chain(nn.ReLU(), Clipped(), Late(), InPlace(16, 16))
+    left = {block.name: block.shortcut for block in residual_blocks(network, SHAPE)}
+    x = 9 * torch.randn(2, 16, 4, 4)
+    assert torch.equal(left["chain.1"](x), x.clamp(0, 6))
+    assert torch.equal(left["chain.3"](x.clone()), F.relu(x))
+
+
 def test_what_was_closed_shows_in_the_tensors() -> None:
     network, fresh = user(), user()
     blocks = residual_blocks(network, SHAPE)

@@ -16,6 +16,7 @@ from compress.pruning.criteria import CRITERIA
 from compress.pruning.taylor import Examples
 from edge.errors import EdgeError
 from tests.compress.pruning.networks import NETWORKS, SHAPE, UNet, build
+from tests.compress.pruning.residual_networks import user
 
 torch.manual_seed(0)
 IMAGES = torch.randn(6, *SHAPE)
@@ -123,6 +124,25 @@ def test_the_share_that_was_asked_for_goes(name: str, criterion: str) -> None:
         assert left == before[layer] or (left % 8 == 0 and left >= 8), layer
     assert network(IMAGES).shape == shapes
     assert sum(p.numel() for p in network.parameters()) == spent.parameters
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_every_criterion_serves_shares_and_rates_of_a_users_network(criterion: str) -> None:
+    for settings in (Pruning(criterion=criterion, macs=0.4), Pruning({"*": 0.5}, criterion)):
+        network = user()
+        before, whole = widths(network), cost(network, SHAPE)
+        prune(network, settings, SHAPE, examples(network))
+        assert cost(network, SHAPE).macs <= 0.6 * whole.macs
+        assert network(IMAGES).shape == (6, 4) and widths(network) != before
+
+
+@pytest.mark.parametrize(("channels", "stay"), [(8, 8), (6, 6), (16, 8), (32, 8)])
+def test_a_ratio_that_would_empty_a_layer_leaves_a_block_and_says_so(channels: int, stay: int) -> None:
+    network = nn.Sequential(nn.Conv2d(3, channels, 3), nn.ReLU(), nn.Conv2d(channels, 4, 3), nn.Flatten())
+    said: list[str] = []
+    prune(network, Pruning({"0": 0.99}, "l2-norm"), SHAPE, progress=said.append)
+    assert network[0].out_channels == stay
+    assert said == [f"0: 99% of {channels} channels would leave less than the {stay} that stay\n"]
 
 
 @pytest.mark.parametrize("name", NETWORKS)

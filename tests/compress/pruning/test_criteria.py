@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import nn
 
+from compress.networks.cifar import bottleneck56
 from compress.pruning.criteria import bn_scale, bn_scale_across, fpgm, l2_norm, random
 from compress.pruning.groups import trace, whole_group
 from tests.compress.pruning.networks import SHAPE, build
@@ -64,3 +66,17 @@ def test_random_scores_are_the_same_for_a_seed() -> None:
     first, second = (random(torch.Generator().manual_seed(2))(group) for _ in range(2))
     assert torch.equal(first, second) and len(first.unique()) == 16
     assert not torch.equal(first, random(torch.Generator().manual_seed(3))(group))
+
+
+def test_of_a_pre_activation_network_the_largest_scale_counts() -> None:
+    """Of a stage's stream: of the normalizations of the blocks that read it, none of which is directly behind a
+    convolution that writes it."""
+    torch.manual_seed(3)
+    network = bottleneck56(10)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, -1, 1)
+    readers = [network.stage1[n].bn1 for n in range(1, 6)] + [network.stage2[0].bn1]
+    largest = torch.stack([bn.weight.detach().abs() for bn in readers]).amax(0)
+    group = whole_group(trace(network, (3, 32, 32)), network.stage1[0].conv3)
+    torch.testing.assert_close(bn_scale_across(group), largest)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import itertools
 from pathlib import Path
 
@@ -197,6 +196,13 @@ def test_the_expected_cost_of_the_gates_has_the_gradient_that_is_added() -> None
     torch.testing.assert_close(mean, 0.05 * p * p * (1 - p))
 
 
-def test_every_setting_of_a_training_is_one_of_block_pruning() -> None:
-    names = {field.name for field in dataclasses.fields(Training)}
-    assert names < {field.name for field in dataclasses.fields(BlockPruning)}
+@pytest.mark.slow
+def test_gates_are_trained_in_a_compiled_network_too(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    step = BlockPruning(6, lr=0.02, batch=16, penalty=100.0, compiled=True)
+    _, said = prune_blocks(User(), data_set(), HOW, step, tmp_path / "x.pt", lambda text: None)
+    assert said == f"6 of 6 closed: {', '.join(BLOCKS)}"
+    torch.manual_seed(0)
+    step = BlockPruning(6, lr=0.02, batch=16, penalty=-100.0, compiled=True)
+    _, said = prune_blocks(User(), data_set(), HOW, step, tmp_path / "y.pt", lambda text: None)
+    assert said.startswith("0 of 6 closed")
