@@ -5,6 +5,7 @@ What a network costs after any choice of blocks is counted, not measured: a laye
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -44,12 +45,12 @@ def blocks(scores: Sequence[Tensor], round_to: int) -> list[Block]:
     cut = []
     for number, score in enumerate(scores):
         order = torch.argsort(score, stable=True)
+        places, ranked = order.tolist(), score[order].tolist()
         first = len(order) % round_to or round_to
         ends = range(first, len(order) - round_to + 1, round_to)
         for end in ends:
             start = max(0, end - round_to) if end > first else 0
-            channels = order[start:end]
-            cut.append(Block(number, tuple(channels.tolist()), float(score[channels].double().mean())))
+            cut.append(Block(number, tuple(places[start:end]), math.fsum(ranked[start:end]) / (end - start)))
     return sorted(cut, key=lambda block: block.score)  # stable, and a group's means rise: its blocks stay in order
 
 
