@@ -51,26 +51,32 @@ def losses(outputs: Tensor, targets: Tensor) -> Tensor:
     return functional.cross_entropy(outputs, targets, reduction="none")
 
 
-def ours(network: nn.Module, images: Tensor, settings: Pruning) -> None:
-    targets = torch.zeros(len(images), dtype=torch.long)
-    examples = Examples(images, targets, losses) if settings.needs_images else None
-    prune(network, settings, (3, *images.shape[2:]), examples)
+def ours(network: nn.Module, examples: Examples, settings: Pruning) -> None:
+    prune(network, settings, (3, *examples.images.shape[2:]), examples)
 
 
-def theirs(network: nn.Module, images: Tensor, settings: Pruning) -> None:
+def theirs(network: nn.Module, examples: Examples, settings: Pruning) -> None:
     """Prune as `settings` say; a share of the MACs is not to be had there, so one of the channels stands for it."""
     network.eval()
-    if settings.needs_images:
-        losses(network(images), torch.zeros(len(images), dtype=torch.long)).mean().backward()
+    if settings.needs_images and examples.targets is not None:
+        losses(network(examples.images), examples.targets).mean().backward()
     tp.pruner.MagnitudePruner(
         network,
-        images[:1],
+        examples.images[:1],
         importance=THEIRS[settings.criterion](),
         global_pruning=not settings.ratios,
         pruning_ratio=0.5 if settings.ratios else 0.25,
         round_to=settings.round_to,
         ignored_layers=[module for module in network.modules() if isinstance(module, nn.Linear)],
     ).step()
+
+
+def grown(network: nn.Module) -> nn.Module:
+    """Return `network` with scales as a training leaves them; of equal ones torch-pruning's pruner would take none."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight)
+    return network
 
 
 def main() -> None:
@@ -81,14 +87,15 @@ def main() -> None:
     torch.set_num_threads(1)
     rows = []
     for name, (build, side) in NETWORKS.items():
-        whole, images = build(10), torch.randn(PICTURES, 3, side, side)
+        images = torch.randn(PICTURES, 3, side, side)
+        whole, examples = grown(build(10)), Examples(images, torch.zeros(PICTURES, dtype=torch.long), losses)
         for way, settings in WAYS.items():
             seconds: dict[str, list[float]] = {"ours": [], "theirs": []}
             for turn in range(options.rounds + 1):
                 for who, action in (("ours", ours), ("theirs", theirs)):
                     network = copy.deepcopy(whole)
                     begun = time.perf_counter()
-                    action(network, images, settings)
+                    action(network, examples, settings)
                     if turn:  # the first round warms up
                         seconds[who].append(time.perf_counter() - begun)
             ratio = statistics.median(b / a for a, b in zip(seconds["ours"], seconds["theirs"], strict=True))

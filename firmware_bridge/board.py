@@ -45,7 +45,7 @@ def ask(connection: Connection, action: str, folder: str, *words: str, say: Say)
 
 
 def run(
-    connection: Connection, folder: str, image: Path, model: str | None, runtime: str = "auto"
+    connection: Connection, folder: str, image: Path, model: str | None, runtime: str
 ) -> tuple[dict[str, Any], list[str]]:
     """Return what the board's `edge-infer --json` says of a picture, and the lines that it says besides.
 

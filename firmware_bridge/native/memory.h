@@ -7,7 +7,7 @@
 _Noreturn void memory_full(void);
 
 /* Once, before all else: let the heap be one piece and its beginning in huge pages, where the kernel gives them on
-   request. A third of a start was the kernel's work for pages of 4 KiB, most of them of XNNPACK's weights and tensors. */
+   request. New pages of 4 KiB, most of them for XNNPACK's weights and tensors, took a tenth of an answer's time. */
 void memory_prepare(void);
 
 /* Small things: where there is no memory for them, the process ends. */
