@@ -26,6 +26,8 @@ class Augmentation:
         brightness: share of the full range, uniform in +-brightness.
         tint: factor of each colour by itself, uniform in 1 +- tint.
         crop: pixels of black around the image, of which a part of its own size is then taken, by whole pixels.
+        erase: share of the image's shorter side; a square of that side, its centre anywhere in the image, is put to
+            what the network reads as 0 (cutout: DeVries & Taylor 2017, arXiv 1708.04552). A mask stays as it is.
     """
 
     flip: bool = False
@@ -36,10 +38,11 @@ class Augmentation:
     brightness: float = 0.0
     tint: float = 0.0
     crop: int = 0
+    erase: float = 0.0
 
     def faults(self) -> Iterator[tuple[str, object, str]]:
         """Yield (field, what it is, what was expected) for what is wrong with the settings."""
-        limits = {"rotate": 180, "zoom": 0.9, "shift": 1, "contrast": 1, "brightness": 1, "tint": 1}
+        limits = {"rotate": 180, "zoom": 0.9, "shift": 1, "contrast": 1, "brightness": 1, "tint": 1, "erase": 1}
         for name, most in limits.items():
             if not 0 <= getattr(self, name) <= most:
                 yield name, getattr(self, name), f"0 to {most}"
@@ -64,6 +67,9 @@ def augmented(
         pixels: uint8 (N, H, W, planes). masks: uint8 (N, H, W), 0..255.
         size: side of what is returned; 0 keeps H and W.
     """
+    if a.erase:
+        x, moved = augmented(pixels, masks, how, replace(a, erase=0.0), size)
+        return _erased(x, a.erase), moved
     if a.crop:
         pixels, masks = _cropped(pixels, masks, a.crop, a.flip)
         a = replace(a, crop=0, flip=False)
@@ -98,6 +104,18 @@ def augmented(
     mean = torch.tensor(how.mean, device=where).view(1, -1, 1, 1)
     std = torch.tensor(how.std, device=where).view(1, -1, 1, 1)
     return ((x - mean) / std).contiguous(memory_format=torch.channels_last), moved
+
+
+def _erased(x: Tensor, share: float) -> Tensor:
+    n, _, height, width = x.shape
+    side = share * min(height, width)
+
+    def covered(length: int) -> Tensor:
+        begin = torch.rand(n, 1, device=x.device) * length - side / 2
+        centres = torch.arange(length, device=x.device) + 0.5
+        return (begin <= centres) & (centres < begin + side)
+
+    return x.masked_fill_(covered(height)[:, None, :, None] & covered(width)[:, None, None, :], 0)
 
 
 def _cropped(pixels: Tensor, masks: Tensor | None, border: int, flip: bool) -> tuple[Tensor, Tensor | None]:

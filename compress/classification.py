@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from compress import cifar, metrics
 from compress.data import DataSet, load_folder
+from compress.distillation import class_divergence
 from compress.phantom import phantom
 from compress.task import Task
 from edge.classification import decide, rank, softmax
@@ -54,6 +55,10 @@ class Classification(Task):
     def losses(self, outputs: Tensor, truth: Tensor, smoothing: float = 0.0, weight: Tensor | None = None) -> Tensor:
         """Return each image's cross-entropy (N,), times its class's `weight`."""
         return F.cross_entropy(outputs, truth, weight=weight, label_smoothing=smoothing, reduction="none")
+
+    def divergence(self, outputs: Tensor, taught: Tensor, temperature: float) -> Tensor:
+        """Return the divergence of the classes' scores."""
+        return class_divergence(outputs, taught, temperature)
 
     def metric(self, data: DataSet) -> str:
         """AUC for two classes, accuracy for more: there the highest score decides, and AUCs all lie close to 1."""

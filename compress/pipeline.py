@@ -81,7 +81,8 @@ class Run:
         self.data: DataSet = self.task.load(data_folder, recipe, progress)
         self.checkpoints = output / "checkpoints"
         self.changed = changed
-        self.whole = Cost(0, 0)  # of the network before the first step that makes it smaller
+        self.teacher: nn.Module | None = None  # the network before the first step that makes it smaller
+        self.whole = Cost(0, 0)  # what it costs
         self.ledger = Ledger(say, self.task.metric(self.data))
 
     def __call__(self) -> Path:
@@ -130,6 +131,7 @@ class Run:
         for step in self.recipe.steps:
             if baseline is None and type(step) is not Training:
                 baseline = State(copy.deepcopy(state.network), state.how, state.key)
+                self.teacher = baseline.network
                 self.whole = cost(baseline.network, baseline.shape)
             state = self._row(state, kind_of(step), _detail(step), partial(self._apply, step=step), step)
         return baseline or state, state
@@ -190,11 +192,11 @@ class Run:
     def _apply(self, state: State, step: Step) -> State:
         epochs, say, note = self._epochs_file(state.key), self._progress(kind_of(step)), ""
         if isinstance(step, BlockPruning):
-            network, note = prune_blocks(state.network, self.data, state.how, step, epochs, say)
+            network, note = prune_blocks(state.network, self.data, state.how, step, epochs, say, self.teacher)
         elif isinstance(step, SoftPruning):
-            network = soft_prune(state.network, self.data, state.how, step, epochs, say)
+            network = soft_prune(state.network, self.data, state.how, step, epochs, say, self.teacher)
         elif isinstance(step, Training):
-            network = train(state.network, self.data, state.how, step, epochs, say)
+            network = train(state.network, self.data, state.how, step, epochs, say, teacher=self.teacher)
         elif isinstance(step, Pruning):
             network = self._pruned(state, step.of_what_is_left(self.whole, cost(state.network, state.shape)), say)
         elif isinstance(step, Ghosting):
@@ -256,14 +258,19 @@ def _rearranged(state: State, step: Step | None, tensors: dict[str, torch.Tensor
 
 def _detail(step: Step) -> str:
     if isinstance(step, SoftPruning):
-        return f"{step.epochs} epochs, {step.pruning.detail}"
+        return f"{_trained(step)}, {step.pruning.detail}"
     if isinstance(step, Training):
-        return f"{step.epochs} epochs" + (f" at {step.size}x{step.size}" if step.size else "")
+        return _trained(step)
     if isinstance(step, Pruning):
         return step.detail
     if isinstance(step, Ghosting):
         return ", ".join(step.layers)
     return "into the ghosts" if isinstance(step, NormFolding) else "three equal planes to one"
+
+
+def _trained(step: Training) -> str:
+    size = f" at {step.size}x{step.size}" if step.size else ""
+    return f"{step.epochs} epochs{size}{', distilled' if step.distill.share else ''}"
 
 
 def settings(step: Step) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from compress import metrics
 from compress.data import DataSet, Split
+from compress.distillation import pixel_divergence
 from compress.masks import load_masks
 from compress.phantom import colon
 from compress.sheet import Entry, sheet
@@ -64,6 +65,10 @@ class Segmentation(Task):
         p = torch.sigmoid(z)
         dice = (2 * (p * t).sum(1) + 1) / (p.sum(1) + t.sum(1) + 1)
         return F.binary_cross_entropy_with_logits(z, t, reduction="none").mean(1) + 1 - dice
+
+    def divergence(self, outputs: Tensor, taught: Tensor, temperature: float) -> Tensor:
+        """Return the mean over the pixels of their scores' divergence."""
+        return pixel_divergence(outputs, taught, temperature)
 
     def metric(self, data: DataSet) -> str:
         """Dice."""

@@ -45,6 +45,14 @@ class Task(ABC):
         """
 
     @abstractmethod
+    def divergence(self, outputs: Tensor, taught: Tensor, temperature: float) -> Tensor:
+        """Return how far each image's scores are from its teacher's, (N,) >= 0, for the logits of both networks.
+
+        Args:
+            temperature: what both logits are divided by first.
+        """
+
+    @abstractmethod
     def metric(self, data: DataSet) -> str:
         """Return the name of the ledger's measure on the validation images, higher is better."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import math
 import os
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from compress.augmentation import Augmentation, augmented, to_input
 from compress.checkpoint import load_tensors, save_tensors
 from compress.data import DataSet, Split
+from compress.distillation import Distillation
 from edge.errors import EdgeError
 from edge.preprocess import Preprocessing
 
@@ -42,6 +44,7 @@ class Training:
         smoothing: label smoothing (classification).
         balance: weigh classes inversely to their frequency (classification).
         augment: see Augmentation.
+        distill: see Distillation.
         seed: of shuffling and augmentation.
         optimizer: "sgd" (Nesterov momentum 0.9) or "adamw".
         compiled: let PyTorch compile the network for the processor: normalizations, rectifiers and additions become one
@@ -61,6 +64,7 @@ class Training:
     seed: int = 1
     optimizer: str = "sgd"
     compiled: bool = False
+    distill: Distillation = field(default_factory=Distillation)
 
 
 def device() -> torch.device:
@@ -115,6 +119,7 @@ def train(
     progress: Callable[[str], None] = lambda text: None,
     rates: Mapping[nn.Parameter, float] | None = None,
     after_epoch: Callable[[], None] = lambda: None,
+    teacher: nn.Module | None = None,
 ) -> nn.Module:
     """Train `network` in place and return it.
 
@@ -123,6 +128,7 @@ def train(
     Args:
         rates: peak learning rates of the parameters that don't have `settings.lr`; they do not decay.
         after_epoch: called after each epoch, before the network is judged and saved.
+        teacher: whom `settings.distill` listens to; it reads what `network` reads, and is not changed.
 
     Raises EdgeError where the loss or the network's outputs are no finite numbers any more.
     """
@@ -134,6 +140,7 @@ def train(
     run: Callable[[Tensor], Tensor] = network
     if settings.compiled:
         batches, run = max(1, len(data.train) // settings.batch), _compiled(network)
+    taught = _teaching(teacher, settings, where) if settings.distill.share else None
     rate = _cosine(settings.epochs * batches)
     done, spent = _resume(network, optimizer, checkpoint, where)
     started = time.monotonic() - spent
@@ -156,6 +163,10 @@ def train(
                 y = run(x).float()
             losses = data.task.losses(y, wanted if moved is None else moved, settings.smoothing, weight)
             loss = losses.mean() if weight is None else losses.sum() / weight[wanted].sum()
+            if taught:
+                share, temperature = settings.distill.share, settings.distill.temperature
+                distance = data.task.divergence(y, taught(x), temperature).mean()
+                loss = (1 - share) * loss + share * temperature**2 * distance
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             if settings.bn_l1:
@@ -192,6 +203,20 @@ def _compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
             "it; install it, or leave compiled out for a slower training"
         )
     return torch.compile(network, dynamic=False)
+
+
+def _teaching(teacher: nn.Module | None, settings: Training, where: torch.device) -> Callable[[Tensor], Tensor]:
+    if teacher is None:
+        raise EdgeError("distill found no teacher: expected the network as it was before; give it, or set share = 0")
+    teacher = copy.deepcopy(teacher).to(where, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    run = _compiled(teacher) if settings.compiled else teacher
+
+    @torch.no_grad()
+    def taught(x: Tensor) -> Tensor:
+        with lower_precision(where):
+            return run(x).float()
+
+    return taught
 
 
 def _optimizer(network: nn.Module, settings: Training, rates: Mapping[nn.Parameter, float]) -> torch.optim.Optimizer:

@@ -100,6 +100,7 @@ def prune_blocks(
     settings: BlockPruning,
     checkpoint: Path,
     progress: Callable[[str], None],
+    teacher: nn.Module | None = None,
 ) -> tuple[nn.Module, str]:
     """Train `network` in place with a gate for each residual block, take the closed blocks out, and return it.
 
@@ -108,7 +109,8 @@ def prune_blocks(
     Raises EdgeError where there is no residual block.
     """
     gated = Gated(network, residual_blocks(network, (how.channels, how.height, how.width)), settings.penalty)
-    train(gated, data, how, settings, checkpoint, progress, rates={gated.alpha: settings.gate_lr})
+    rates = {gated.alpha: settings.gate_lr}
+    train(gated, data, how, settings, checkpoint, progress, rates, teacher=teacher)
     closed = gated.closed()
     names = ", ".join(block.name for block in closed)
     return close(network, closed), f"{len(closed)} of {len(gated.blocks)} closed{': ' if names else ''}{names}"

@@ -57,6 +57,7 @@ def soft_prune(
     settings: SoftPruning,
     checkpoint: Path,
     progress: Callable[[str], None],
+    teacher: nn.Module | None = None,
 ) -> nn.Module:
     """Train `network` in place, set its weakest filters to zero after each epoch, remove them at the end; return it.
 
@@ -76,7 +77,7 @@ def soft_prune(
                         if tensor is not None:
                             tensor[i] = 0
 
-    train(network, data, how, settings, checkpoint, progress, after_epoch=silence)
+    train(network, data, how, settings, checkpoint, progress, after_epoch=silence, teacher=teacher)
     prune(network, replace(settings.pruning, criterion="l2-norm"), shape)  # none is shorter than those of zeros
     places = np.random.default_rng(0).permutation(len(data.train))[:RECALIBRATION]
     torch.manual_seed(settings.seed)  # of dropouts, the same in a run that was taken up again

@@ -77,6 +77,7 @@ SOFTLY = """
 kind = "soft-prune"
 epochs = 3
 batch = 8
+distill = { share = 0.5 }
 round_to = 4
 ratios = { "*" = 0.5 }
 """
@@ -157,7 +158,7 @@ def test_training_and_soft_pruning_are_one_run(phantoms: Path, tmp_path: Path) -
     where = folder(tmp_path, SOFTLY)
     rows, said = run(where, phantoms)
     assert [row["step"] for row in rows] == ["network", "soft-prune", "int8"]
-    assert rows[1]["detail"] == "3 epochs, l2-norm, 50%"
+    assert rows[1]["detail"] == "3 epochs, distilled, l2-norm, 50%"
     assert rows[1]["macs"] < 0.3 * rows[0]["macs"]
     again, said = run(where, phantoms)
     assert again == rows and "epoch" not in said

@@ -108,6 +108,11 @@ MISTAKES = [
     (("task",), "segmentaton", ["task is 'segmentaton'", "'classification' or 'segmentation'"]),
     (("steps", 0, "optimizer"), "adam", ["steps[1].optimizer is 'adam'", "one of sgd, adamw"]),
     (("steps", 0, "augment"), {"tints": 0.1}, ["steps[1].augment", "'tints'", "did you mean 'tint'?"]),
+    (("steps", 0, "augment"), {"erase": 2}, ["steps[1].augment.erase is 2.0", "0 to 1"]),
+    (("steps", 0, "distill"), {"share": 0.5}, ["steps[1].distill is 0.5", "an earlier step that makes", "smaller"]),
+    (("steps", 0, "distill"), {"share": 1.5}, ["steps[1].distill.share is 1.5", "0 to 1"]),
+    (("steps", 0, "distill"), {"temperature": 0}, ["steps[1].distill.temperature is 0.0", "0.1 to 100"]),
+    (("steps", 0, "distill"), {"shares": 0.5}, ["steps[1].distill", "'shares'", "did you mean 'share'?"]),
     (("name",), "Own Model", ["name is 'Own Model'", "lower-case letters"]),
     (("network",), "own_network", ["network is 'own_network'", "'package.module:function'"]),
     (("calibration",), 0, ["calibration is 0", "1 to 10000"]),
@@ -129,6 +134,16 @@ def test_a_mistake_is_named_with_its_place(path: tuple[str | int, ...], value: o
         parse(changed(path, value), "recipe.toml")
     for word in ["recipe.toml: ", *words]:
         assert word in str(caught.value)
+
+
+def test_a_teacher_that_reads_other_planes_is_refused() -> None:
+    taught = {"kind": "train", "epochs": 1, "distill": {"share": 0.5}}
+    before, after = (
+        [*VALID["steps"][:3], *rest] for rest in ((taught, VALID["steps"][3]), (VALID["steps"][3], taught))
+    )
+    assert len(parse(changed(("steps",), before), "recipe.toml").steps) == 5
+    with pytest.raises(EdgeError, match=r"steps\[5\].distill is 0.5: expected no fold-grey before it"):
+        parse(changed(("steps",), after), "recipe.toml")
 
 
 @pytest.mark.parametrize("data", [{}, {"positive": ""}, {"positive": "two\nlines"}])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from compress.augmentation import Augmentation
+from compress.distillation import Distillation
 from compress.folding import Folding, NormFolding
 from compress.ghosting import Ghosting
 from compress.pipeline import settings
@@ -77,14 +78,20 @@ def test_what_is_changed_enters(kind: type[Step], name: str) -> None:
 
 @pytest.mark.parametrize("kind", CHANGES)
 def test_every_setting_is_tried(kind: type[Step]) -> None:
-    names = {entry.name for entry in dataclasses.fields(kind)} - {"augment"}
+    names = {entry.name for entry in dataclasses.fields(kind)} - {"augment", "distill"}
     assert names == CHANGES[kind].keys() | NEEDED[kind].keys()
 
 
 def test_of_the_augmentation_too_only_what_is_changed_enters() -> None:
     assert settings(Training(3, augment=Augmentation())) == {"epochs": 3}
-    for name, value in {"flip": True, "rotate": 5.0, "tint": 0.1, "crop": 4}.items():
+    for name, value in {"flip": True, "rotate": 5.0, "tint": 0.1, "crop": 4, "erase": 0.5}.items():
         assert settings(Training(3, augment=Augmentation(**{name: value}))) == {"epochs": 3, "augment": {name: value}}
+
+
+def test_of_the_distillation_too() -> None:
+    assert settings(Training(3, distill=Distillation())) == {"epochs": 3}
+    for name, value in {"share": 0.5, "temperature": 2.0}.items():
+        assert settings(Training(3, distill=Distillation(**{name: value}))) == {"epochs": 3, "distill": {name: value}}
 
 
 def test_steps_without_settings_have_none() -> None:
@@ -97,4 +104,6 @@ def test_settings_make_the_step_again(name: str) -> None:
         chosen = settings(step)
         if "augment" in chosen:
             chosen["augment"] = Augmentation(**chosen["augment"])
+        if "distill" in chosen:
+            chosen["distill"] = Distillation(**chosen["distill"])
         assert type(step)(**chosen) == step
