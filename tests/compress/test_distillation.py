@@ -75,7 +75,9 @@ def agreement(a: nn.Module, b: nn.Module) -> float:
     return float((logits(a, data.val, HOW).argmax(1) == logits(b, data.val, HOW).argmax(1)).mean())
 
 
-@pytest.mark.parametrize("kind", ["train", "prune-blocks", "soft-prune"])
+@pytest.mark.parametrize(
+    "kind", ["train", pytest.param("compiled", marks=pytest.mark.slow), "prune-blocks", "soft-prune"]
+)
 def test_a_student_learns_from_its_teacher_what_no_label_says(kind: str, tmp_path: Path) -> None:
     data = data_set()
     teacher = learned(tmp_path / "teacher.pt")
@@ -86,9 +88,9 @@ def test_a_student_learns_from_its_teacher_what_no_label_says(kind: str, tmp_pat
     torch.manual_seed(2)
     student: nn.Module = User()
     path, common = tmp_path / "student.pt", {"batch": 16, "distill": TEACHER_ONLY}
-    if kind == "train":
+    if kind in ("train", "compiled"):
         student = prune(student, Pruning({"one*": 0.5}, "l2-norm", 4), SHAPE)
-        student = train(student, data, HOW, Training(15, **common), path, teacher=teacher)
+        student = train(student, data, HOW, Training(15, compiled=kind == "compiled", **common), path, teacher=teacher)
     elif kind == "prune-blocks":
         step = BlockPruning(15, penalty=0.0, **common)
         student, _ = prune_blocks(student, data, HOW, step, path, lambda text: None, teacher)
