@@ -73,12 +73,15 @@ def finished(folder: Path) -> list[Finished]:
     for path in sorted(folder.glob("*.report.json")):
         name = path.name.removesuffix(".report.json")
         provenance = read(folder / f"{name}.tflite").manifest.raw["provenance"]
-        rows = [row for row in provenance["ledger"] if row["step"] in SHRINKING]
+        done = [f"{row['step']} ({row['detail']})" for row in provenance["ledger"] if row["step"] in SHRINKING]
+        method = ", then ".join(done) or "nothing"
+        if "distilled" not in method and any(step.get("distill", {}).get("share") for step in provenance["steps"]):
+            method += ", distilled"
         files = {"baseline": f"{name}.baseline.float32.tflite", "float": f"{name}.float32.tflite"}
         runs.append(
             Finished(
                 name,
-                ", then ".join(f"{row['step']} ({row['detail']})" for row in rows) or "nothing",
+                method,
                 provenance["network"],
                 json.loads(path.read_text()),
                 {kind: folder / file for kind, file in files.items()} | {"int8": folder / f"{name}.tflite"},

@@ -16,7 +16,8 @@ from torch.nn import functional as F
 class Distillation:
     """How much a training listens to the network as it was before the first step that made it smaller, its teacher.
 
-    The loss is (1 - share) * loss(y, labels) + share * T^2 * divergence(y, teacher(x), T).
+    The loss is (1 - share) * loss(y, labels) + share * T^2 * divergence(y, teacher(x), T). Smoothing and weights of
+    classes are the labels' business.
 
     Attributes:
         share: of the teacher in the loss, 0 (none) to 1 (labels are not looked at).
@@ -32,6 +33,8 @@ class Distillation:
             yield "share", self.share, "0 to 1"
         if not 0.1 <= self.temperature <= 100:
             yield "temperature", self.temperature, "0.1 to 100"
+        elif self.temperature != Distillation.temperature and not self.share:
+            yield "temperature", self.temperature, "a share above 0 with it"
 
 
 def class_divergence(outputs: Tensor, taught: Tensor, temperature: float) -> Tensor:

@@ -38,6 +38,7 @@ from compress.recipe import TASKS, Recipe, Step, build_network, kind_of
 from compress.rehearsal import rehearse
 from compress.structure import fit
 from compress.training import Training, logits, seconds_spent, to_input, train
+from edge.errors import EdgeError
 from edge.preprocess import Preprocessing
 
 Say = Callable[[str], None]
@@ -78,6 +79,7 @@ class Run:
         self.recipe, self.output, self.say, self.progress = recipe, output, say, progress
         self.task = TASKS[recipe.task]
         self.weights = load_weights(Path(recipe.origin).parent / recipe.weights) if recipe.weights else None
+        _check_teacher(recipe, self.weights is not None)
         self.data: DataSet = self.task.load(data_folder, recipe, progress)
         self.checkpoints = output / "checkpoints"
         self.changed = changed
@@ -193,6 +195,7 @@ class Run:
         epochs, say, note = self._epochs_file(state.key), self._progress(kind_of(step)), ""
         if isinstance(step, BlockPruning):
             network, note = prune_blocks(state.network, self.data, state.how, step, epochs, say, self.teacher)
+            note += _distilled(step)
         elif isinstance(step, SoftPruning):
             network = soft_prune(state.network, self.data, state.how, step, epochs, say, self.teacher)
         elif isinstance(step, Training):
@@ -247,6 +250,18 @@ class Run:
         return flatbuffer
 
 
+def _check_teacher(recipe: Recipe, trained: bool) -> None:
+    """Refuse to learn from random weights: `trained` says whether the network begins with others."""
+    if trained or not recipe.steps or type(recipe.steps[0]) is Training:
+        return
+    for number, step in enumerate(recipe.steps, start=1):
+        if isinstance(step, Training) and step.distill.share:
+            raise EdgeError(
+                f"{recipe.origin}: steps[{number}].distill has an untrained teacher: expected weights, or a step that "
+                "trains before the first one that makes the network smaller; add one, or take distill out"
+            )
+
+
 def _rearranged(state: State, step: Step | None, tensors: dict[str, torch.Tensor]) -> nn.Module:
     """Return the network with what a step changed besides tensors, which can't be read off a checkpoint."""
     if isinstance(step, NormFolding):
@@ -258,7 +273,7 @@ def _rearranged(state: State, step: Step | None, tensors: dict[str, torch.Tensor
 
 def _detail(step: Step) -> str:
     if isinstance(step, SoftPruning):
-        return f"{_trained(step)}, {step.pruning.detail}"
+        return f"{step.pruning.detail}, {_trained(step)}"
     if isinstance(step, Training):
         return _trained(step)
     if isinstance(step, Pruning):
@@ -270,7 +285,11 @@ def _detail(step: Step) -> str:
 
 def _trained(step: Training) -> str:
     size = f" at {step.size}x{step.size}" if step.size else ""
-    return f"{step.epochs} epochs{size}{', distilled' if step.distill.share else ''}"
+    return f"{step.epochs} epochs{size}{_distilled(step)}"
+
+
+def _distilled(step: Training) -> str:
+    return ", distilled" if step.distill.share else ""
 
 
 def settings(step: Step) -> dict[str, Any]:

@@ -270,9 +270,13 @@ def _check(recipe: Recipe, where: str) -> None:
                 refuse(f"{place}.distill.{name}", found, expected)
             earlier = recipe.steps[: number - 1]
             if step.distill.share and type(step) is Training and all(type(e) is Training for e in earlier):
-                refuse(f"{place}.distill", step.distill.share, "an earlier step that makes the network smaller")
+                refuse(
+                    f"{place}.distill.share", step.distill.share, "0 where no earlier step makes the network smaller"
+                )
             if step.distill.share and any(isinstance(e, Folding) for e in earlier):
-                refuse(f"{place}.distill", step.distill.share, "no fold-grey before it: the teacher reads three planes")
+                refuse(
+                    f"{place}.distill.share", step.distill.share, "0 after fold-grey: the teacher reads three planes"
+                )
             if isinstance(step, BlockPruning) and (step.penalty < 0 or step.gate_lr <= 0):
                 refuse(place, (step.penalty, step.gate_lr), "no penalty below 0 and gate_lr > 0")
             if isinstance(step, SoftPruning):

@@ -130,7 +130,8 @@ def train(
         after_epoch: called after each epoch, before the network is judged and saved.
         teacher: whom `settings.distill` listens to; it reads what `network` reads, and is not changed.
 
-    Raises EdgeError where the loss or the network's outputs are no finite numbers any more.
+    Raises EdgeError where the loss or the network's outputs are no finite numbers any more, and where there is no
+    teacher to listen to.
     """
     keep_freed_memory()
     where = device()
@@ -140,7 +141,7 @@ def train(
     run: Callable[[Tensor], Tensor] = network
     if settings.compiled:
         batches, run = max(1, len(data.train) // settings.batch), _compiled(network)
-    taught = _teaching(teacher, settings, where) if settings.distill.share else None
+    teach = _teacher(teacher, settings, where) if settings.distill.share else None
     rate = _cosine(settings.epochs * batches)
     done, spent = _resume(network, optimizer, checkpoint, where)
     started = time.monotonic() - spent
@@ -163,10 +164,10 @@ def train(
                 y = run(x).float()
             losses = data.task.losses(y, wanted if moved is None else moved, settings.smoothing, weight)
             loss = losses.mean() if weight is None else losses.sum() / weight[wanted].sum()
-            if taught:
+            if teach:
                 share, temperature = settings.distill.share, settings.distill.temperature
-                distance = data.task.divergence(y, taught(x), temperature).mean()
-                loss = (1 - share) * loss + share * temperature**2 * distance
+                divergence = data.task.divergence(y, teach(x), temperature).mean()
+                loss = (1 - share) * loss + share * temperature**2 * divergence
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             if settings.bn_l1:
@@ -205,18 +206,21 @@ def _compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
     return torch.compile(network, dynamic=False)
 
 
-def _teaching(teacher: nn.Module | None, settings: Training, where: torch.device) -> Callable[[Tensor], Tensor]:
+def _teacher(teacher: nn.Module | None, settings: Training, where: torch.device) -> Callable[[Tensor], Tensor]:
     if teacher is None:
-        raise EdgeError("distill found no teacher: expected the network as it was before; give it, or set share = 0")
+        raise EdgeError(
+            "distill found no teacher: expected the network as it was before it was made smaller; give it, or set "
+            "share = 0"
+        )
     teacher = copy.deepcopy(teacher).to(where, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     run = _compiled(teacher) if settings.compiled else teacher
 
     @torch.no_grad()
-    def taught(x: Tensor) -> Tensor:
+    def teach(x: Tensor) -> Tensor:
         with lower_precision(where):
             return run(x).float()
 
-    return taught
+    return teach
 
 
 def _optimizer(network: nn.Module, settings: Training, rates: Mapping[nn.Parameter, float]) -> torch.optim.Optimizer:

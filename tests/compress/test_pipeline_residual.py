@@ -38,6 +38,7 @@ kind = "prune-blocks"
 epochs = 2
 batch = 8
 penalty = 0.3
+distill = { share = 0.3 }
 
 [[steps]]
 kind = "prune"
@@ -74,12 +75,29 @@ batch = 8
 """
 SOFTLY = """
 [[steps]]
+kind = "train"
+epochs = 1
+batch = 8
+
+[[steps]]
 kind = "soft-prune"
 epochs = 3
 batch = 8
 distill = { share = 0.5 }
 round_to = 4
 ratios = { "*" = 0.5 }
+"""
+
+TAUGHT = """
+[[steps]]
+kind = "prune"
+macs = 0.3
+
+[[steps]]
+kind = "train"
+epochs = 1
+batch = 8
+distill = { share = 0.5 }
 """
 
 
@@ -111,7 +129,7 @@ def test_blocks_then_channels_then_ghosts_then_int8(phantoms: Path, tmp_path: Pa
         "train",
         "int8",
     ]
-    closed = re.fullmatch(r"(\d) of 6 closed: (.+)", rows[2]["detail"])
+    closed = re.fullmatch(r"(\d) of 6 closed: (.+), distilled", rows[2]["detail"])
     assert closed and len(closed[2].split(", ")) == int(closed[1]) > 0
     parameters, macs = [row["parameters"] for row in rows], [row["macs"] for row in rows]
     assert parameters[1] > parameters[2] > parameters[3] > parameters[4] == parameters[5] > parameters[7]
@@ -147,6 +165,14 @@ def test_a_recipe_that_can_not_be_done_is_refused_before_any_training(phantoms: 
     assert list(where.glob("out/checkpoints/*.recipe.json")) == []  # the mended one is no changed one
 
 
+@pytest.mark.parametrize("number, steps", [(1, SOFTLY[SOFTLY.index("[[", 3) :]), (2, TAUGHT)])
+def test_an_untrained_network_teaches_nothing(number: int, steps: str, phantoms: Path, tmp_path: Path) -> None:
+    where = folder(tmp_path, steps)
+    done = edge_compress("run", "recipe.toml", "--data", phantoms, "--output", "out", cwd=where)
+    refused(done, f"recipe.toml: steps[{number}].distill has an untrained teacher: expected weights, or a step that")
+    assert not (where / "out").exists()
+
+
 def test_a_network_without_residual_blocks_is_refused(own: Path, phantoms: Path) -> None:
     recipe = own / "recipe.toml"
     recipe.write_text(recipe.read_text().replace('kind = "train"\nepochs = 3', 'kind = "prune-blocks"\nepochs = 3', 1))
@@ -157,9 +183,9 @@ def test_a_network_without_residual_blocks_is_refused(own: Path, phantoms: Path)
 def test_training_and_soft_pruning_are_one_run(phantoms: Path, tmp_path: Path) -> None:
     where = folder(tmp_path, SOFTLY)
     rows, said = run(where, phantoms)
-    assert [row["step"] for row in rows] == ["network", "soft-prune", "int8"]
-    assert rows[1]["detail"] == "3 epochs, distilled, l2-norm, 50%"
-    assert rows[1]["macs"] < 0.3 * rows[0]["macs"]
+    assert [row["step"] for row in rows] == ["network", "train", "soft-prune", "int8"]
+    assert rows[2]["detail"] == "l2-norm, 50%, 3 epochs, distilled"
+    assert rows[2]["macs"] < 0.3 * rows[0]["macs"]
     again, said = run(where, phantoms)
     assert again == rows and "epoch" not in said
 

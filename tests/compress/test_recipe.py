@@ -109,9 +109,10 @@ MISTAKES = [
     (("steps", 0, "optimizer"), "adam", ["steps[1].optimizer is 'adam'", "one of sgd, adamw"]),
     (("steps", 0, "augment"), {"tints": 0.1}, ["steps[1].augment", "'tints'", "did you mean 'tint'?"]),
     (("steps", 0, "augment"), {"erase": 2}, ["steps[1].augment.erase is 2.0", "0 to 1"]),
-    (("steps", 0, "distill"), {"share": 0.5}, ["steps[1].distill is 0.5", "an earlier step that makes", "smaller"]),
+    (("steps", 0, "distill"), {"share": 0.5}, ["steps[1].distill.share is 0.5", "0 where no earlier step makes"]),
     (("steps", 0, "distill"), {"share": 1.5}, ["steps[1].distill.share is 1.5", "0 to 1"]),
     (("steps", 0, "distill"), {"temperature": 0}, ["steps[1].distill.temperature is 0.0", "0.1 to 100"]),
+    (("steps", 0, "distill"), {"temperature": 8}, ["steps[1].distill.temperature is 8.0", "a share above 0 with it"]),
     (("steps", 0, "distill"), {"shares": 0.5}, ["steps[1].distill", "'shares'", "did you mean 'share'?"]),
     (("name",), "Own Model", ["name is 'Own Model'", "lower-case letters"]),
     (("network",), "own_network", ["network is 'own_network'", "'package.module:function'"]),
@@ -142,7 +143,7 @@ def test_a_teacher_that_reads_other_planes_is_refused() -> None:
         [*VALID["steps"][:3], *rest] for rest in ((taught, VALID["steps"][3]), (VALID["steps"][3], taught))
     )
     assert len(parse(changed(("steps",), before), "recipe.toml").steps) == 5
-    with pytest.raises(EdgeError, match=r"steps\[5\].distill is 0.5: expected no fold-grey before it"):
+    with pytest.raises(EdgeError, match=r"steps\[5\].distill.share is 0.5: expected 0 after fold-grey"):
         parse(changed(("steps",), after), "recipe.toml")
 
 

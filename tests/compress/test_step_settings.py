@@ -90,8 +90,9 @@ def test_of_the_augmentation_too_only_what_is_changed_enters() -> None:
 
 def test_of_the_distillation_too() -> None:
     assert settings(Training(3, distill=Distillation())) == {"epochs": 3}
-    for name, value in {"share": 0.5, "temperature": 2.0}.items():
-        assert settings(Training(3, distill=Distillation(**{name: value}))) == {"epochs": 3, "distill": {name: value}}
+    assert settings(Training(3, distill=Distillation(0.5))) == {"epochs": 3, "distill": {"share": 0.5}}
+    whole = {"share": 0.5, "temperature": 2.0}
+    assert settings(Training(3, distill=Distillation(**whole))) == {"epochs": 3, "distill": whole}
 
 
 def test_steps_without_settings_have_none() -> None:
