@@ -51,13 +51,13 @@ def epochs(monkeypatch: pytest.MonkeyPatch, path: Path, step: SoftPruning) -> tu
     """What is zero before and after each epoch's end, and the network that is left."""
     seen: list[dict[str, list[int]]] = []
 
-    def watched(network: nn.Module, *rest: object, after_epoch: object) -> nn.Module:
+    def watched(network: nn.Module, *rest: object, after_epoch: object, **more: object) -> nn.Module:
         def watch() -> None:
             seen.append(zeros(network))
             after_epoch()
             seen.append(zeros(network))
 
-        return train(network, *rest, after_epoch=watch)
+        return train(network, *rest, after_epoch=watch, **more)
 
     monkeypatch.setattr(soft, "train", watched)
     return seen, soft_prune(fresh(), data_set(), HOW, step, path, quiet)
