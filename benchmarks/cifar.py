@@ -75,8 +75,8 @@ def finished(folder: Path) -> list[Finished]:
         provenance = read(folder / f"{name}.tflite").manifest.raw["provenance"]
         done = [f"{row['step']} ({row['detail']})" for row in provenance["ledger"] if row["step"] in SHRINKING]
         method = ", then ".join(done) or "nothing"
-        if "distilled" not in method and any(step.get("distill", {}).get("share") for step in provenance["steps"]):
-            method += ", distilled"
+        taught = any(row["step"] == "train" and "distilled" in row["detail"] for row in provenance["ledger"])
+        method += ", then train (distilled)" * taught
         files = {"baseline": f"{name}.baseline.float32.tflite", "float": f"{name}.float32.tflite"}
         runs.append(
             Finished(

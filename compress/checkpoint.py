@@ -54,8 +54,11 @@ class Weights:
         ]
         faults = [_few(shapes)] if shapes else []
         if not shapes:
-            missing, unknown = network.load_state_dict(dict(self.tensors), strict=False)
-            faults = [f"it lacks {_few(missing)}"] * bool(missing) + [f"it has {_few(unknown)}"] * bool(unknown)
+            try:
+                missing, unknown = network.load_state_dict(dict(self.tensors), strict=False)
+            except RuntimeError as error:  # tensors that can't be copied: quantized or sparse ones
+                missing, unknown, faults = [], [], [" ".join(str(error).split())[:200]]
+            faults += [f"it lacks {_few(missing)}"] * bool(missing) + [f"it has {_few(unknown)}"] * bool(unknown)
         if faults:
             raise EdgeError(
                 f"the weights {self.path} are not this network's ({'; '.join(faults)}): expected its state_dict; name "
@@ -81,12 +84,16 @@ def load_weights(path: Path) -> Weights:
             "network.state_dict()"
         ) from None
     tensors = found.get("state_dict", found) if isinstance(found, dict) else found
-    if not isinstance(tensors, dict) or not tensors or not all(isinstance(x, Tensor) for x in tensors.values()):
+    if (
+        not isinstance(tensors, dict)
+        or not tensors
+        or not all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in tensors.items())
+    ):
         raise EdgeError(
             f"the weights {path} hold no state_dict: expected tensors by their names, alone or under 'state_dict'; "
             "save network.state_dict()"
         )
-    if all(str(name).startswith("module.") for name in tensors):  # of a network that was trained on several GPUs
+    if all(name.startswith("module.") for name in tensors):  # of a network that was trained on several GPUs
         tensors = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
     return Weights(path, hashlib.sha256(content).hexdigest(), tensors)
 

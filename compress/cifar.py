@@ -24,10 +24,17 @@ RECORD = 1 + 3 * SIDE * SIDE
 
 
 def found(root: Path) -> Path | None:
-    """Return the folder of `root`, or `root` itself, that holds CIFAR-10's files; None where there is none of them."""
+    """Return the folder of `root`, or `root` itself, that is named as CIFAR-10's or holds one of its files; or None."""
     folders = (root / FOLDER, root)
     files = [file for part in PARTS.values() for file in part]
-    return next((folder for folder in folders if any((folder / file).is_file() for file in files)), None)
+    return next(
+        (
+            folder
+            for folder in folders
+            if folder.is_dir() and (folder.name == FOLDER or any((folder / file).is_file() for file in files))
+        ),
+        None,
+    )
 
 
 def load_cifar(

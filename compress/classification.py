@@ -37,6 +37,11 @@ class Classification(Task):
     def load(self, root: Path, recipe: Recipe, progress: Callable[[str], None]) -> DataSet:
         """Read CIFAR-10's files or `root/{train,val,test}/CLASS/*`; EdgeError where no class is the positive label."""
         folder = cifar.found(root)
+        if folder and recipe.data.group:
+            raise EdgeError(
+                f"{recipe.origin}: data.group is {recipe.data.group!r}, and {folder} has CIFAR-10's numbered pictures, "
+                "which no patient shares: expected none; leave it out"
+            )
         if folder:
             data = cifar.load_cifar(self, folder, recipe.input, recipe.data.validation, progress)
         else:

@@ -78,7 +78,9 @@ def load_folder(
         raise EdgeError(f"data folder {root} does not exist: expected a folder with train/CLASS/images; check --data")
     if not (root / "train").is_dir():
         hint = ', or task = "segmentation" in the recipe' if (root / "masks").is_dir() else ""
-        raise EdgeError(f"{root} has no folder 'train': expected train/CLASS/images, one folder per class{hint}")
+        raise EdgeError(
+            f"{root} has no folder 'train': expected train/CLASS/images, one folder per class{hint}, or CIFAR-10's binary version"
+        )
     labels = tuple(folder.name for folder in _folders(root / "train"))
     if len(labels) < 2:
         raise EdgeError(f"{root / 'train'} has {len(labels)} class folders: expected two or more, named by their label")

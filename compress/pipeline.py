@@ -12,7 +12,7 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -293,13 +293,18 @@ def _distilled(step: Training) -> str:
 
 
 def settings(step: Step) -> dict[str, Any]:
-    """Return what a step sets, without what it leaves at its default: a new setting repeats nobody's training."""
+    """Return what a step sets, without what it leaves at its default: a new setting repeats nobody's training.
+
+    Patterns become pairs: their order counts, and tables are written sorted.
+    """
     chosen = {}
     for entry in dataclasses.fields(step):
         value = getattr(step, entry.name)
         default = entry.default if entry.default_factory is dataclasses.MISSING else entry.default_factory()
-        if value != default:
-            chosen[entry.name] = settings(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
+        if dataclasses.is_dataclass(value) and value != default:
+            chosen[entry.name] = settings(value)  # type: ignore[arg-type]
+        elif value != default:
+            chosen[entry.name] = list(value.items()) if isinstance(value, Mapping) else value
     return chosen
 
 

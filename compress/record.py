@@ -47,6 +47,10 @@ def differences(before: Any, now: Any, place: str = "") -> Iterator[str]:
         for number in range(max(len(before), len(now))):
             old, new = (steps[number] if number < len(steps) else None for steps in (before, now))
             yield from differences(old, new, f"steps[{number + 1}]")
+    elif isinstance(before, list) and isinstance(now, list) and place.endswith(".ratios"):  # pairs
+        yield from differences(dict(before), dict(now), place)
+        if dict(before) == dict(now) and before != now:
+            yield from differences([name for name, _ in before], [name for name, _ in now], f"{place}, in order,")
     elif before != now:
         yield f"{place} {_said('was', before)} and {_said('is', now)}"
 

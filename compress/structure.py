@@ -17,6 +17,7 @@ from compress.layers.ghost import GhostConv2d
 from edge.errors import EdgeError
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+WIDTHS = {nn.GroupNorm: "num_channels", nn.InstanceNorm2d: "num_features", nn.PReLU: "num_parameters"}
 KEYS = ("weight", "bias", "running_mean")
 GHOST = re.compile(r"(.+)\.cheap\.weight$")
 
@@ -85,7 +86,12 @@ def _resize(module: nn.Module, tensors: dict[str, Tensor]) -> None:
         depthwise = module.groups == module.in_channels and module.groups > 1
         module.groups = weight.shape[0] * module.groups // module.out_channels if depthwise else module.groups
         module.out_channels, module.in_channels = weight.shape[0], weight.shape[1] * module.groups
+    elif isinstance(module, nn.ConvTranspose2d):
+        module.in_channels, module.out_channels = weight.shape[0], weight.shape[1] * module.groups
     elif isinstance(module, nn.Linear):
         module.out_features, module.in_features = weight.shape
+    for kind, width in WIDTHS.items():  # the next pruning step asks for them
+        if isinstance(module, kind):
+            setattr(module, width, len(weight))
     for key, tensor in tensors.items():
         setattr(module, key, nn.Parameter(tensor.new_zeros(tensor.shape)))

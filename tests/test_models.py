@@ -108,17 +108,11 @@ def test_the_manifest_tells_the_truth_about_the_polyps(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_manifest_tells_the_truth_about_cifar_10(tmp_path: Path) -> None:
+def test_the_manifest_tells_the_truth_about_cifar_10(cifar10: Path, tmp_path: Path) -> None:
     """The program's answers to all 10,000 test pictures, each a PNG."""
-    data = Path(os.environ.get("EDGE_DATA", ""))
-    if (data / "unpack-cifar10").is_file():  # lossless pictures, from which it makes the published files
-        subprocess.run([sys.executable, data / "unpack-cifar10", tmp_path], check=True, capture_output=True)
-        data = tmp_path
-    if not (data / "cifar-10-batches-bin").is_dir():
-        pytest.skip("EDGE_DATA names no folder with cifar-10-batches-bin/ in it")
     file = models.read(models.find(CIFAR))
     labels = file.manifest.labels
-    records = np.fromfile(data / "cifar-10-batches-bin/test_batch.bin", np.uint8).reshape(10_000, 3073)
+    records = np.fromfile(cifar10 / "test_batch.bin", np.uint8).reshape(10_000, 3073)
     for number, record in enumerate(records):
         folder = tmp_path / labels[record[0]]
         folder.mkdir(exist_ok=True)

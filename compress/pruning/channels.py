@@ -127,7 +127,7 @@ def _plan(
         group, channels = whole_group(seen, layer), layer.out_channels
         done.update(dependency.target.module for dependency, _, _ in members(group, OUTPUTS))
         keep = kept(channels, ratio, settings.round_to)
-        if keep > (1 - ratio) * channels + settings.round_to / 2:
+        if ratio and (1 - ratio) * channels < settings.round_to / 2:
             progress(f"{name}: {ratio:.0%} of {channels} channels would leave less than the {keep} that stay\n")
         if keep < channels:
             yield layer, group, keep

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +12,12 @@ from PIL import Image
 from compress import cifar
 from compress.cifar import FOLDER, NAMES, PARTS, load_cifar
 from compress.classification import Classification
-from compress.recipe import parse
+from compress.recipe import Recipe, parse
 from edge.errors import EdgeError
 from edge.preprocess import Preprocessing, pixels
 
 TASK = Classification()
 HOW = Preprocessing(32, 32)
-DATA = Path(os.environ.get("EDGE_DATA", "/nowhere"))
 FEW = 100  # records in a drawn file
 
 
@@ -94,12 +90,27 @@ def test_a_network_with_another_input_reads_what_the_device_would(drawn: Path) -
 def test_the_folder_is_found_from_within_and_from_above(drawn: Path, tmp_path: Path) -> None:
     assert cifar.found(drawn) == cifar.found(drawn.parent) == drawn
     assert cifar.found(tmp_path) is None
+    assert cifar.found(tmp_path / "nowhere" / FOLDER) is None
+
+
+def test_an_empty_folder_of_that_name_lacks_a_file(tmp_path: Path) -> None:
+    (tmp_path / FOLDER).mkdir()
+    with pytest.raises(EdgeError, match=r"batches\.meta\.txt can't be read .*unpack the archive again"):
+        TASK.load(tmp_path, recipe(), lambda text: None)
+
+
+def test_a_group_is_refused(drawn: Path) -> None:
+    with pytest.raises(EdgeError, match=r"recipe\.toml: data\.group is 'person'.*leave it out"):
+        TASK.load(drawn.parent, recipe(group="person"), lambda text: None)
+
+
+def recipe(**data: object) -> Recipe:
+    raw = {"name": "own", "title": "A recipe", "network": "a:b", "input": {"height": 32, "width": 32}}
+    return parse(raw | {"steps": [{"kind": "train", "epochs": 1}], "data": data}, "recipe.toml")
 
 
 def test_a_recipe_reads_it(drawn: Path) -> None:
-    raw = {"name": "own", "title": "A recipe", "network": "a:b", "input": {"height": 32, "width": 32}}
-    recipe = parse(raw | {"steps": [{"kind": "train", "epochs": 1}], "data": {"validation": 0.04}}, "recipe.toml")
-    data = TASK.load(drawn.parent, recipe, lambda text: None)
+    data = TASK.load(drawn.parent, recipe(validation=0.04), lambda text: None)
     assert (len(data.val), TASK.metric(data)) == (20, "accuracy")
     guesses = np.eye(10, dtype=np.float32)[data.val.truth]
     guesses[:5] = 0  # the first class wins
@@ -148,10 +159,8 @@ def test_other_than_ten_names_are_refused(spoilt: Path, names: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not (DATA / "unpack-cifar10").exists(), reason="EDGE_DATA has no CIFAR-10")
-def test_the_real_one(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, DATA / "unpack-cifar10", tmp_path], check=True)
-    data = load_cifar(TASK, tmp_path / FOLDER, HOW, 0.02)
+def test_the_real_one(cifar10: Path) -> None:
+    data = load_cifar(TASK, cifar10, HOW, 0.02)
     assert (len(data.train), len(data.val), len(data.test)) == (49_000, 1_000, 10_000)
     assert data.labels[:4] == ("airplane", "automobile", "bird", "cat")
     assert data.summary["counts"] == {"train": [4900] * 10, "val": [100] * 10, "test": [1000] * 10}

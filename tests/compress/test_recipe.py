@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomllib
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -245,6 +246,15 @@ def test_a_valid_recipe_becomes_what_it_says() -> None:
 def test_shipped_recipes_are_valid(name: str) -> None:
     assert name in shipped()
     assert load(name).name == name
+
+
+def test_the_recipes_that_the_documentation_shows_are_valid() -> None:
+    text = (Path(__file__).parents[2] / "docs/recipes.md").read_text()
+    blocks = re.findall(r"^```toml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    whole = [block for block in blocks if block.startswith("name")]
+    assert whole
+    for number, block in enumerate(whole):
+        parse(tomllib.loads(block), f"block {number}")
 
 
 def test_a_name_that_is_no_recipe_lists_the_shipped_ones() -> None:

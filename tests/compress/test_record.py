@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from compress import record
 from compress.pipeline import settings
+from compress.pruning.settings import Pruning
 from compress.recipe import kind_of, load
 from edge.errors import EdgeError
 
@@ -25,7 +27,7 @@ NOW: dict[str, Any] = {
     "data": "0a" * 32,
     "steps": [
         {"kind": "train", "epochs": 3, "augment": {"flip": True}},
-        {"kind": "prune", "ratios": {"stem*": 0.5}},
+        {"kind": "prune", "ratios": [("stem*", 0.5)]},
     ],
 }
 
@@ -45,7 +47,7 @@ CHANGES = {
     "steps[1].epochs was 3 and is 4": lambda r: r["steps"][0].update(epochs=4),
     "steps[1].lr was not set and is 0.1": lambda r: r["steps"][0].update(lr=0.1),
     "steps[1].augment.flip was True and is not set": lambda r: r["steps"][0]["augment"].clear(),
-    "steps[2].ratios.stem* was 0.5 and is 0.25": lambda r: r["steps"][1]["ratios"].update({"stem*": 0.25}),
+    "steps[2].ratios.stem* was 0.5 and is 0.25": lambda r: r["steps"][1].update(ratios=[("stem*", 0.25)]),
     "steps[2] was 'prune' and is 'ghost'": lambda r: r["steps"].__setitem__(1, {"kind": "ghost"}),
     "steps[2] was 'prune' and is not set": lambda r: r["steps"].pop(),
     "steps[3] was not set and is 'fold-grey'": lambda r: r["steps"].append({"kind": "fold-grey"}),
@@ -82,6 +84,16 @@ scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False)
 @given(st.dictionaries(st.text(max_size=5), scalars | st.dictionaries(st.text(max_size=5), scalars), max_size=5))
 def test_nothing_is_said_of_equals(table: dict[str, Any]) -> None:
     assert not list(record.differences(table, copy.deepcopy(table)))
+
+
+def test_the_order_of_patterns_is_a_change() -> None:
+    before, after = (
+        {"steps": [{"kind": "prune", **settings(Pruning(ratios=dict(patterns)))}]}
+        for patterns in ([("a*", 0.4), ("*", 0.2)], [("*", 0.2), ("a*", 0.4)])
+    )
+    assert json.dumps(before, sort_keys=True) != json.dumps(after, sort_keys=True)
+    (change,) = record.differences(before, after)
+    assert change == "steps[1].ratios, in order, was ['a*', '*'] and is ['*', 'a*']"
 
 
 @pytest.mark.parametrize("name", ["polyp", "pneumonia"])

@@ -43,6 +43,34 @@ def test_every_normalization_comes_back_pruned(pooled: bool) -> None:
     assert torch.equal(fit(build(), network.state_dict()).eval()(x), network(x))
 
 
+class Rare(nn.Module):
+    """Layers whose widths are noted in attributes of other names than a convolution's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.instance = nn.Conv2d(3, 16, 3), nn.InstanceNorm2d(16, affine=True)
+        self.second, self.slopes = nn.ConvTranspose2d(16, 24, 2), nn.PReLU(24)
+        self.third, self.group = nn.Conv2d(24, 16, 3), nn.GroupNorm(2, 16)
+        self.last = nn.Linear(16, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.slopes(self.second(self.instance(self.first(x))))
+        return self.last(self.group(self.third(x)).mean((2, 3)))
+
+
+def test_what_came_back_is_pruned_on_as_if_it_had_never_been_away() -> None:
+    torch.manual_seed(0)
+    half = Pruning({"first": 0.5, "third": 0.5}, "l2-norm", round_to=2)
+    network = prune(Rare(), half, (3, 16, 16))
+    assert network.group.weight.shape == (8,) and network.second.weight.shape[:2] == (8, 24)
+    back = fit(Rare(), network.state_dict())
+    x = torch.randn(2, 3, 16, 16)
+    for one in (network, back):
+        prune(one, half, (3, 16, 16))
+        one.eval()
+    assert back.first.out_channels == 4 and torch.equal(back(x), network(x))
+
+
 def test_folding_keeps_the_logits() -> None:
     network = resnet_mini(2).eval()
     plane = torch.randn(3, 1, 32, 32)

@@ -136,13 +136,13 @@ def test_every_criterion_serves_shares_and_rates_of_a_users_network(criterion: s
         assert network(IMAGES).shape == (6, 4) and widths(network) != before
 
 
-@pytest.mark.parametrize(("channels", "stay"), [(8, 8), (6, 6), (16, 8), (32, 8)])
-def test_a_ratio_that_would_empty_a_layer_leaves_a_block_and_says_so(channels: int, stay: int) -> None:
+@pytest.mark.parametrize(("channels", "ratio", "stay"), [(8, 99, 8), (4, 99, 4), (6, 50, 6), (16, 99, 8), (32, 99, 8)])
+def test_a_ratio_that_would_empty_a_layer_leaves_a_block_and_says_so(channels: int, ratio: int, stay: int) -> None:
     network = nn.Sequential(nn.Conv2d(3, channels, 3), nn.ReLU(), nn.Conv2d(channels, 4, 3), nn.Flatten())
     said: list[str] = []
-    prune(network, Pruning({"0": 0.99}, "l2-norm"), SHAPE, progress=said.append)
+    prune(network, Pruning({"0": ratio / 100}, "l2-norm"), SHAPE, progress=said.append)
     assert network[0].out_channels == stay
-    assert said == [f"0: 99% of {channels} channels would leave less than the {stay} that stay\n"]
+    assert said == [f"0: {ratio}% of {channels} channels would leave less than the {stay} that stay\n"]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
