@@ -79,7 +79,8 @@ def load_folder(
     if not (root / "train").is_dir():
         hint = ', or task = "segmentation" in the recipe' if (root / "masks").is_dir() else ""
         raise EdgeError(
-            f"{root} has no folder 'train': expected train/CLASS/images, one folder per class{hint}, or CIFAR-10's binary version"
+            f"{root} has no folder 'train': expected train/CLASS/images, one folder per class{hint}, or CIFAR-10's "
+            "binary version"
         )
     labels = tuple(folder.name for folder in _folders(root / "train"))
     if len(labels) < 2:
