@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,12 +19,12 @@ from compress.data import DataSet
 from compress.ghosting import recalibrate
 from compress.pruning.channels import prune, weakest_channels
 from compress.pruning.criteria import FILTERS
-from compress.pruning.groups import OUTPUTS, members, trace, whole_group
+from compress.pruning.groups import OUTPUTS, Trace, members, trace, whole_group
 from compress.pruning.settings import Pruning
 from compress.training import Training, to_input, train
 from edge.preprocess import Preprocessing
 
-RECALIBRATION = 1024  # training images; the removed filters' constant outputs are gone from what follows them
+RECALIBRATION = 1024  # training images; what follows the filters of zeros reads something else than before
 
 
 @dataclass(frozen=True)
@@ -61,25 +62,72 @@ def soft_prune(
 ) -> nn.Module:
     """Train `network` in place, set its weakest filters to zero after each epoch, remove them at the end; return it.
 
-    A filter of zeros goes on being trained and comes back where it is of use; after the next epoch the weakest are
-    chosen anew. Coupled filters are chosen together, so that all that are zero in the end can be removed. As in the
-    paper's code the normalizations are not touched; they are measured anew after the removal.
+    What is zero goes on being trained and comes back where it is of use; after the next epoch the weakest are chosen
+    anew. Coupled filters are chosen together, so that all that are zero in the end can be removed.
+
+    A filter that a normalization follows is set to zero there, by gamma and beta, and counts as long as the two make
+    it. The paper's code sets the filter itself to zero; but whatever the next step makes of a filter of zeros, the
+    normalization divides it by next to nothing, and noise comes back at full strength (docs/bpcp.md). Normalizations
+    are measured anew on images of the training after each epoch and after the removal.
     """
     shape = how.channels, how.height, how.width
     prune(copy.deepcopy(network), settings.pruning, shape, progress=progress)  # what is wrong shows before the training
     seen = trace(network, shape)
+    norms = _norms(seen)
+    places = np.random.default_rng(0).permutation(len(data.train))[:RECALIBRATION]
+
+    def measure() -> None:
+        images = torch.from_numpy(data.train.pixels[places]).to(next(network.parameters()).device)
+        torch.manual_seed(settings.seed)  # of dropouts, the same in a run that was taken up again
+        recalibrate(network, to_input(images, how), settings.batch)
 
     def silence() -> None:
-        with torch.no_grad():
-            for layer, channels in weakest_channels(seen, settings.pruning):
-                for dependency, i, _ in members(whole_group(seen, layer, channels), OUTPUTS):
-                    for tensor in (dependency.target.module.weight, dependency.target.module.bias):
-                        if tensor is not None:
-                            tensor[i] = 0
+        with _as_they_act(norms):
+            chosen = list(weakest_channels(seen, settings.pruning))
+        for layer, channels in chosen:
+            for dependency, i, _ in members(whole_group(seen, layer, channels), OUTPUTS):
+                module = dependency.target.module
+                _set_to_zero(norms.get(module, module), i)
+        measure()
 
     train(network, data, how, settings, checkpoint, progress, after_epoch=silence, teacher=teacher)
+    for layer, norm in norms.items():
+        _set_to_zero(layer, (norm.weight == 0) & (norm.bias == 0))
     prune(network, replace(settings.pruning, criterion="l2-norm"), shape)  # none is shorter than those of zeros
-    places = np.random.default_rng(0).permutation(len(data.train))[:RECALIBRATION]
-    torch.manual_seed(settings.seed)  # of dropouts, the same in a run that was taken up again
-    recalibrate(network, to_input(torch.from_numpy(data.train.pixels[places]), how), settings.batch)
+    measure()
     return network
+
+
+def _norms(seen: Trace) -> dict[nn.Conv2d, nn.BatchNorm2d]:
+    """Return each convolution whose output goes into a normalization and nowhere else, and that normalization."""
+    found = {}
+    for module, node in seen.graph.module2node.items():
+        readers = [reader.module for reader in node.outputs]
+        if isinstance(module, nn.Conv2d) and len(readers) == 1:
+            (norm,) = readers
+            measured = isinstance(norm, nn.BatchNorm2d) and norm.affine and norm.running_var is not None
+            if measured and len(seen.graph.module2node[norm].inputs) == 1:
+                found[module] = norm
+    return found
+
+
+@contextmanager
+def _as_they_act(norms: Mapping[nn.Conv2d, nn.BatchNorm2d]) -> Iterator[None]:
+    """Multiply each filter by what its normalization makes of it, gamma / sigma, for a while."""
+    kept = {layer: layer.weight.detach().clone() for layer in norms}
+    with torch.no_grad():
+        try:
+            for layer, norm in norms.items():
+                assert norm.running_var is not None  # as found
+                layer.weight.mul_((norm.weight / (norm.running_var + norm.eps).sqrt()).view(-1, 1, 1, 1))
+            yield
+        finally:
+            for layer, weight in kept.items():
+                layer.weight.copy_(weight)
+
+
+def _set_to_zero(module: nn.Conv2d | nn.BatchNorm2d, places: torch.Tensor) -> None:
+    with torch.no_grad():
+        for tensor in (module.weight, module.bias):
+            if tensor is not None:
+                tensor[places] = 0
