@@ -125,18 +125,20 @@ def _infer(engine: Engine, arguments: argparse.Namespace) -> int:
     from edge.sources import STDIN, expand, result_names
 
     status, names = OK, []
+    drawing = arguments.output is not None and engine.file.manifest.task == "segmentation"
     for word in arguments.images:
         try:
-            names += expand(word, SUFFIXES)
+            found = expand(word, SUFFIXES)
         except EdgeError as error:
             _complain(error)
             status = MENDABLE
+            continue
+        if drawing and found != [word]:
+            _refuse_to_mix(word, found, arguments.output)
+        names += found
     text = report.Text(_colour())
     max_pixels = arguments.max_pixels or MAX_PIXELS
-    drawing = arguments.output is not None and engine.file.manifest.task == "segmentation"
     pictures = {os.path.realpath(name) for name in names} if drawing else set()
-    if drawing:
-        _refuse_to_mix(arguments.images, arguments.output)
     invokes: list[float] = []
     for name, result_name in zip(names, result_names(names), strict=True):
         first = engine.first_invoke_ms is None
@@ -147,15 +149,19 @@ def _infer(engine: Engine, arguments: argparse.Namespace) -> int:
             data, read_ms = _read(name)
             title = "the picture on standard input" if name == STDIN else name
             answer = engine(data, arguments.repeat, max_pixels, title)
+            files = _drawn(result_name, data, answer) if isinstance(answer, Outline) and drawing else {}
         except EdgeError as error:
             _complain(error)
+            status = MENDABLE
+            continue
+        except MemoryError:
+            _complain(f"{name} does not fit into memory: make it smaller or set a lower --max-pixels")
             status = MENDABLE
             continue
         for phase in ("read", "total"):
             answer.latency_ms[phase] += read_ms
         invokes.append(answer.latency_ms["invoke"])
         if arguments.json or arguments.output is not None:
-            files = _drawn(result_name, data, answer) if isinstance(answer, Outline) and drawing else {}
             memory = {"peak": meter.peak_mb(), "model": engine.model_mb}
             measured = {"latency_ms": answer.latency_ms["invoke"], "memory_mb": memory["peak"]}
             comparison = targets.compare(engine.file.manifest, measured)
@@ -246,7 +252,10 @@ def _read(name: str) -> tuple[bytes, float]:
 def _stdin() -> bytes:
     if sys.stdin is None:
         raise EdgeError("standard input is closed: expected a picture there")
-    return sys.stdin.buffer.read()
+    try:
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise EdgeError(f"standard input can't be read ({error.strerror}): expected a picture there") from None
 
 
 def _make_folder(path: str) -> None:
@@ -264,13 +273,10 @@ def _refuse_to_replace(pictures: set[str], folder: str, name: str) -> None:
             raise EdgeError(f"{path} is one of the pictures and would be replaced: give --output another folder")
 
 
-def _refuse_to_mix(words: list[str], folder: str) -> None:
-    """Raise EdgeError where masks would come to lie among the pictures, and be taken for some the next time."""
-    for word in words:
-        if os.path.isdir(word) and os.path.realpath(word) == os.path.realpath(folder):
-            raise EdgeError(
-                f"{word} is where the pictures are and where results would go: give --output another folder"
-            )
+def _refuse_to_mix(word: str, found: list[str], folder: str) -> None:
+    """Raise EdgeError where masks would lie among the pictures that a word found, and be found the next time."""
+    if os.path.realpath(folder) in {os.path.realpath(os.path.dirname(name)) for name in found}:
+        raise EdgeError(f"{word} is where the pictures are and where results would go: give --output another folder")
 
 
 def _drawn(name: str, data: bytes, answer: Outline) -> dict[str, bytes]:

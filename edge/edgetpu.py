@@ -22,6 +22,10 @@ LIBRARY = "libedgetpu.so.1"
 PROBE_SECONDS = 60.0  # a device on USB takes seconds to get its firmware
 
 _ANSWER = "edge-infer-probe:"
+# Nothing is imported from the working folder, where pictures lie, maybe beside somebody's numpy.py.
+_CHILD = (
+    "import sys; sys.path[:] = filter(None, sys.path); from edge.edgetpu import _try; sys.exit(_try(*sys.argv[1:]))"
+)
 _CURE = "check that the Edge TPU is plugged in and its library fits the runtime, or choose another --runtime"
 
 
@@ -90,8 +94,9 @@ def _load(library: str, flatbuffer: bytes, name: str, threads: int) -> Runtime:
 def _probe(library: str, flatbuffer: bytes, name: str) -> None:
     """Load and run the network in a child process; raise EdgeError where that does not come to a good end."""
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
-    command = [sys.executable, "-m", "edge.edgetpu", library, name]
+    known = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(known)}
+    command = [sys.executable, "-c", _CHILD, library, name]
     try:
         done = subprocess.run(command, input=flatbuffer, capture_output=True, env=environment, timeout=PROBE_SECONDS)
     except subprocess.TimeoutExpired:
@@ -127,7 +132,3 @@ def _try(library: str, name: str) -> int:
         return 2
     print(f"\n{_ANSWER}", flush=True)  # on a line of its own, whatever the library says
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(_try(*sys.argv[1:]))

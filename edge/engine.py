@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from math import prod
+from math import inf, prod
 from typing import NamedTuple
 
 import numpy as np
@@ -111,7 +111,7 @@ class Engine:
             max_pixels: files with more are refused before they are decoded.
             name: what messages call a picture that is given as bytes or an array.
 
-        Raises EdgeError where the picture can't be read or is not one of these.
+        Raises EdgeError where the picture can't be read or is not one of these, and where a logit is no finite number.
         """
         if repeat < 1:
             raise EdgeError(f"{repeat} invokes were asked for: expected at least 1")
@@ -126,6 +126,12 @@ class Engine:
         else:
             picture = _picture(source, name)
         watch.lap("decode")
+        rows, columns, limit = picture.image.height, manifest.input.width, max(max_pixels, images.MAX_PIXELS)
+        if rows * columns > limit:  # rows are resampled first
+            raise EdgeError(
+                f"{name} has {rows} rows, too many for a network that reads {columns} columns: expected at most "
+                f"{limit // columns}; make it smaller"
+            )
         tensor = self.tensor(pixels(picture, manifest.input))
         watch.lap("preprocess")
         times = []
@@ -137,6 +143,11 @@ class Engine:
                 times.append(lap)
         times = times or [self.first_invoke_ms or 0.0]
         logits = self.dequantize(raw)
+        if not np.isfinite(logits).all():
+            raise EdgeError(
+                "the network's output holds values that are no finite numbers: expected logits; convert the network "
+                "again with edge-compress"
+            )
         answer: Answer | Outline
         if manifest.task == "segmentation":
             assert manifest.decision is not None  # `edge.manifest.parse` holds it
@@ -215,6 +226,8 @@ def load(model: str | os.PathLike[str] | None = None, runtime: str = "auto", thr
 def _picture(source: object, name: str) -> Picture:
     if not isinstance(source, Image.Image):
         source = _image(source, name)
+    if not prod(source.size):
+        raise EdgeError(f"{name} has {source.width}x{source.height} pixels: expected at least one")
     image = images.plain(source)
     return Picture(image, image.size)
 
@@ -247,7 +260,7 @@ def _check_tensors(file: ModelFile, runtime: Runtime) -> None:
                 f"{manifest.type} {shapes[name]}: correct the manifest and build the model file again with "
                 "edge-compress"
             )
-        if tensor.dtype == "int8" and not tensor.scale > 0:
+        if tensor.dtype == "int8" and not 0 < tensor.scale < inf:
             raise EdgeError(
                 f"{file.path} has a network whose int8 {name} has no quantization (scale {tensor.scale}): "
                 "convert the network again with edge-compress"

@@ -75,6 +75,8 @@ def decode(
                     f"{name} has {width}x{height} pixels, more than the limit of {max_pixels}: "
                     f"make it smaller, or raise the limit with --max-pixels {width * height}"
                 )
+            if image.format == "TIFF" and image.mode.startswith("I"):
+                _hold_grey(image, name)
             reduction = 1 if how is None else _reduce(image, how)
             _load(image, data)
             upright = plain(image, name)
@@ -132,6 +134,18 @@ def plain(image: Image.Image, name: str = "the image") -> Image.Image:
     if image.mode.startswith("I"):  # 16 bits: "I;16" in one of its byte orders, or "I" where Pillow is old
         return Image.fromarray(np.clip(np.asarray(image) >> 8, 0, 255).astype(np.uint8))
     return image.convert("L" if image.mode in ("1", "LA", "La") else "RGB")
+
+
+def _hold_grey(image: Image.Image, name: str) -> None:
+    """Raise EdgeError where a TIFF's greys are not 0 for black to 65535 for white, which is how they would be read."""
+    bits, kinds, white_first = (image.tag_v2.get(tag, usual) for tag, usual in ((258, (1,)), (339, (1,)), (262, 1)))  # type: ignore[attr-defined]
+    if (bits, kinds, white_first) != ((16,), (1,), 1):
+        sign = {1: "unsigned", 2: "signed"}.get(kinds[0], "strange")
+        order = ", white as 0" if white_first == 0 else ""
+        raise EdgeError(
+            f"{name} has {bits[0]}-bit {sign} greys{order}, which are not read: expected 8 or 16 bits, unsigned, "
+            "black as 0; convert it first"
+        )
 
 
 def _load(image: Image.Image, data: bytes) -> None:

@@ -20,6 +20,7 @@ LARGEST, SMALLEST = 2048, 256  # pixels of the longer side: larger pictures are 
 
 _COLOUR = (0, 255, 80)  # seldom inside of a body
 _TINT = 56  # of 255
+_LETTERS = 200  # of a caption; a JPEG is at most 65,500 pixels wide
 _EMS = 34  # letters' sizes that the longest usual caption, the notice, needs in a row
 _BLACK, _WHITE, _GREY = (0, 0, 0), (255, 255, 255), (170, 170, 170)
 # JPEGs far larger than the overlay need not be decoded in full.
@@ -94,6 +95,9 @@ def _caption(image: Image.Image, lines: list[str], font: Font, size: int) -> Ima
     line needs more.
     """
     draw = ImageDraw.Draw(image)
+    lines = [line[:_LETTERS] for line in lines]
+    if not isinstance(font, ImageFont.FreeTypeFont):  # the small one has no other letters
+        lines = [line.encode("latin-1", "replace").decode("latin-1") for line in lines]
     step = size * 6 // 5 + 7
     width = max(image.width, max(_EMS * size, *(int(draw.textbbox((0, 0), line, font=font)[2]) for line in lines)) + 12)
     canvas = Image.new("RGB", (width, image.height + step * len(lines) + 6), _BLACK)

@@ -118,7 +118,8 @@ def float_table(how: Preprocessing) -> np.ndarray:
     """Return float32 (256, channels): the network's input for each pixel value."""
     mean = np.broadcast_to(np.asarray(how.mean, np.float64), (how.channels,))
     std = np.broadcast_to(np.asarray(how.std, np.float64), (how.channels,))
-    return ((np.arange(256)[:, None] / 255 - mean) / std).astype(np.float32)
+    with np.errstate(over="ignore"):  # a monstrous scale ends in logits that are refused
+        return ((np.arange(256)[:, None] / 255 - mean) / std).astype(np.float32)
 
 
 def int8_table(how: Preprocessing, scale: float, zero_point: int) -> np.ndarray:

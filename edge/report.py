@@ -106,7 +106,7 @@ class Text:
     def verdict(self, verdict: Verdict) -> str:
         """Return the line of one golden vector."""
         word = self._paint(verdict.verdict, _RED if verdict.failed else _GREEN)
-        return f"{verdict.image}: {word}: {verdict.reason}\n"
+        return f"{verdict.image}: {word}: {one_line(verdict.reason)}\n"
 
     def _met(self, met: bool | None) -> str:
         if met is None:

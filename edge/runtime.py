@@ -59,7 +59,7 @@ class Runtime:
     def run(self, tensor: np.ndarray) -> np.ndarray:
         """Return the raw output, of `output`'s shape and type, for a `tensor` of `input`'s shape and type.
 
-        Raises EdgeError where the runtime refuses it.
+        Raises EdgeError where the runtime refuses it, and where the output has another shape than it was said to have.
         """
         try:
             self._interpreter.set_tensor(self._in, tensor)
@@ -68,7 +68,13 @@ class Runtime:
             raise EdgeError(
                 f"{PACKAGES[self.name]} {self.version} can't run the network: {first_line(error)}"
             ) from None
-        return self._interpreter.get_tensor(self._out)
+        raw = self._interpreter.get_tensor(self._out)
+        if raw.shape != self.output.shape:  # operators may decide on it while they run
+            raise EdgeError(
+                f"the network's output is {raw.shape} after it ran, and {self.output.shape} before: expected one shape "
+                "for every picture; convert the network again without such operators"
+            )
+        return raw
 
 
 def open_runtime(flatbuffer: bytes, name: str = "auto", threads: int = 1) -> Runtime:

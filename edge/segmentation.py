@@ -13,7 +13,6 @@ from typing import NamedTuple, TypedDict
 import numpy as np
 from PIL import Image
 
-from edge.errors import EdgeError
 from edge.manifest import Decision
 from edge.preprocess import Preprocessing, place, resample
 
@@ -87,16 +86,9 @@ def segment(
     What the network did not see (the fit "crop") is in no mask.
 
     Args:
-        logits: float32 (h, w) over the whole of the network's input, h <= how.height, w <= how.width.
+        logits: float32 (h, w), all finite, over the whole of the network's input, h <= how.height, w <= how.width.
         size: (width, height) of the picture.
-
-    Raises EdgeError where a logit is no finite number.
     """
-    if not np.isfinite(logits).all():
-        raise EdgeError(
-            "the network's output holds values that are no finite numbers: expected logits; convert the network again "
-            "with edge-compress"
-        )
     runs = _runs(logits, size, decision.threshold, how)
     owner = _components(runs, size[1])
     areas = np.bincount(owner, runs.stop - runs.start).astype(np.int64)

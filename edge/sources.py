@@ -26,7 +26,7 @@ def expand(word: str, suffixes: tuple[str, ...]) -> list[str]:
             found = sorted(
                 os.path.join(word, item.name)
                 for item in os.scandir(word)
-                if item.name.lower().endswith(suffixes) and not item.name.startswith(".") and item.is_file()
+                if item.name.lower().endswith(suffixes) and not item.name.startswith(".") and _is_file(item)
             )
             if not found:
                 raise EdgeError(f"{word} has no pictures in it: expected files that end in {', '.join(suffixes)}")
@@ -41,6 +41,14 @@ def expand(word: str, suffixes: tuple[str, ...]) -> list[str]:
             raise EdgeError(f"{word} matches no file: check the pattern")
         return found
     return [word]
+
+
+def _is_file(item: os.DirEntry[str]) -> bool:
+    """Whether it is a file, or a link whose target can't be examined: reading that one will say why."""
+    try:
+        return item.is_file() or (item.is_symlink() and not os.path.exists(item.path))
+    except OSError:
+        return True
 
 
 def result_names(images: list[str]) -> Iterator[str]:

@@ -140,5 +140,7 @@ void verdict_line(const struct verdict *verdict, bool colour, struct text *text)
 {
     text_print(text, "%s: ", verdict->image);
     report_paint(verdict->word, verdict->failed ? "31" : "32", colour, text);
-    text_print(text, ": %s\n", verdict->reason);
+    text_word(text, ": ");
+    text_one_line(text, verdict->reason);
+    text_word(text, "\n");
 }

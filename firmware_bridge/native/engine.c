@@ -42,7 +42,7 @@ static bool hold_tensor(const struct engine *engine, const char *name, const str
         text_free(&shape);
         return false;
     }
-    if (manifest->is_int8 && !(tensor->scale > 0)) {
+    if (manifest->is_int8 && !(tensor->scale > 0 && isfinite(tensor->scale))) {
         struct text scale = {0};
         text_float(&scale, tensor->scale);
         fail(failure, "%s has a network whose int8 %s has no quantization (scale %s): convert the network again with "
@@ -182,18 +182,16 @@ static void classify(const struct engine *engine, const float *logits, struct an
     answer->decision = need_copy(decision);
 }
 
-static bool draw_outline(const struct engine *engine, const float *logits, const struct picture *picture,
-                         struct answer *answer, struct failure *failure)
+static void draw_outline(const struct engine *engine, const float *logits, const struct picture *picture,
+                         struct answer *answer)
 {
     const struct manifest *manifest = &engine->model.manifest;
     const int32_t *shape = engine->runtime.output.shape;
-    if (!segment(&answer->outline, logits, shape[1], shape[2], picture->width, picture->height, &manifest->decision,
-                 &manifest->input, failure))
-        return false;
+    segment(&answer->outline, logits, shape[1], shape[2], picture->width, picture->height, &manifest->decision,
+            &manifest->input);
     struct text decision = {0};
     text_print(&decision, "%s%s", answer->outline.region_count ? "" : "no ", manifest->decision.label);
     answer->decision = decision.at;
-    return true;
 }
 
 static bool invoke_often(struct engine *engine, long repeat, struct answer *answer, struct failure *failure)
@@ -223,6 +221,13 @@ bool engine_answer(struct engine *engine, const struct bytes *data, const char *
     if (!picture_decode(&picture, data, name, &manifest->input, false, max_pixels, failure))
         return false;
     answer->ms[DECODE] = now_ms() - before;
+    long long columns = (long long)manifest->input.width, limit = (long long)(max_pixels > MAX_PIXELS ? max_pixels : MAX_PIXELS);
+    if (picture.rows > limit / columns) { /* rows are resampled first */
+        fail(failure, "%s has %lld rows, too many for a network that reads %lld columns: expected at most %lld; make it "
+                      "smaller", name, (long long)picture.rows, columns, limit / columns);
+        picture_free(&picture);
+        return false;
+    }
     before = now_ms();
     bool done = engine_fill(engine, &picture, failure);
     answer->ms[PREPROCESS] = now_ms() - before;
@@ -230,10 +235,14 @@ bool engine_answer(struct engine *engine, const struct bytes *data, const char *
     done = done && invoke_often(engine, repeat, answer, failure);
     before = now_ms();
     float *logits = need(output_count(engine) * sizeof *logits);
-    for (size_t index = 0; done && index < output_count(engine); index++)
+    for (size_t index = 0; done && index < output_count(engine); index++) {
         logits[index] = dequantize(engine, engine->output, index);
+        if (!isfinite(logits[index]))
+            done = fail(failure, "the network's output holds values that are no finite numbers: expected logits; convert "
+                                 "the network again with edge-compress");
+    }
     if (done && manifest->is_segmentation)
-        done = draw_outline(engine, logits, &picture, answer, failure);
+        draw_outline(engine, logits, &picture, answer);
     else if (done)
         classify(engine, logits, answer);
     free(logits);

@@ -204,15 +204,21 @@ static bool spares_pictures(const struct names *names, const char *folder, const
     return true;
 }
 
-/* Whether masks would not come to lie among the pictures, and be taken for some the next time. */
-static bool keeps_apart(const struct arguments *arguments, struct failure *failure)
+/* Whether masks would not lie among the pictures that a folder or pattern found, from `first` on, and be found next time. */
+static bool keeps_apart(const char *word, const struct names *names, size_t first, const char *output,
+                        struct failure *failure)
 {
     char pictures[PATH_MAX], results[PATH_MAX];
-    struct stat status;
-    for (int index = 0; index < arguments->image_count; index++) {
-        const char *word = arguments->images[index];
-        if (stat(word, &status) == 0 && S_ISDIR(status.st_mode) && realpath(word, pictures) &&
-            realpath(arguments->output, results) && strcmp(pictures, results) == 0)
+    for (size_t index = first; index < names->count && realpath(output, results); index++) {
+        const char *name = names->at[index], *slash = strrchr(name, '/');
+        if (strcmp(name, word) == 0)
+            continue;
+        char *folder = slash ? need_copy(name) : need_copy(".");
+        if (slash)
+            folder[slash > name ? slash - name : 1] = 0;
+        bool is_same = realpath(folder, pictures) && strcmp(pictures, results) == 0;
+        free(folder);
+        if (is_same)
             return fail(failure, "%s is where the pictures are and where results would go: give --output another folder",
                         word);
     }
@@ -302,12 +308,16 @@ static int infer(const struct arguments *arguments)
     struct failure failure = {0};
     struct text text = {0};
     int status = OK;
-    for (int index = 0; index < arguments->image_count; index++)
-        if (!names_expand(&names, arguments->images[index], &failure))
+    for (int index = 0; index < arguments->image_count; index++) {
+        const char *word = arguments->images[index];
+        size_t first = names.count;
+        if (!names_expand(&names, word, &failure)) {
             status = complained(&failure);
-    if (arguments->output && engine.model.manifest.is_segmentation && !keeps_apart(arguments, &failure)) {
-        names_free(&names);
-        return complained(&failure);
+        } else if (arguments->output && engine.model.manifest.is_segmentation &&
+                   !keeps_apart(word, &names, first, arguments->output, &failure)) {
+            names_free(&names);
+            return complained(&failure);
+        }
     }
     names_results(&names);
     double *invokes = need(names.count * sizeof *invokes);

@@ -312,14 +312,10 @@ static const float *thin(const float *logits, int64_t *rows, int64_t *columns, c
     return thinned;
 }
 
-bool segment(struct outline *outline, const float *logits, int64_t rows, int64_t columns, int64_t width, int64_t height,
-             const struct decision *decision, const struct preprocessing *how, struct failure *failure)
+void segment(struct outline *outline, const float *logits, int64_t rows, int64_t columns, int64_t width, int64_t height,
+             const struct decision *decision, const struct preprocessing *how)
 {
     *outline = (struct outline){.width = width, .height = height};
-    for (int64_t index = 0; index < rows * columns; index++)
-        if (!isfinite(logits[index]))
-            return fail(failure, "the network's output holds values that are no finite numbers: expected logits; convert "
-                                 "the network again with edge-compress");
     struct placement placed = place(width, height, how);
     struct axis x = make_axis(placed.box[0], placed.box[2], placed.inner[0], placed.inner[2], how->width, columns);
     struct axis y = make_axis(placed.box[1], placed.box[3], placed.inner[1], placed.inner[3], how->height, rows);
@@ -336,7 +332,6 @@ bool segment(struct outline *outline, const float *logits, int64_t rows, int64_t
     free(runs.at);
     free(x.at);
     free(y.at);
-    return true;
 }
 
 void outline_free(struct outline *outline)

@@ -20,9 +20,9 @@ struct outline {
     size_t run_count;
 };
 
-/* `logits` are rows x columns over the whole of the network's input. */
-bool segment(struct outline *outline, const float *logits, int64_t rows, int64_t columns, int64_t width, int64_t height,
-             const struct decision *decision, const struct preprocessing *how, struct failure *failure);
+/* `logits` are rows x columns, all finite, over the whole of the network's input. */
+void segment(struct outline *outline, const float *logits, int64_t rows, int64_t columns, int64_t width, int64_t height,
+             const struct decision *decision, const struct preprocessing *how);
 void outline_free(struct outline *outline);
 /* Share of the picture. */
 double outline_area(const struct outline *outline);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "memory.h"
 #include "text.h"
@@ -63,7 +64,7 @@ static bool add_folder(struct names *names, const char *folder, struct failure *
         return fail(failure, "%s can't be read (%s): check the path and its permissions", folder, strerror(errno));
     for (struct dirent *item; (item = readdir(directory));) {
         char *path = joined(folder, item->d_name);
-        if (item->d_name[0] != '.' && has_suffix(item->d_name) && is_file(path))
+        if (item->d_name[0] != '.' && has_suffix(item->d_name) && (is_file(path) || access(path, F_OK) != 0))
             add(names, path);
         free(path);
     }

@@ -182,3 +182,13 @@ def test_a_few_logits_may_pass_the_threshold_and_no_more(checked_mask):
     assert checked_mask(passing(1), tolerance=100).verdict == "within tolerance"
     failed = checked_mask(passing(9), tolerance=100)
     assert failed.verdict == "failed" and "of the mask is decided otherwise, at most 0.01 may be" in failed.reason
+
+
+def test_what_a_model_file_says_gives_no_command_to_a_terminal(tmp_path, flatbuffer, golden):
+    members, entries = copy.deepcopy(golden)
+    member = next(iter(entries[0]["outputs"].values()))
+    entries[0]["outputs"] = {"\x1b]0;taken\x07\n9 of 9 golden vectors passed": member}
+    (tmp_path / "m.tflite").write_bytes(packing.pack(flatbuffer, packing.manifest(flatbuffer, golden=entries), members))
+    done = run("--model", tmp_path / "m.tflite", "--check")
+    assert "\x1b" not in done.out and not any(line.startswith("9 of 9") for line in done.out.splitlines())
+    assert "\\x1b]0;taken\\x07\\n9 of 9" in done.out

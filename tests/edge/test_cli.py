@@ -353,3 +353,28 @@ def test_a_ctrl_c_while_a_decoder_is_imported_is_one(model, picture, tmp_path):
 def test_a_file_of_that_name_is_no_ctrl_c(infer, tmp_path):
     (tmp_path / "KeyboardInterrupt.png").write_bytes(b"\x89PNG\r\n\x1a\nKeyboardInterrupt")
     assert infer(tmp_path / "KeyboardInterrupt.png", tmp_path / "KeyboardInterrupt.jpg").status == 2
+
+
+def test_standard_input_that_can_not_be_read_is_said(model, tmp_path, picture):
+    command = [sys.executable, "-m", "edge", "--model", str(model), "-", str(picture)]
+    with (tmp_path / "written").open("wb") as written:
+        done = Ended(subprocess.run(command, stdin=written, capture_output=True, env=environment(), cwd=tmp_path))
+    assert done.status == 2 and "standard input can't be read (Bad file descriptor)" in done.err
+    assert "decision: " in done.out  # the other one is answered
+
+
+def test_a_picture_that_fills_the_memory_is_named_and_the_others_answered(monkeypatch, capsys, model, tmp_path):
+    from edge import cli, engine
+
+    def full(self, source, *rest):
+        if source == b"large":
+            raise MemoryError
+        return answer(self, source, *rest)
+
+    answer = engine.Engine.__call__
+    monkeypatch.setattr(engine.Engine, "__call__", full)
+    (tmp_path / "a.png").write_bytes(b"large")
+    (tmp_path / "b.png").write_bytes(png(GREY))
+    assert cli.main(["--model", str(model), "--json", str(tmp_path)]) == 2
+    shown = capsys.readouterr()
+    assert "a.png does not fit into memory" in shown.err and json.loads(shown.out)["image"] == str(tmp_path / "b.png")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from threading import Thread
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFont
 
+from edge import overlay
+from tests.edge import packing
 from tests.edge.pictures import blobs, encoded, png
-from tests.edge.processes import environment
+from tests.edge.processes import environment, run
 from tests.edge.test_cli import KEYS
 
 NOTHING = np.zeros((60, 80, 3), np.uint8)
@@ -178,6 +181,25 @@ def test_results_among_the_pictures_are_refused(outline, scene, tmp_path):
     done = outline(tmp_path, "--output", tmp_path)
     assert done.status == 2 and "is where the pictures are and where results would go" in done.err
     assert os.listdir(tmp_path) == ["scene.jpg"] and done.out == ""
+    done = outline(f"{tmp_path}/*.jpg", "--output", tmp_path)
+    assert done.status == 2 and "*.jpg is where the pictures are and where results would go" in done.err
+    assert os.listdir(tmp_path) == ["scene.jpg"] and done.out == ""
+
+
+@pytest.mark.parametrize("label", ["x" * 12_000, "\u606f\u8089"])
+def test_any_label_can_be_drawn(mask_flatbuffer, scene, tmp_path, label):
+    raw = packing.mask_manifest(mask_flatbuffer, labels=[label])
+    raw["decision"]["label"] = label
+    (tmp_path / "m.tflite").write_bytes(packing.pack(mask_flatbuffer, raw))
+    done = run("--model", tmp_path / "m.tflite", scene, "--output", tmp_path / "out")
+    assert done.status == 0 and Image.open(tmp_path / "out/scene.overlay.jpg").size[0] < 10_000
+
+
+def test_a_pillow_without_freetype_draws_any_label(monkeypatch):
+    monkeypatch.setattr(overlay, "_font", lambda size: ImageFont.load_default_imagefont())
+    data = encoded(Image.fromarray(blobs(64, 64)), "PNG")
+    drawn = overlay.overlay_jpeg(data, np.zeros((64, 64), bool), [], ["\u606f\u8089 found"])
+    assert Image.open(io.BytesIO(drawn)).size[1] > 64
 
 
 def test_the_peak_in_json_knows_of_the_drawing(outline, tmp_path):

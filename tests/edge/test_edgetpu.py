@@ -229,3 +229,15 @@ def test_a_member_that_is_missing_or_too_large(tmp_path, monkeypatch):
     monkeypatch.setitem(edge.model.MAX_BYTES, "edgetpu.tflite", len(TINY) - 1)
     with pytest.raises(EdgeError, match=rf"'edgetpu\.tflite' that unpacks to {len(TINY)} bytes"):
         edge.model.read(path)
+
+
+def test_nothing_is_imported_from_the_working_folder(monkeypatch, stand_in, compiled_model, tmp_path):
+    work = tmp_path / "work"
+    work.mkdir()
+    for name in ("numpy", "subprocess"):
+        (work / f"{name}.py").write_text("open('ran', 'w')\n")
+    monkeypatch.setenv("EDGE_INFER_EDGETPU", str(stand_in))
+    monkeypatch.setenv("EDGE_STAND_IN", "all")
+    monkeypatch.chdir(work)
+    assert edge.load(compiled_model(), "edgetpu", 1).runtime.taken == 4
+    assert not (work / "ran").exists()

@@ -197,3 +197,22 @@ def test_a_segmentation_that_does_not_fit_its_network_is_refused(tmp_path, mask_
     path.write_bytes(packing.pack(mask_flatbuffer, raw))
     with pytest.raises(EdgeError, match=r"output is int8 \(1, 12, 12, 1\), .* int8 \(1, 2\)"):
         edge.load(path)
+
+
+def test_logits_that_are_no_finite_numbers_are_no_answer(float_flatbuffer, tmp_path):
+    how = packing.manifest(float_flatbuffer)["input"] | {"std": [1e-300]}
+    runs = {"type": "float32", "operators": {"CONV_2D": 2}}
+    path = pack(tmp_path / "m.tflite", float_flatbuffer, input=how, runtime=runs)
+    with pytest.raises(EdgeError, match="no finite numbers: expected logits; convert"):
+        edge.load(path, threads=1)(GREY)
+
+
+def test_a_picture_of_too_many_rows_is_refused(engine):
+    tall = Image.new("L", (1, 2_700_000))
+    with pytest.raises(EdgeError, match=r"has 2700000 rows, too many .* 24 columns: expected at most 2666666"):
+        engine(tall, name="tall")
+
+
+def test_a_picture_without_pixels_is_refused(engine):
+    with pytest.raises(EdgeError, match="the image has 0x5 pixels: expected at least one"):
+        engine(Image.new("L", (0, 5)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -248,3 +249,41 @@ def test_an_interlaced_png_of_which_a_row_is_missing_is_refused(value):
     for count in range(len(rows)):
         data = raw_png(9, 6, 8, 0, b"".join(rows[:count]), interlaced=True)
         assert "damaged or cut short" in refused(data)
+
+
+def grey_tiff(values: np.ndarray, bits: int, kind: int = 1, photometric: int = 1) -> bytes:
+    """A TIFF of one strip, by its specification."""
+    height, width = values.shape
+    tags = {256: width, 257: height, 258: bits, 259: 1, 262: photometric, 273: 8, 277: 1, 278: height}
+    if bits == 12:
+        high, low = (values[:, 0::2].astype(int), values[:, 1::2].astype(int))
+        rows = np.stack([high >> 4, (high & 15) << 4 | low >> 8, low & 255], 2).astype(np.uint8).tobytes()
+    else:
+        rows = values.tobytes()
+    tags |= {279: len(rows), 339: kind}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in sorted(tags.items()))
+    header = struct.pack("<2sHI", b"II", 42, 8 + len(rows))
+    return header + rows + struct.pack("<H", len(tags)) + entries + b"\0" * 4
+
+
+WIDE = np.linspace(0, 65535, 24 * 30).reshape(24, 30)
+
+
+def test_greys_of_16_bits_keep_their_high_byte():
+    picture = images.read(grey_tiff(WIDE.astype("<u2"), 16)).image
+    assert (np.asarray(picture) == WIDE.astype(np.uint16) >> 8).all()
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (grey_tiff((WIDE / 16).astype("<u2"), 12), "12-bit unsigned greys, which"),
+        (grey_tiff((WIDE * 65536).astype("<u4"), 32), "32-bit unsigned greys, which"),
+        (grey_tiff((WIDE - 32768).astype("<i2"), 16, 2), "16-bit signed greys, which"),
+        (grey_tiff((WIDE - 32768).astype("<i4"), 32, 2), "32-bit signed greys, which"),
+        (grey_tiff(WIDE.astype("<u2"), 16, photometric=0), "16-bit unsigned greys, white as 0, which"),
+    ],
+)
+def test_greys_that_would_be_read_as_others_are_refused(data, said):
+    message = refused(data)
+    assert said in message and "expected 8 or 16 bits, unsigned, black as 0; convert it first" in message

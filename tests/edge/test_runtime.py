@@ -151,3 +151,31 @@ def test_chatter_is_held_back_and_warnings_are_not(capfd):
 def test_loading_writes_nothing(capfd, each_runtime, flatbuffer):
     runtime.open_runtime(flatbuffer, each_runtime)
     assert capfd.readouterr() == ("", "")
+
+
+def test_an_output_of_another_shape_than_declared_is_refused():
+    """Some operators decide while they run how much they give."""
+
+    class Deciding:
+        """An interpreter whose output grows."""
+
+        def get_input_details(self):
+            return [{"index": 0, "shape": (1, 2), "dtype": np.float32, "quantization": (0.0, 0)}]
+
+        get_output_details = get_input_details
+
+        def _get_ops_details(self):
+            return []
+
+        def set_tensor(self, index, tensor):
+            pass
+
+        def invoke(self):
+            pass
+
+        def get_tensor(self, index):
+            return np.zeros((7, 4), np.float32)
+
+    opened = runtime.Runtime(Deciding(), "litert", "0", 1)
+    with pytest.raises(EdgeError, match=r"output is \(7, 4\) after it ran, and \(1, 2\) before"):
+        opened.run(np.zeros((1, 2), np.float32))

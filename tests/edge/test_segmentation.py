@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from edge.errors import EdgeError
 from edge.manifest import Decision
 from edge.preprocess import Preprocessing, pixels
 from edge.segmentation import mask, segment
@@ -194,14 +193,6 @@ def test_thresholds_at_the_ends(threshold, area):
     logits = np.array([[-900, 900], [50, 0]], np.float32)
     regions, found = segment(logits, (9, 7), Decision("polyp", threshold, 0.0), Preprocessing(4, 4))
     assert found.area == area and len(regions) == area
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_what_is_no_number_is_refused(value):
-    logits = np.zeros((3, 3), np.float32)
-    logits[1, 1] = value
-    with pytest.raises(EdgeError, match="no finite numbers: expected logits; convert"):
-        mask(logits, (9, 9), HALF, Preprocessing(3, 3))
 
 
 def test_speckle_of_every_second_cell():

@@ -51,3 +51,11 @@ def test_any_other_word_is_a_file(folder):
 def test_results_never_share_a_name():
     images = ["a/x.png", "b/x.jpg", "x-2.png", "X.png", "-", "stdin.png"]
     assert list(result_names(images)) == ["x", "x-2", "x-2-2", "X-3", "stdin", "stdin-2"]
+
+
+def test_links_that_lead_nowhere_are_not_left_out(folder):
+    """Reading them says so; the other pictures are answered."""
+    (folder / "d.png").symlink_to(folder / "d.png")
+    (folder / "e.png").symlink_to(folder / "gone.png")
+    (folder / "f.png").symlink_to(folder / "inner")
+    assert names(expand(str(folder), SUFFIXES), folder) == ["a.PNG", "b.png", "c.jpg", "d.png", "e.png"]

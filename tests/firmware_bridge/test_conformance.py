@@ -434,7 +434,46 @@ def test_results_among_the_pictures_are_refused(both, mask_model, tmp_path):
     python, native = both("--model", mask_model, tmp_path, "--output", tmp_path)
     same_text(python, native)
     assert native.status == 2 and "where results would go" in native.err
+    python, native = both("--model", mask_model, f"{tmp_path}/*.png", "--output", tmp_path)
+    same_text(python, native)
+    assert native.status == 2 and "*.png is where the pictures are" in native.err
     assert os.listdir(tmp_path) == ["blobs.png"]
+
+
+def test_links_that_lead_nowhere(both, model, tmp_path):
+    (tmp_path / "a.png").write_bytes(png(GREY))
+    (tmp_path / "b.png").symlink_to(tmp_path / "b.png")
+    (tmp_path / "c.png").symlink_to(tmp_path / "gone.png")
+    python, native = both("--model", model, "--json", tmp_path)
+    assert len(same_records(python, native)) == 1
+    assert native.status == 2 and "b.png can't be read (" in native.err and "c.png does not exist" in native.err
+
+
+def test_logits_that_are_no_finite_numbers(both, float_flatbuffer, tmp_path):
+    how = packing.manifest(float_flatbuffer)["input"] | {"std": [1e-300]}
+    raw = packing.manifest(float_flatbuffer, input=how, runtime={"type": "float32", "operators": {"CONV_2D": 2}})
+    (tmp_path / "m.tflite").write_bytes(packing.pack(float_flatbuffer, raw))
+    (tmp_path / "a.png").write_bytes(png(GREY))
+    python, native = both("--model", tmp_path / "m.tflite", tmp_path / "a.png")
+    same_text(python, native)
+    assert native.status == 2 and "holds values that are no finite numbers" in native.err
+
+
+def test_a_picture_of_too_many_rows(both, model, tmp_path):
+    (tmp_path / "tall.png").write_bytes(encoded(Image.new("L", (1, 2_700_000)), "PNG"))
+    python, native = both("--model", model, tmp_path / "tall.png")
+    same_text(python, native)
+    assert native.status == 2 and "has 2700000 rows, too many" in native.err
+
+
+def test_what_a_model_file_says_gives_no_command_to_a_terminal(both, flatbuffer, golden, tmp_path):
+    members, entries = golden
+    member = next(iter(entries[0]["outputs"].values()))
+    vectors = [entries[0] | {"outputs": {"\x1b]0;taken\x07\npassed": member}}, *entries[1:]]
+    (tmp_path / "m.tflite").write_bytes(packing.pack(flatbuffer, packing.manifest(flatbuffer, golden=vectors), members))
+    python, native = both("--model", tmp_path / "m.tflite", "--check")
+    same_text(python, native)
+    assert "\x1b" not in native.out and "\\x1b]0;taken\\x07\\npassed" in native.out
 
 
 def test_a_full_disk_leaves_no_half_file(program, model, tmp_path):
