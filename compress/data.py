@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +83,9 @@ def load_folder(
             "binary version"
         )
     labels = tuple(folder.name for folder in _folders(root / "train"))
+    for label in labels:
+        if not label.isprintable():
+            raise EdgeError(f"{root / 'train'} has a class folder {label!r}: expected printable letters; rename it")
     if len(labels) < 2:
         raise EdgeError(f"{root / 'train'} has {len(labels)} class folders: expected two or more, named by their label")
     if set(labels) == {"images", "masks"}:
@@ -140,10 +143,20 @@ def _files(root: Path, part: str, labels: tuple[str, ...]) -> list[Entry]:
             )
         found = (entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
         names = sorted(name for name in found if name.lower().endswith(images.SUFFIXES))
+        hold_names(folder, names)
         if not names:
             raise EdgeError(f"{folder} has no images: expected files that end in {', '.join(images.SUFFIXES)}")
         entries += [(f"{part}/{folder.name}/{name}", labels.index(folder.name)) for name in names]
     return entries
+
+
+def hold_names(folder: Path, names: Iterable[str]) -> None:
+    """Raise EdgeError for a file whose name is no UTF-8: it can't be told to anyone."""
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise EdgeError(f"{folder} has a file {name!a}: expected names in UTF-8; rename it") from None
 
 
 def divide(entries: list[Entry], share: float, group: str | None) -> tuple[list[Entry], list[Entry]]:
@@ -157,9 +170,9 @@ def divide(entries: list[Entry], share: float, group: str | None) -> tuple[list[
         members: dict[str, list[Entry]] = {}
         for entry in entries:
             if entry[1] == label:
-                name = entry[0].rsplit("/", 1)[1]
-                found = pattern.search(name) if pattern else None
-                members.setdefault(found.group(0) if found else name, []).append(entry)
+                found = pattern.search(entry[0].rsplit("/", 1)[1]) if pattern else None
+                # a picture of nobody is its own; another class may have one of the same name
+                members.setdefault(found.group(0) if found else entry[0], []).append(entry)
         folder = entries[[entry[1] for entry in entries].index(label)][0].rsplit("/", 1)[0]
         if len(members) < 2:
             what = "image" if pattern is None else "patient"
@@ -169,16 +182,27 @@ def divide(entries: list[Entry], share: float, group: str | None) -> tuple[list[
             )
         # a patient who has pictures of several classes goes where the first class put them
         taken = [entry for key in members if key in chosen for entry in members[key]]
-        order = sorted(members.keys() - chosen - kept, key=lambda key: hashlib.sha256(key.encode()).digest())
+        order = sorted(members.keys() - chosen - kept, key=_hashed)
         wanted = max(1, round(share * sum(len(rows) for rows in members.values())))
         while len(taken) < wanted and len(order) > (0 if kept & members.keys() else 1):
             key = order.pop(0)
             taken += members[key]
             chosen.add(key)
         kept |= members.keys() - chosen
+        rest = [entry for key in members if key not in chosen for entry in members[key]]
+        if not taken or not rest:
+            raise EdgeError(
+                f"folder {folder} has nothing left to {'train' if taken else 'validate'} with: its patients went where "
+                "another class put them; expected some on both sides, divide them into folders yourself "
+                "(docs/recipes.md)"
+            )
         val += taken
-        train += [entry for key in members if key not in chosen for entry in members[key]]
+        train += rest
     return sorted(train), sorted(val)
+
+
+def _hashed(key: str) -> bytes:
+    return hashlib.sha256(key.rsplit("/", 1)[-1].encode()).digest()
 
 
 def _read(root: Path, entries: list[Entry], how: Preprocessing) -> Split:

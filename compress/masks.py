@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from compress.data import DataSet, Entry, Split, digest, divide
+from compress.data import DataSet, Entry, Split, digest, divide, hold_names
 from compress.task import Task
 from edge import image as images
 from edge.errors import EdgeError
@@ -120,9 +120,10 @@ def _stems(root: Path, folder: str) -> dict[str, str]:
     if not (root / folder).is_dir():
         raise EdgeError(f"{root / folder} does not exist: expected the folders images and masks side by side")
     found: dict[str, str] = {}
-    for name in sorted(entry.name for entry in os.scandir(root / folder)):
-        if name.startswith(".") or not name.lower().endswith(images.SUFFIXES):
-            continue
+    every = sorted(entry.name for entry in os.scandir(root / folder) if not entry.name.startswith("."))
+    names = [name for name in every if name.lower().endswith(images.SUFFIXES)]
+    hold_names(root / folder, names)
+    for name in names:
         stem = os.path.splitext(name)[0]
         if stem in found:
             raise EdgeError(f"{root / folder} has {found[stem].rsplit('/', 1)[1]} and {name}: expected one; remove one")

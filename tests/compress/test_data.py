@@ -134,9 +134,9 @@ def remove(folder: Path, pattern: str) -> None:
         path.unlink()
 
 
-def refusal(folder: Path, group: str | None = None) -> str:
+def refusal(folder: Path, group: str | None = None, share: float = 0.25) -> str:
     with pytest.raises(EdgeError) as caught:
-        load_folder(TASK, folder, HOW, 0.25, group)
+        load_folder(TASK, folder, HOW, share, group)
     return str(caught.value)
 
 
@@ -190,3 +190,38 @@ def test_an_unreadable_training_picture_is_named(folder: Path, content: bytes | 
     path = folder / "train/ill/0-p2.png"
     path.write_bytes(path.read_bytes()[:40] if content is None else content)
     assert str(path) in refusal(folder)
+
+
+@pytest.mark.parametrize(("many", "few", "share"), [(200, 20, 0.1), (100, 10, 0.1), (50, 4, 0.5)])
+def test_the_same_name_in_two_classes_is_two_pictures(tmp_path: Path, many: int, few: int, share: float) -> None:
+    for label, count in (("ill", many), ("well", few)):
+        for number in range(count):
+            draw(tmp_path / f"train/{label}/{number:03}.png")
+    counts = load_folder(TASK, tmp_path, HOW, share).summary["counts"]
+    validated = [round(share * many), round(share * few)]
+    assert counts["val"] == validated and counts["train"] == [many - validated[0], few - validated[1]]
+
+
+def test_a_class_whose_patients_all_went_elsewhere_is_named(tmp_path: Path) -> None:
+    for patient in range(10):
+        draw(tmp_path / f"train/ill/0-p{patient}.png")
+    validated = sorted(patients(load_folder(TASK, with_others(tmp_path), HOW, 0.2, PATIENT).val) - {"p90", "p91"})
+    for path in (tmp_path / "train/well").iterdir():
+        path.unlink()
+    for patient in validated[:2]:
+        draw(tmp_path / f"train/well/0-{patient}.png")
+    assert "train/well has nothing left to train with" in refusal(tmp_path, PATIENT, 0.2)
+
+
+def with_others(folder: Path) -> Path:
+    for patient in (90, 91):
+        draw(folder / f"train/well/0-p{patient}.png")
+    return folder
+
+
+def test_names_that_can_not_be_told_are_refused(folder: Path) -> None:
+    path = folder / "train/ill/0-p0.png"
+    path.rename(os.fsdecode(os.fsencode(folder / "train/ill") + b"/r\xf6ntgen.png"))
+    assert "has a file 'r\\udcf6ntgen.png': expected names in UTF-8; rename it" in refusal(folder)
+    (folder / "train/ill").rename(folder / "train/\xa0ill")
+    assert "has a class folder '\\xa0ill': expected printable letters; rename it" in refusal(folder)
