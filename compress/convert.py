@@ -41,7 +41,7 @@ def to_tflite(network: nn.Module, calibration: np.ndarray, quantize: bool) -> by
     """
     with tempfile.TemporaryDirectory(prefix="edge-convert-") as folder:
         work = Path(folder)
-        _export_onnx(network, calibration.shape[1:], work / "network.onnx")
+        export_onnx(network, calibration.shape[1:], work / "network.onnx")
         np.save(work / "calibration.npy", calibration.astype(np.float32))
         command = [sys.executable, "-m", "compress.convert", str(work), "int8" if quantize else "float32"]
         root = str(Path(__file__).resolve().parents[1])
@@ -63,21 +63,31 @@ def to_tflite(network: nn.Module, calibration: np.ndarray, quantize: bool) -> by
         return (work / "network.tflite").read_bytes()
 
 
-def _export_onnx(network: nn.Module, shape: tuple[int, ...], path: Path) -> None:
+def export_onnx(network: nn.Module, shape: tuple[int, ...], path: Path) -> None:
+    """Write the network to `path`, for inputs of `shape` (height, width, channels).
+
+    Raises EdgeError where it does what ONNX has no operator for.
+    """
     height, width, channels = shape
     network = network.cpu().eval()
     example = torch.zeros(1, channels, height, width)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # notes of the exporter to its own authors
-        torch.onnx.export(
-            network,
-            (example,),
-            str(path),
-            input_names=["image"],
-            output_names=["logits"],
-            opset_version=17,
-            dynamo=False,
-        )
+        try:
+            torch.onnx.export(
+                network,
+                (example,),
+                str(path),
+                input_names=["image"],
+                output_names=["logits"],
+                opset_version=17,
+                dynamo=False,
+            )
+        except Exception as error:  # of many kinds, and a user's own code is run
+            raise EdgeError(
+                f"the network can't be written as ONNX, on the way to TFLite ({' '.join(str(error).split())[:200]}): "
+                "expected operators that ONNX has; write the layer with those"
+            ) from None
     model = onnx.shape_inference.infer_shapes(onnx.load(str(path)))
     _scale_by_depth(model.graph)
     onnx.save(model, str(path))
@@ -98,6 +108,8 @@ def _scale_by_depth(graph: onnx.GraphProto) -> None:
     images = {value.name for value in graph.value_info if len(value.type.tensor_type.shape.dim) == 4}
     for node in (node for node in graph.node if node.op_type == "BatchNormalization"):
         source, *tensors = node.input
+        if not all(name in values for name in tensors):  # without a scale of its own
+            continue
         if source not in images or (source in convolved and readers[source] == 1):
             continue
         gamma, beta, mean, variance = (values[name] for name in tensors)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -35,12 +36,16 @@ def fold_grey(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
 
     Args:
         shape: (3, height, width) of the input.
+
+    Raises EdgeError where the first convolution is another, or what else the network does with the planes keeps the
+    logits from being the same.
     """
     seen: list[nn.Conv2d] = []
     convs = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
     hooks = [conv.register_forward_hook(lambda module, *_: seen.append(module)) for conv in convs]
+    plane = torch.rand(1, 1, *shape[1:], generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        network.eval()(torch.zeros(1, *shape))
+        before = network.eval()(plane.expand(1, *shape).clone())
     for hook in hooks:
         hook.remove()
     first = seen[0] if seen else None
@@ -51,6 +56,16 @@ def fold_grey(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
         )
     first.weight = nn.Parameter(first.weight.detach().sum(1, keepdim=True))
     first.in_channels = 1
+    try:
+        with torch.no_grad():
+            same = torch.allclose(network(plane), before, rtol=1e-3, atol=1e-4 * float(before.abs().max()))
+    except RuntimeError:
+        same = False
+    if not same:
+        raise EdgeError(
+            "step fold-grey gives other logits: expected a network whose first convolution is all that reads the three "
+            "planes; take the step out of the recipe, or set input.channels = 1"
+        )
     return network
 
 
@@ -88,7 +103,7 @@ def fold_norms(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
 
 
 def _followers(network: nn.Module, shape: tuple[int, int, int]) -> list[tuple[GhostConv2d, str, str]]:
-    """Return each ghost convolution whose output goes straight into a normalization, and that one's name.
+    """Return each ghost convolution whose output goes straight into a normalization and nowhere else, and its name.
 
     Third, the name of the ReLU that the normalization's output goes straight into, if it serves this place only.
     """
@@ -97,11 +112,12 @@ def _followers(network: nn.Module, shape: tuple[int, int, int]) -> list[tuple[Gh
     rectifiers: dict[nn.Module, nn.Module] = {}  # normalization -> ReLU
     calls: Counter[nn.Module] = Counter()
     kept: list[torch.Tensor] = []  # alive: an id is unique only as long as its object lives
+    ends: dict[nn.Module, Any] = {}  # module -> what made its output, in autograd's graph
 
     def into(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
         calls[module] += 1
         source = made.get(id(inputs[0]))
-        if isinstance(module, nn.BatchNorm2d) and isinstance(source, GhostConv2d):
+        if isinstance(module, nn.BatchNorm2d) and module.affine and isinstance(source, GhostConv2d):
             norms[module] = source
         elif isinstance(module, nn.ReLU) and isinstance(source, nn.BatchNorm2d):
             rectifiers[source] = module
@@ -109,18 +125,37 @@ def _followers(network: nn.Module, shape: tuple[int, int, int]) -> list[tuple[Gh
     def out(module: nn.Module, _: object, output: torch.Tensor) -> None:
         made[id(output)] = module
         kept.append(output)
+        ends[module] = output.grad_fn
 
     hooks = []
     for module in network.modules():
         if isinstance(module, GhostConv2d | nn.BatchNorm2d | nn.ReLU):
             hooks += [module.register_forward_pre_hook(into), module.register_forward_hook(out)]
-    with torch.no_grad():
-        network.eval()(torch.zeros(1, *shape))
+    with torch.enable_grad():
+        logits = network.eval()(torch.zeros(1, *shape).requires_grad_().clone())
     for hook in hooks:
         hook.remove()
     names = {module: name for name, module in network.named_modules()}
-    once = {norm: relu for norm, relu in rectifiers.items() if calls[relu] == 1}
-    return [(ghost, names[norm], names[once[norm]] if norm in once else "") for norm, ghost in norms.items()]
+    readers = _readers(logits.grad_fn)
+    alone = {m for m in calls if calls[m] == 1 and readers[ends[m]] == 1}
+    once = {norm: relu for norm, relu in rectifiers.items() if calls[relu] == 1 and norm in alone}
+    return [
+        (ghost, names[norm], names[once[norm]] if norm in once else "")
+        for norm, ghost in norms.items()
+        if ghost in alone and calls[norm] == 1
+    ]
+
+
+def _readers(last: Any) -> Counter[Any]:
+    """Return how many nodes of autograd's graph, which ends in `last`, read each one's output."""
+    found: Counter[Any] = Counter([last])
+    waiting = [last]
+    while waiting:
+        for node, _ in waiting.pop().next_functions:
+            if node is not None and node not in found:
+                waiting.append(node)
+            found[node] += 1
+    return found
 
 
 def _part(norm: nn.BatchNorm2d, channels: slice) -> nn.BatchNorm2d:

@@ -52,10 +52,12 @@ def ghost(
     check_patterns("ghost", settings.layers, names)
     chosen = [name for name in names if any(fnmatch.fnmatchcase(name, p) for p in settings.layers)]
     trained = copy.deepcopy(network).eval()
-    network.eval()
+    run = _run(network.eval(), images[:1])
     for number, name in enumerate(chosen, start=1):
         conv = trained.get_submodule(name)
         assert isinstance(conv, nn.Conv2d)
+        if name not in run:
+            raise EdgeError(f"layer {name} is never run: expected one that is; take it out of the step's layers")
         if conv.groups != 1 or conv.out_channels < 2 or conv.dilation != (1, 1) or conv.padding_mode != "zeros":
             raise EdgeError(
                 f"layer {name} has {conv.groups} groups, {conv.out_channels} outputs and dilation {conv.dilation}: "
@@ -70,6 +72,18 @@ def ghost(
         replace(network, name, module)
     recalibrate(network, images)
     return network
+
+
+def _run(network: nn.Module, images: Tensor) -> set[str]:
+    """Return the names of the convolutions that a forward pass runs."""
+    found: set[str] = set()
+    convs = {name: m for name, m in network.named_modules() if isinstance(m, nn.Conv2d)}
+    hooks = [conv.register_forward_pre_hook(lambda *_, name=name: found.add(name)) for name, conv in convs.items()]
+    with torch.no_grad():
+        network(images)
+    for hook in hooks:
+        hook.remove()
+    return found
 
 
 class _Reached(Exception):

@@ -297,7 +297,7 @@ def settings(step: Step) -> dict[str, Any]:
 
     Patterns become pairs: their order counts, and tables are written sorted.
     """
-    chosen = {}
+    chosen: dict[str, Any] = {}
     for entry in dataclasses.fields(step):
         value = getattr(step, entry.name)
         default = entry.default if entry.default_factory is dataclasses.MISSING else entry.default_factory()

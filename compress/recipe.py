@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import difflib
 import importlib
@@ -16,7 +17,7 @@ from typing import Any
 
 import tomllib
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from compress.classification import Classification
 from compress.folding import Folding, NormFolding
@@ -305,6 +306,16 @@ def kind_of(step: Step) -> str:
     return next(kind for kind, settings in STEPS.items() if type(step) is settings)
 
 
+def _shape(network: nn.Module, shape: tuple[int, ...]) -> object:
+    """Return the shape of what the network gives; in words what is wrong with it, where it is no tensor."""
+    x = torch.zeros(shape)
+    with torch.random.fork_rng(devices=[]):
+        y = network(x)
+    if x._version:
+        raise ValueError("it changes its input in place, which others read, too: write x = x - mean, not x -= mean")
+    return tuple(y.shape) if isinstance(y, Tensor) else f"a {type(y).__name__}"
+
+
 def build_network(recipe: Recipe, classes: int) -> nn.Module:
     """Import and call the recipe's network function, and try the network at each size that it will see.
 
@@ -335,7 +346,10 @@ def build_network(recipe: Recipe, classes: int) -> nn.Module:
             with torch.no_grad():
                 for height, width in [*((side, side) for side in sides), (recipe.input.height, recipe.input.width)]:
                     shape = (2, channels, height, width)
-                    found = tuple(network.eval()(torch.zeros(shape)).shape)
+                    found = _shape(network.eval(), shape)
+                    training = _shape(copy.deepcopy(network).train(), shape)
+                    if training != found:
+                        raise ValueError(f"it gives {training} in training mode, and {found} in evaluation mode")
     except Exception as error:  # the user's own code: anything
         reason = str(error).split("\n")[0] or type(error).__name__
         raise EdgeError(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch import nn
 
+from compress.convert import export_onnx
 from compress.cost import cost
 from compress.folding import Folding, NormFolding, fold_grey, fold_norms
 from compress.ghosting import Ghosting, ghost
@@ -31,7 +34,7 @@ def rehearse(network: nn.Module, steps: Sequence[Step], shape: tuple[int, int, i
     Args:
         shape: (channels, height, width) of the network's input.
 
-    Raises the EdgeError that a step would raise, with the step's number.
+    Raises the EdgeError that a step would raise, with the step's number, and what its conversion to ONNX would.
     """
     with torch.random.fork_rng(devices=[]):  # the training's random numbers are the same with and without
         network, whole, gated = copy.deepcopy(network), None, False
@@ -59,6 +62,8 @@ def rehearse(network: nn.Module, steps: Sequence[Step], shape: tuple[int, int, i
                     network = fold_norms(network, shape)
             except EdgeError as error:
                 raise EdgeError(f"step {number}, {kind_of(step)}: {error}") from None
+        with tempfile.TemporaryDirectory(prefix="edge-rehearse-") as folder:
+            export_onnx(network, (*shape[1:], shape[0]), Path(folder) / "network.onnx")
 
 
 def _by_chance(settings: Pruning) -> Pruning:

@@ -10,7 +10,6 @@ import fnmatch
 import re
 from collections.abc import Iterable
 
-import torch
 from torch import Tensor, nn
 
 from compress.layers.ghost import GhostConv2d
@@ -18,7 +17,6 @@ from edge.errors import EdgeError
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 WIDTHS = {nn.GroupNorm: "num_channels", nn.InstanceNorm2d: "num_features", nn.PReLU: "num_parameters"}
-KEYS = ("weight", "bias", "running_mean")
 GHOST = re.compile(r"(.+)\.cheap\.weight$")
 
 
@@ -37,8 +35,9 @@ def fit(network: nn.Module, state: dict[str, Tensor]) -> nn.Module:
     for name, module in list(network.named_modules()):
         if isinstance(module, nn.BatchNorm2d) and module.affine and name not in kept:
             replace(network, name, nn.Identity())  # it was folded
-    for name, module in network.named_modules():
-        _resize(module, {key: state[f"{name}.{key}"] for key in KEYS if f"{name}.{key}" in state})
+    _resize(network, state)
+    for module in network.modules():
+        _note_widths(module)
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
@@ -74,24 +73,38 @@ def _module(network: nn.Module, name: str) -> nn.Module:
         ) from None
 
 
-def _resize(module: nn.Module, tensors: dict[str, Tensor]) -> None:
-    if isinstance(module, NORMS) and "running_mean" in tensors:
-        mean = tensors.pop("running_mean")
-        module.num_features = len(mean)
-        module.running_mean, module.running_var = torch.zeros_like(mean), torch.ones_like(mean)
-    weight = tensors.get("weight")
-    if weight is None:
+def _resize(network: nn.Module, state: dict[str, Tensor]) -> None:
+    """Give each parameter and buffer the shape that it has in `state`; shared ones stay shared, frozen ones frozen."""
+    resized: dict[int, nn.Parameter] = {}
+    for name, tensor in state.items():
+        place, _, key = name.rpartition(".")
+        module = _module(network, place)
+        own = module._parameters.get(key)
+        if own is not None and own.shape != tensor.shape:
+            fresh = nn.Parameter(tensor.new_zeros(tensor.shape), requires_grad=own.requires_grad)
+            setattr(module, key, resized.setdefault(id(own), fresh))
+        elif (buffer := module._buffers.get(key)) is not None and buffer.shape != tensor.shape:
+            module._buffers[key] = tensor.new_zeros(tensor.shape)
+
+
+def _note_widths(module: nn.Module) -> None:
+    """Set what the module says of its weight's shape, which pruning goes by."""
+    if isinstance(module, NORMS) and module.running_mean is not None:
+        module.num_features = len(module.running_mean)
+    weight = getattr(module, "weight", None)
+    if not isinstance(weight, Tensor):
         return
-    if isinstance(module, nn.Conv2d) and weight.shape != module.weight.shape:
+    if isinstance(module, nn.Conv2d) and weight.shape[0] != module.out_channels:
         depthwise = module.groups == module.in_channels and module.groups > 1
         module.groups = weight.shape[0] * module.groups // module.out_channels if depthwise else module.groups
+    if isinstance(module, nn.Conv2d):
         module.out_channels, module.in_channels = weight.shape[0], weight.shape[1] * module.groups
     elif isinstance(module, nn.ConvTranspose2d):
         module.in_channels, module.out_channels = weight.shape[0], weight.shape[1] * module.groups
     elif isinstance(module, nn.Linear):
         module.out_features, module.in_features = weight.shape
-    for kind, width in WIDTHS.items():  # the next pruning step asks for them
+    elif isinstance(module, nn.LayerNorm):
+        module.normalized_shape = tuple(weight.shape)
+    for kind, width in WIDTHS.items():
         if isinstance(module, kind):
             setattr(module, width, len(weight))
-    for key, tensor in tensors.items():
-        setattr(module, key, nn.Parameter(tensor.new_zeros(tensor.shape)))

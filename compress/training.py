@@ -256,7 +256,7 @@ def _class_weight(data: DataSet, settings: Training, where: torch.device) -> Ten
 
 def _shrink_gamma(network: nn.Module, strength: float) -> None:
     for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d) and module.weight.grad is not None:
+        if isinstance(module, nn.BatchNorm2d) and module.affine and module.weight.grad is not None:
             module.weight.grad.add_(torch.sign(module.weight.detach()), alpha=strength)
 
 

@@ -13,7 +13,7 @@ from torch_pruning.dependency import Group
 from compress.cost import Cost, cost
 from compress.pruning.budget import Block, Budget, blocks, weakest
 from compress.pruning.criteria import Criterion, bn_scale, bn_scale_across, fpgm, l2_norm, random
-from compress.pruning.groups import OUTPUTS, Trace, members, prunable_groups, trace, whole_group
+from compress.pruning.groups import OUTPUTS, Trace, is_divided, members, prunable_groups, trace, whole_group
 from compress.pruning.settings import Pruning
 from compress.pruning.taylor import Examples, loss_gradient, random_gradient, taylor
 from compress.structure import check_patterns
@@ -49,6 +49,7 @@ def prune(
     layers = {name: m for name, m in network.named_modules() if isinstance(m, nn.Conv2d)}
     rates = layer_ratios(list(layers), settings.ratios)
     check_patterns("pruning", settings.layers, list(layers))
+    frozen = {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
     for parameter in network.parameters():
         parameter.requires_grad_(True)  # the graph is traced through autograd
     criteria = _criteria(settings, examples, progress)
@@ -58,6 +59,8 @@ def prune(
         _check(network, shape, seen.outputs, "ratios")
     else:
         _prune_globally(network, shape, settings, criteria, progress)
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name not in frozen)
     return network
 
 
@@ -124,8 +127,14 @@ def _plan(
     for name, (layer, ratio) in rates.items():
         if layer in done:
             continue
+        if layer not in seen.graph.module2node:
+            progress(f"{name}: stays whole, as the network never runs it\n")
+            continue
         group, channels = whole_group(seen, layer), layer.out_channels
         done.update(dependency.target.module for dependency, _, _ in members(group, OUTPUTS))
+        if is_divided(group):
+            progress(f"{name}: stays whole, as a convolution in groups divides its channels\n")
+            continue
         keep = kept(channels, ratio, settings.round_to)
         if ratio and (1 - ratio) * channels < settings.round_to / 2:
             progress(f"{name}: {ratio:.0%} of {channels} channels would leave less than the {keep} that stay\n")

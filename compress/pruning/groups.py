@@ -118,6 +118,15 @@ def prunable_groups(seen: Trace) -> list[Group]:
     return groups
 
 
+def is_divided(group: Group) -> bool:
+    """Whether a convolution in groups, which is not depthwise, divides the channels: each group reads its own."""
+    return any(_in_groups(item.dep.target.module) for item in group.items)
+
+
+def _in_groups(module: nn.Module) -> bool:
+    return isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) and module.groups > 1 and not _depthwise(module)
+
+
 def _depthwise(module: nn.Module) -> bool:
     return isinstance(module, nn.Conv2d) and 1 < module.groups == module.out_channels == module.in_channels
 
@@ -126,7 +135,7 @@ def _fixed(seen: Trace, node: tp.dependency.Node) -> bool:
     module = node.module
     if module is seen.source or node.type == OPTYPE.OUTPUT or isinstance(module, nn.GroupNorm):
         return True
-    return isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) and module.groups > 1 and not _depthwise(module)
+    return _in_groups(module)
 
 
 def _understood(seen: Trace, group: Group) -> bool:

@@ -76,3 +76,10 @@ def test_a_depthwise_convolution_is_refused() -> None:
 def test_a_pattern_that_matches_nothing_is_named() -> None:
     with pytest.raises(EdgeError, match="'nothing' matches no convolution"):
         ghost(resnet_mini(2), Ghosting(("nothing",)), torch.zeros(2, 3, 32, 32))
+
+
+def test_a_layer_that_is_never_run_is_named() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU())
+    network[0].spare = nn.Conv2d(3, 8, 3)
+    with pytest.raises(EdgeError, match=r"layer 0\.spare is never run: expected one that is; take it out"):
+        ghost(network, Ghosting(("*",)), torch.rand(2, 3, 8, 8))

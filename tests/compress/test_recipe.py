@@ -175,6 +175,18 @@ def even(classes, channels):
 
 def broken(classes, channels):
     raise ZeroDivisionError("nothing works")
+
+class Helped(nn.Module):
+    def __init__(self, classes, channels):
+        super().__init__()
+        self.main, self.helper = right(classes, channels), right(classes, channels)
+
+    def forward(self, x):
+        return (self.main(x), self.helper(x)) if self.training else self.main(x)
+
+class Taking(Helped):
+    def forward(self, x):
+        return self.main(x.sub_(0.5))
 """
 
 
@@ -315,6 +327,8 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("mine:narrow", r"mine:narrow gives \(2, 1\).*expected an nn.Module that returns logits of shape \(2, 2\)"),
         ("wrong:build", r"'wrong:build' can't be imported.*wrong\.py, line 1"),
         ("mine:broken", "mine:broken fails for 2 classes.*nothing works"),
+        ("mine:Helped", r"it gives a tuple in training mode, and \(2, 2\) in evaluation mode"),
+        ("mine:Taking", "it changes its input in place, .*: write x = x - mean, not x -= mean"),
     ],
 )
 def test_a_network_that_can_not_be_built_is_named(network: str, words: str, mine: Path) -> None:

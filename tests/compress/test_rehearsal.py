@@ -6,6 +6,7 @@ import copy
 
 import pytest
 import torch
+from torch import nn
 
 from compress.folding import NormFolding
 from compress.ghosting import Ghosting
@@ -37,6 +38,22 @@ def test_what_can_not_be_done_is_said_with_the_number_of_its_step(name: str) -> 
     with pytest.raises(EdgeError) as error:
         rehearse(user(), steps, SHAPE)
     assert str(error.value).startswith(message)
+
+
+class Spectral(nn.Module):
+    """What ONNX of this version has no operator for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(3, 8, 3), nn.Linear(8, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(nn.functional.adaptive_avg_pool2d(self.conv(x), 5).mean((2, 3)))
+
+
+def test_what_can_not_be_converted_is_said_before_the_training() -> None:
+    with pytest.raises(EdgeError, match=r"can't be written as ONNX, on the way to TFLite .*write the layer with those"):
+        rehearse(Spectral(), [TRAINING], SHAPE)
 
 
 def test_the_network_and_the_random_numbers_stay_as_they_were() -> None:

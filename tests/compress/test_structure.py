@@ -120,3 +120,84 @@ def test_a_checkpoint_with_code_in_it_is_refused(tmp_path: Path) -> None:
     torch.save({"a": Path("x")}, tmp_path / "bad.pt")
     with pytest.raises(EdgeError, match=r"no readable checkpoint.*remove it"):
         load_tensors(tmp_path / "bad.pt")
+
+
+class Scaled(nn.Module):
+    """A parameter of its own beside layers, frozen and tied tensors, a normalization of the last dimension."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.conv = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 16, 3)
+        self.gamma = nn.Parameter(torch.rand(1, 16, 1, 1))
+        self.norm = nn.LayerNorm(16)
+        self.one, self.other = nn.Linear(16, 16), nn.Linear(16, 16)
+        self.other.weight = self.one.weight
+        self.last = nn.Linear(16, 2)
+        self.stem.requires_grad_(False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = (self.gamma * self.conv(self.stem(x))).mean((2, 3))
+        return self.last(self.other(torch.relu(self.one(self.norm(x)))))
+
+
+def test_frozen_and_tied_tensors_stay_so() -> None:
+    torch.manual_seed(0)
+    network = Scaled()
+    again = fit(Scaled(), network.state_dict())
+    assert again.other.weight is again.one.weight
+    assert [p.requires_grad for p in again.parameters()] == [p.requires_grad for p in network.parameters()]
+    assert not again.stem.weight.requires_grad
+
+
+def test_a_parameter_beside_the_layers_and_a_layer_norm_come_back_pruned() -> None:
+    torch.manual_seed(0)
+    network = prune(Scaled(), Pruning({"conv": 0.5}, "l2-norm", round_to=2), (3, 16, 16))
+    assert network.gamma.shape == (1, 8, 1, 1) and not network.stem.weight.requires_grad
+    again = fit(Scaled(), network.state_dict()).eval()
+    x = torch.randn(2, 3, 16, 16)
+    assert torch.equal(again(x), network.eval()(x)) and again.norm.normalized_shape == (8,)
+
+
+class Mean(nn.Module):
+    """Reads the three planes before its first convolution does, each with numbers of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.conv, self.fc = nn.BatchNorm2d(3), nn.Conv2d(3, 4, 3), nn.Linear(4, 2)
+        self.norm.running_mean = torch.tensor([0.1, 0.2, 0.9])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(self.conv(self.norm(x)).mean((2, 3)))
+
+
+def test_planes_that_something_else_reads_are_not_folded() -> None:
+    with pytest.raises(EdgeError, match="fold-grey gives other logits: expected a network whose first convolution"):
+        fold_grey(Mean(), (3, 16, 16))
+
+
+class Twice(nn.Module):
+    """A ghost whose output a normalization reads, and an addition besides."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ghost, self.norm = GhostConv2d(nn.Conv2d(3, 8, 3)), nn.BatchNorm2d(8)
+        self.fc = nn.Linear(8, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.ghost(x)
+        return self.fc((x + torch.relu(self.norm(x))).mean((2, 3)))
+
+
+def test_a_normalization_is_left_where_something_else_reads_what_it_reads() -> None:
+    torch.manual_seed(0)
+    network = Twice().eval()
+    network.norm.running_mean.uniform_(-1, 1)
+    x = torch.randn(2, 3, 16, 16)
+    before = network(x)
+    assert isinstance(fold_norms(network, (3, 16, 16)).norm, nn.BatchNorm2d)
+    assert torch.equal(network(x), before)
+
+
+def test_a_normalization_without_a_scale_stays_behind_its_ghost() -> None:
+    network = nn.Sequential(GhostConv2d(nn.Conv2d(3, 8, 3)), nn.BatchNorm2d(8, affine=False))
+    assert isinstance(fold_norms(network, (3, 16, 16))[1], nn.BatchNorm2d)

@@ -125,6 +125,13 @@ def test_a_penalty_on_gamma_makes_it_small(tmp_path: Path) -> None:
     assert gamma[0.3] < 0.7 * gamma[0.0]
 
 
+def test_a_normalization_without_gamma_has_none_to_make_small(tmp_path: Path) -> None:
+    bare = network()
+    bare[1] = nn.BatchNorm2d(8, affine=False)
+    train(bare, data_set((8, 8), stripes), SMALL, Training(1, batch=8, bn_l1=0.1), tmp_path / "epochs.pt")
+    assert float(bare[4].weight.detach().sum()) < 8
+
+
 @pytest.mark.parametrize("balance, share", [(True, 0.5), (False, 0.9)])
 def test_balance_makes_the_classes_count_alike(balance: bool, share: float, tmp_path: Path) -> None:
     data = data_set((36, 4), lambda label, random: np.zeros((8, 8)))  # nothing to see: only frequencies can be learned

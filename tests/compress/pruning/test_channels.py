@@ -314,3 +314,27 @@ def test_only_so_many_samples_are_looked_at() -> None:
     network = build("unet")
     prune(network, Pruning(criterion="taylor", macs=0.3, samples=4), SHAPE, examples(network), said.append)
     assert "gradients of 4 of 4 images" in said
+
+
+class Grouped(nn.Module):
+    """A convolution in groups, and one that is never run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(3, 16, 3), nn.Conv2d(16, 32, 3, groups=4)
+        self.conv3, self.spare = nn.Conv2d(32, 16, 3), nn.Conv2d(3, 16, 3)
+        self.fc = nn.Linear(16, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(self.conv3(self.conv2(self.conv1(x))).mean((2, 3)))
+
+
+def test_rates_leave_alone_what_is_divided_into_groups_or_never_run() -> None:
+    network, said = Grouped(), []
+    prune(network, Pruning({"*": 0.5}, "l2-norm"), SHAPE, progress=said.append)
+    assert widths(network) == {"conv1": 16, "conv2": 32, "conv3": 8, "spare": 16}
+    assert said == [
+        "conv1: stays whole, as a convolution in groups divides its channels\n",
+        "conv2: stays whole, as a convolution in groups divides its channels\n",
+        "spare: stays whole, as the network never runs it\n",
+    ]
