@@ -59,7 +59,7 @@ def fold_grey(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
     try:
         with torch.no_grad():
             same = torch.allclose(network(plane), before, rtol=1e-3, atol=1e-4 * float(before.abs().max()))
-    except RuntimeError:
+    except Exception:  # the user's own code: anything
         same = False
     if not same:
         raise EdgeError(
@@ -117,6 +117,8 @@ def _followers(network: nn.Module, shape: tuple[int, int, int]) -> list[tuple[Gh
     def into(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
         calls[module] += 1
         source = made.get(id(inputs[0]))
+        if source is not None and inputs[0].grad_fn is not ends[source]:
+            source = None  # something was done to it in place since
         if isinstance(module, nn.BatchNorm2d) and module.affine and isinstance(source, GhostConv2d):
             norms[module] = source
         elif isinstance(module, nn.ReLU) and isinstance(source, nn.BatchNorm2d):
@@ -137,7 +139,7 @@ def _followers(network: nn.Module, shape: tuple[int, int, int]) -> list[tuple[Gh
         hook.remove()
     names = {module: name for name, module in network.named_modules()}
     readers = _readers(logits.grad_fn)
-    alone = {m for m in calls if calls[m] == 1 and readers[ends[m]] == 1}
+    alone = {m for m in calls if calls[m] == 1 and ends[m] is not None and readers[ends[m]] == 1}
     once = {norm: relu for norm, relu in rectifiers.items() if calls[relu] == 1 and norm in alone}
     return [
         (ghost, names[norm], names[once[norm]] if norm in once else "")
@@ -149,7 +151,7 @@ def _followers(network: nn.Module, shape: tuple[int, int, int]) -> list[tuple[Gh
 def _readers(last: Any) -> Counter[Any]:
     """Return how many nodes of autograd's graph, which ends in `last`, read each one's output."""
     found: Counter[Any] = Counter([last])
-    waiting = [last]
+    waiting = [last] if last is not None else []  # a forward pass may hold gradients back
     while waiting:
         for node, _ in waiting.pop().next_functions:
             if node is not None and node not in found:

@@ -55,7 +55,7 @@ def rehearse(network: nn.Module, steps: Sequence[Step], shape: tuple[int, int, i
                     if settings.ratios or settings.shares:
                         prune(network, _by_chance(settings), shape)
                 elif isinstance(step, Ghosting):
-                    ghost(network, replace(step, init="random"), torch.zeros(2, *shape))
+                    ghost(network, replace(step, init="random"), torch.rand(2, *shape))
                 elif isinstance(step, Folding):
                     network, shape = fold_grey(network, shape), (1, *shape[1:])
                 elif isinstance(step, NormFolding):

@@ -25,6 +25,7 @@ from compress.training import Training, to_input, train
 from edge.preprocess import Preprocessing
 
 RECALIBRATION = 1024  # training images; what follows the filters of zeros reads something else than before
+NOTHING = 1e-20  # as good as 0, at which a rectifier would let no gradient through, and nothing could come back
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def soft_prune(
 
     train(network, data, how, settings, checkpoint, progress, after_epoch=silence, teacher=teacher)
     for layer, norm in norms.items():
-        _set_to_zero(layer, (norm.weight == 0) & (norm.bias == 0))
+        _set_to_zero(layer, norm.weight == 0)
     prune(network, replace(settings.pruning, criterion="l2-norm"), shape)  # none is shorter than those of zeros
     measure()
     return network
@@ -103,7 +104,7 @@ def _norms(seen: Trace) -> dict[nn.Conv2d, nn.BatchNorm2d]:
     found = {}
     for module, node in seen.graph.module2node.items():
         readers = [reader.module for reader in node.outputs]
-        if isinstance(module, nn.Conv2d) and len(readers) == 1:
+        if isinstance(module, nn.Conv2d) and module is not seen.source and len(readers) == 1:
             (norm,) = readers
             measured = isinstance(norm, nn.BatchNorm2d) and norm.affine and norm.running_var is not None
             if measured and len(seen.graph.module2node[norm].inputs) == 1:
@@ -128,6 +129,6 @@ def _as_they_act(norms: Mapping[nn.Conv2d, nn.BatchNorm2d]) -> Iterator[None]:
 
 def _set_to_zero(module: nn.Conv2d | nn.BatchNorm2d, places: torch.Tensor) -> None:
     with torch.no_grad():
-        for tensor in (module.weight, module.bias):
-            if tensor is not None:
-                tensor[places] = 0
+        module.weight[places] = 0
+        if module.bias is not None:
+            module.bias[places] = NOTHING

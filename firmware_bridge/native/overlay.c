@@ -15,11 +15,13 @@
 #include "picture.h"
 #include "preprocess.h"
 #include "resample.h"
+#include "text.h"
 
 /* Regions that get a number; pixels of the longer side; of 255; of JPEG. */
 enum { LABELLED = 10, LARGEST = 2048, SMALLEST = 256, TINT = 56, QUALITY = 90 };
-/* A caption's space: pixels about a line, and letters' sizes that the notice needs in a row. */
-enum { MARGIN = 6, LEADING = 7, WIDEST = 34 };
+/* A caption's space: pixels about a line, letters' sizes that the notice needs in a row, and letters at most: a JPEG has
+   no more than 65,500 pixels in a row. */
+enum { MARGIN = 6, LEADING = 7, WIDEST = 34, LETTERS = 200 };
 
 static const unsigned char COLOUR[3] = {0, 255, 80}, BLACK[3], WHITE[3] = {255, 255, 255}, GREY[3] = {170, 170, 170};
 
@@ -128,13 +130,29 @@ static void draw_numbers(const struct canvas *canvas, const struct outline *outl
     }
 }
 
+/* The first letters of `words`; the caller frees them. */
+static char *cut(const char *words)
+{
+    const char *at = words, *end = words + strlen(words);
+    for (int letters = 0; letters < LETTERS && at < end; letters++)
+        next_letter(&at, end, true);
+    char *shown = need_copy(words);
+    shown[at - words] = 0;
+    return shown;
+}
+
 /* Return the canvas with the lines below it, the first one bright. */
 static struct canvas with_captions(const struct canvas *canvas, const char *const *captions, int64_t size)
 {
     int64_t width = WIDEST * size, lines = 0, step = size * 6 / 5 + LEADING;
-    for (; captions[lines]; lines++)
-        if (lettering_width(captions[lines], size) > width)
-            width = lettering_width(captions[lines], size);
+    while (captions[lines])
+        lines++;
+    char **shown = need((size_t)lines * sizeof *shown);
+    for (int64_t line = 0; line < lines; line++) {
+        shown[line] = cut(captions[line]);
+        if (lettering_width(shown[line], size) > width)
+            width = lettering_width(shown[line], size);
+    }
     width += 2 * MARGIN;
     struct canvas whole = {.columns = canvas->columns > width ? canvas->columns : width,
                            .rows = canvas->rows + step * lines + MARGIN};
@@ -143,7 +161,10 @@ static struct canvas with_captions(const struct canvas *canvas, const char *cons
         memcpy(whole.pixels + row * whole.columns * 3, canvas->pixels + row * canvas->columns * 3,
                (size_t)canvas->columns * 3);
     for (int64_t line = 0; line < lines; line++)
-        lettering_draw(&whole, captions[line], size, MARGIN, canvas->rows + 4 + line * step, line ? GREY : WHITE);
+        lettering_draw(&whole, shown[line], size, MARGIN, canvas->rows + 4 + line * step, line ? GREY : WHITE);
+    for (int64_t line = 0; line < lines; line++)
+        free(shown[line]);
+    free(shown);
     return whole;
 }
 

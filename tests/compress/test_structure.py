@@ -170,9 +170,28 @@ class Mean(nn.Module):
         return self.fc(self.conv(self.norm(x)).mean((2, 3)))
 
 
-def test_planes_that_something_else_reads_are_not_folded() -> None:
+class Sum(nn.Module):
+    """Adds up the planes that there are, besides its first convolution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(3, 4, 3), nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(self.conv(x).mean((2, 3))) + x.sum((1, 2, 3)).view(-1, 1)
+
+
+class Last(Sum):
+    """Takes a plane by its number."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(self.conv(x).mean((2, 3))) + x[:, 2].mean((1, 2)).view(-1, 1)
+
+
+@pytest.mark.parametrize("build", [Mean, Sum, Last])
+def test_planes_that_something_else_reads_are_not_folded(build: type[nn.Module]) -> None:
     with pytest.raises(EdgeError, match="fold-grey gives other logits: expected a network whose first convolution"):
-        fold_grey(Mean(), (3, 16, 16))
+        fold_grey(build(), (3, 16, 16))
 
 
 class Twice(nn.Module):
@@ -188,9 +207,27 @@ class Twice(nn.Module):
         return self.fc((x + torch.relu(self.norm(x))).mean((2, 3)))
 
 
-def test_a_normalization_is_left_where_something_else_reads_what_it_reads() -> None:
+class Added(Twice):
+    """The same object after an addition in place, which the normalization reads."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.ghost(x)
+        y += 1
+        return self.fc(torch.relu(self.norm(y)).mean((2, 3)))
+
+
+class Held(Twice):
+    """A trunk that holds gradients back."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            return super().forward(x)
+
+
+@pytest.mark.parametrize("build", [Twice, Added, Held])
+def test_a_normalization_is_left_where_something_else_reads_what_it_reads(build: type[Twice]) -> None:
     torch.manual_seed(0)
-    network = Twice().eval()
+    network = build().eval()
     network.norm.running_mean.uniform_(-1, 1)
     x = torch.randn(2, 3, 16, 16)
     before = network(x)
@@ -201,3 +238,19 @@ def test_a_normalization_is_left_where_something_else_reads_what_it_reads() -> N
 def test_a_normalization_without_a_scale_stays_behind_its_ghost() -> None:
     network = nn.Sequential(GhostConv2d(nn.Conv2d(3, 8, 3)), nn.BatchNorm2d(8, affine=False))
     assert isinstance(fold_norms(network, (3, 16, 16))[1], nn.BatchNorm2d)
+
+
+def test_a_rectifier_behind_an_addition_in_place_stays_there() -> None:
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.ghost, self.norm = GhostConv2d(nn.Conv2d(4, 4, 3, padding=1)), nn.BatchNorm2d(4)
+            self.relu, self.fc = nn.ReLU(), nn.Linear(4, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = self.norm(self.ghost(x))
+            y += x
+            return self.fc(self.relu(y).mean((2, 3)))
+
+    network = fold_norms(Block(), (4, 8, 8))
+    assert isinstance(network.norm, nn.Identity) and isinstance(network.relu, nn.ReLU)

@@ -440,6 +440,18 @@ def test_results_among_the_pictures_are_refused(both, mask_model, tmp_path):
     assert os.listdir(tmp_path) == ["blobs.png"]
 
 
+def test_a_label_wider_than_a_jpeg(both, mask_flatbuffer, tmp_path):
+    raw = packing.mask_manifest(mask_flatbuffer, labels=["x" * 12_000])
+    raw["decision"]["label"] = "x" * 12_000
+    (tmp_path / "m.tflite").write_bytes(packing.pack(mask_flatbuffer, raw))
+    (tmp_path / "blobs.png").write_bytes(png(blobs()))
+    python, native = both(
+        "--model", tmp_path / "m.tflite", "--json", tmp_path / "blobs.png", "--output", tmp_path / "out"
+    )
+    same_records(python, native)
+    assert native.status == 0 and Image.open(tmp_path / "out/blobs.overlay.jpg").size[0] < 10_000
+
+
 def test_links_that_lead_nowhere(both, model, tmp_path):
     (tmp_path / "a.png").write_bytes(png(GREY))
     (tmp_path / "b.png").symlink_to(tmp_path / "b.png")
