@@ -82,10 +82,17 @@ class Budget:
 
     def take(self, block: Block) -> None:
         """Take `block` off."""
+        self._narrow(block, 1)
+
+    def give_back(self, block: Block) -> None:
+        """Put `block` back, which was taken off."""
+        self._narrow(block, -1)
+
+    def _narrow(self, block: Block, times: int) -> None:
         parameters, macs = self.cost.parameters, self.cost.macs
         for layer, inputs, counts in self._losses[block.group]:
             parameters, macs = parameters - layer.parameters, macs - layer.macs
-            lost = sum([counts[channel] for channel in block.channels])
+            lost = times * sum([counts[channel] for channel in block.channels])
             if inputs:
                 layer.inputs -= lost
             else:

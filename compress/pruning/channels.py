@@ -156,16 +156,18 @@ def _prune_globally(
     seen = trace(network, shape)
     names = {module: name for name, module in network.named_modules()}
     groups = _groups(seen, names, settings)
-    outputs, whole = seen.outputs, Budget(seen, []).cost
-    _check_reachable(seen, groups, whole, settings)
+    budget = Budget(seen, groups)
+    outputs, whole = seen.outputs, budget.cost
+    _check_reachable(budget, groups, settings)
     for step in range(1, settings.steps + 1):
         if step > 1:
             seen = trace(network, shape)
             groups = _groups(seen, names, settings)
+            budget = Budget(seen, groups)
         criterion = criteria(seen)
         ranking = blocks([_scores(criterion, group, settings) for group in groups], settings.round_to)
         goal = _allowed(whole, settings, step / settings.steps)
-        taken, left = weakest(ranking, Budget(seen, groups), goal)
+        taken, left = weakest(ranking, budget, goal)
         remove(seen, groups, taken)
         lost, could = Counter(block.group for block in taken), Counter(block.group for block in ranking)
         floor = [names[groups[n][0].dep.target.module] for n in sorted(lost) if lost[n] == could[n]]
@@ -203,10 +205,15 @@ def _allowed(whole: Cost, settings: Pruning, part: float) -> Callable[[Cost], bo
     return reached
 
 
-def _check_reachable(seen: Trace, groups: list[Group], whole: Cost, settings: Pruning) -> None:
+def _check_reachable(budget: Budget, groups: list[Group], settings: Pruning) -> None:
+    whole = budget.cost
     widest = [range(len(group[0].idxs) - settings.round_to) for group in groups]
     most = [Block(number, tuple(channels), 0.0) for number, channels in enumerate(widest)]
-    _, least = weakest(most, Budget(seen, groups), lambda spent: False)
+    for block in most:
+        budget.take(block)
+    least = budget.cost
+    for block in most:
+        budget.give_back(block)
     if not _allowed(whole, settings, 1)(least):
         asked = " and ".join(f"{share:.1%} of the {what}" for what, share in settings.shares.items())
         raise EdgeError(

@@ -83,6 +83,11 @@ def test_what_is_counted_is_what_the_pruned_network_costs(name: str, share: floa
     taken = ranking[: math.ceil(share * len(ranking))]
     for block in taken:
         budget.take(block)
+    for block in taken:
+        budget.give_back(block)
+    assert budget.cost == cost(network, SHAPE)
+    for block in taken:
+        budget.take(block)
     remove(seen, groups, taken)
     assert budget.cost == cost(network, SHAPE)
     for module in network.modules():
