@@ -2,18 +2,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from compress import training
 from compress.cost import Cost, cost
 from compress.ghosting import Ghosting, ghost
 from compress.networks.resnet import BasicBlock, ResNet, resnet18, resnet34, resnet50, resnet101
 from compress.pruning.blocks import close, residual_blocks
 from compress.pruning.channels import Pruning, prune, weakest_channels
+from compress.pruning.gates import BlockPruning, prune_blocks
 from compress.pruning.groups import trace
+from compress.pruning.soft import SoftPruning, soft_prune
+from tests.compress.pruning.test_gates import HOW, data_set
 
 SHAPE = (3, 224, 224)
 SMALL = (3, 64, 64)
@@ -55,6 +61,25 @@ def test_every_step_takes_them(build: Build) -> None:
     after.append(cost(network, SMALL))
     assert all(a.macs > b.macs and a.parameters > b.parameters for a, b in pairwise(after))
     assert network(torch.randn(2, *SMALL)).shape == (2, 2)
+
+
+@pytest.mark.parametrize("build", KNOWN)
+def test_those_that_train_take_them(build: Build, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(training, "device", lambda: torch.device("cpu"))
+    network, shape, how = build(4), SMALL, replace(HOW, height=SMALL[1], width=SMALL[2])
+    small = data_set(16)
+    split = replace(small.train, pixels=small.train.pixels.repeat(4, axis=1).repeat(4, axis=2))
+    data = replace(small, train=split, val=split)
+    whole = cost(network, shape)
+    softly = SoftPruning(1, lr=0.01, batch=8, ratios={"stage*.conv[12]*": 0.5, "*": 0.25})
+    network = soft_prune(network, data, how, softly, tmp_path / "soft.pt", lambda text: None)
+    narrow = cost(network, shape)
+    gates = BlockPruning(1, lr=0.01, batch=8, penalty=1000.0, gate_lr=1.0)
+    network, said = prune_blocks(network, data, how, gates, tmp_path / "gates.pt", lambda text: None)
+    least = cost(network, shape)
+    assert whole.macs > narrow.macs > least.macs and whole.parameters > narrow.parameters > least.parameters
+    assert re.match(rf"[1-9]\d* of {KNOWN[build][1]} closed: stage", said)
+    assert network.eval()(torch.randn(2, *shape)).shape == (2, 4)
 
 
 def test_basic_blocks_begin_as_their_shortcut() -> None:

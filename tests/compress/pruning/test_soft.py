@@ -118,6 +118,39 @@ def test_filters_are_zero_after_each_epoch_and_come_back_in_the_next(
     assert (widths["begin.0"], widths["one.1.conv1"], widths["two.1.body.0"], widths["three.project"]) == (8, 8, 14, 24)
 
 
+def test_the_weakest_are_those_that_are_shortest_behind_their_normalization(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Their length is that of what normalization and filter answer to each single input, less the answer to none."""
+    lengths: list[Tensor] = []
+
+    def watched(network: User, *rest: object, after_epoch: object, **more: object) -> nn.Module:
+        def watch() -> None:
+            first, norm = network.one[0].conv1, copy.deepcopy(network.one[0].bn1).eval()
+            inputs, size = first.in_channels, first.kernel_size[0]
+            single = torch.eye(inputs * size**2).view(-1, inputs, size, size)
+            with torch.no_grad():
+
+                def answer(x: Tensor) -> Tensor:
+                    return norm(nn.functional.conv2d(x, first.weight, first.bias)).flatten(1)
+
+                lengths.append((answer(single) - answer(torch.zeros_like(single))).norm(dim=0))
+            after_epoch()
+
+        return train(network, *rest, after_epoch=watch, **more)
+
+    monkeypatch.setattr(soft, "train", watched)
+    network = fresh()
+    with torch.no_grad():  # long filters with small scales: by themselves the other half would be the shortest
+        network.one[0].conv1.weight[8:] *= 5
+        network.one[0].bn1.weight[8:] = 0.1
+    step = SoftPruning(1, lr=0.01, batch=16, ratios={"one.0.conv1": 0.5}, round_to=1)
+    soft_prune(network, data_set(), HOW, step, tmp_path / "x.pt", quiet)
+    shortest = torch.argsort(lengths[0])[:8].tolist()
+    assert zeros(saved(tmp_path / "x.pt", fresh()))["one.0.conv1"] == sorted(shortest)
+    assert sum(n >= 8 for n in shortest) == 8
+
+
 def test_those_that_are_zero_in_the_end_are_removed_and_the_others_kept(tmp_path: Path) -> None:
     step = SoftPruning(2, lr=0.03, batch=16, ratios=RATIOS, round_to=1, criterion="fpgm")
     network = soft_prune(fresh(), data_set(), HOW, step, tmp_path / "x.pt", quiet)
