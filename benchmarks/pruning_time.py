@@ -107,7 +107,8 @@ def main() -> None:
         f"python -m benchmarks.pruning_time --rounds {options.rounds}",
         ["network", "what goes", "here", "torch-pruning", "times faster", "target"],
         rows,
-        f"Median of {options.rounds} rounds in turns, one thread, from the network to the smaller one; Taylor "
+        f"Medians of {options.rounds} rounds in turns, one thread, from the network to the smaller one, in seconds; "
+        "times faster: the median of the rounds' own ratios, which a disturbed round does not move. Taylor "
         f"scores with gradients of {PICTURES} pictures. Both use torch-pruning's dependency graph. Its pruner takes "
         "a share of all layers' channels, 25 %, which removes about half of the MACs. Here the pruned network is run "
         "once more, to see that it still runs and what it costs: a quarter of the time where scores cost nothing. (On "
