@@ -1,6 +1,6 @@
 """CIFAR-10: what each compressed network is worth, how fast it is, and what the papers say of the same.
 
-    python -m benchmarks.cifar build/cifar [--rounds 60]
+    python -m benchmarks.cifar build/cifar [--rounds 60] [--name cifar]
 
 Takes every finished run that the folder holds (`edge-compress run bpcp`, `depgraph-resnet56`, ...; a user's own too):
 accuracies from their reports, milliseconds measured here, all networks in turns.
@@ -32,10 +32,14 @@ NETWORKS = {"compress.networks.cifar:resnet56": BASIC, "compress.networks.cifar:
 PAPERS: dict[str, list[tuple[str, float | None, float | None, float | None, float | None, float | None]]] = {
     BASIC: [
         ("SFP (He et al. 2018)", 93.59, 93.36, None, 0.526, None),
-        ("FPGM (He et al. 2019)", None, 93.26, None, 1 - 1 / 1.70, None),
-        ("ResRep (Ding et al. 2021)", None, 93.71, None, 1 - 1 / 2.12, None),
+        ("FPGM (He et al. 2019)", 93.59, 93.26, None, 1 - 1 / 1.70, None),
+        ("ResRep (Ding et al. 2021)", 93.71, 93.71, None, 1 - 1 / 2.12, None),
+        ("L1 norms of groups (Fang et al. 2023)", 93.53, 92.93, None, 1 - 1 / 2.12, None),
+        ("DepGraph without sparsity training (Fang et al. 2023)", 93.53, 93.46, None, 1 - 1 / 2.11, None),
         ("DepGraph (Fang et al. 2023)", 93.53, 93.77, None, 1 - 1 / 2.13, None),
-        ("GBN (You et al. 2019)", None, 92.77, None, 1 - 1 / 2.51, None),
+        ("GBN (You et al. 2019)", 93.10, 92.77, None, 1 - 1 / 2.51, None),
+        ("GReg-2 (Wang et al. 2021)", 93.36, 93.36, None, 1 - 1 / 2.55, None),
+        ("DepGraph without sparsity training (Fang et al. 2023)", 93.53, 93.36, None, 1 - 1 / 2.51, None),
         ("DepGraph (Fang et al. 2023)", 93.53, 93.64, None, 1 - 1 / 2.57, None),
     ],
     BOTTLENECK: [
@@ -132,8 +136,8 @@ def measured(runs: list[Finished], rounds: int) -> list[Point]:
     return points
 
 
-def write_speed(points: list[Point], command: str, rounds: int) -> None:
-    """Write `results/cifar.md` and `results/cifar.png`."""
+def write_speed(points: list[Point], command: str, rounds: int, name: str) -> None:
+    """Write `results/NAME.md` and `results/NAME.png`."""
     best = front([(point.accuracy, point.milliseconds) for point in points])
     rows = []
     for point, kept in sorted(zip(points, best, strict=True), key=lambda pair: pair[0].milliseconds):
@@ -150,20 +154,20 @@ def write_speed(points: list[Point], command: str, rounds: int) -> None:
             ]
         )
     table.write(
-        "cifar",
+        name,
         "CIFAR-10: accuracy and speed",
         command,
         ["network", "steps", "accuracy", "parameters gone", "MACs gone", "median ms", "times faster", "Pareto"],
         rows,
-        "![accuracy over milliseconds](cifar.png)\n\nThe 10,000 test images; in brackets 95 % bootstrap intervals. "
+        f"![accuracy over milliseconds]({name}.png)\n\nThe 10,000 test images; in brackets 95 % bootstrap intervals. "
         f"Batch 1, one thread, LiteRT, {rounds} rounds, all in turns in one process; times faster than the unpruned "
         "network of the same run in float32. Pareto: no other is as accurate and as fast, and better in one.",
     )
-    draw(points, best, table.RESULTS / "cifar.png")
+    draw(points, best, table.RESULTS / f"{name}.png")
 
 
-def write_papers(points: list[Point], command: str) -> None:
-    """Write `results/cifar-papers.md`: the papers' rows, and ours beside them."""
+def write_papers(points: list[Point], command: str, name: str) -> None:
+    """Write `results/NAME-papers.md`: the papers' rows, and ours beside them."""
     rows = []
     for base in dict.fromkeys(point.run.base for point in points):
         for method, before, after, parameters, macs, faster in PAPERS.get(base, ()):
@@ -176,14 +180,14 @@ def write_papers(points: list[Point], command: str) -> None:
                 after = point.accuracy
                 rows.append([base, f"**{point.title}**", *_cells(before, after, before - after, *gone, point.faster)])
     table.write(
-        "cifar-papers",
+        f"{name}-papers",
         "CIFAR-10: the papers' rows and ours",
         command,
         ["network", "method", "before", "after", "lost", "parameters gone", "MACs gone", "fewer MACs", "faster"],
         rows,
-        "Bold: here. The papers' rows are quoted, SFP's, FPGM's, ResRep's and GBN's as DepGraph's authors quote them; "
-        "BPCP's abstract says that less than 3 points are lost and not how many. cifar.md says which of ours "
-        "learned from the unpruned network, too. Accuracies in %, points lost. "
+        "Bold: here. The papers' rows are quoted, SFP's, FPGM's, ResRep's, GBN's and GReg's as DepGraph's authors "
+        "quote them; BPCP's abstract says that less than 3 points are lost and not how many. "
+        f"{name}.md says which of ours learned from the unpruned network, too. Accuracies in %, points lost. "
         "Shares are of the unpruned network; so many times fewer MACs; so many times faster than it in float32, each "
         "on its authors' processor and runtime.",
     )
@@ -236,11 +240,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="the recipes' output")
     parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--name", default="cifar", help="of the results files")
     options = parser.parse_args()
     command = f"python -m benchmarks.cifar {options.folder} --rounds {options.rounds}"
+    if options.name != "cifar":
+        command += f" --name {options.name}"
     points = measured(finished(options.folder), options.rounds)
-    write_speed(points, command, options.rounds)
-    write_papers(points, command)
+    write_speed(points, command, options.rounds, options.name)
+    write_papers(points, command, options.name)
 
 
 if __name__ == "__main__":
