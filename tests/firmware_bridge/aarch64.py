@@ -30,6 +30,7 @@ def require_tools() -> None:
                 "cmake": "cmake",
                 "make": "make",
                 f"{SYSTEM}/lib/libstdc++.so.6": "libstdc++6-arm64-cross",
+                f"{SYSTEM}/lib/crti.o": "libc6-dev-arm64-cross",  # the compiler only recommends it
             }
         )
     except debian.Unavailable as error:
