@@ -10,6 +10,11 @@ from glob import glob
 
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
+ARM_COMPILER = {  # without recommended packages it comes without the C library's files
+    "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
+    "/usr/aarch64-linux-gnu/lib/crti.o": "libc6-dev-arm64-cross",
+}
+
 
 class Unavailable(Exception):
     """Something that a measurement or test needs is not to be had here; the message says what and why."""

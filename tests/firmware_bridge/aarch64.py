@@ -25,12 +25,11 @@ def require_tools() -> None:
     try:
         debian.need(
             {
-                "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
+                **debian.ARM_COMPILER,
                 "qemu-aarch64": "qemu-user",
                 "cmake": "cmake",
                 "make": "make",
                 f"{SYSTEM}/lib/libstdc++.so.6": "libstdc++6-arm64-cross",
-                f"{SYSTEM}/lib/crti.o": "libc6-dev-arm64-cross",  # the compiler only recommends it
             }
         )
     except debian.Unavailable as error:

@@ -26,11 +26,7 @@ from tests.firmware_bridge import releases
 
 LIMIT_MB = 25  # of an archive for a Raspberry Pi with all shipped models
 NATIVE = {"cmake": "cmake", "cc": "gcc", "dpkg-deb": "dpkg", "ssh-keygen": "openssh-client"}
-ARM = {  # the compiler only recommends the C library's files
-    "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
-    "/usr/aarch64-linux-gnu/lib/crti.o": "libc6-dev-arm64-cross",
-}
-PLACES = {"x86-64": NATIVE, "pi4": {**NATIVE, **ARM}}
+PLACES = {"x86-64": NATIVE, "pi4": {**NATIVE, **debian.ARM_COMPILER}}
 
 
 @pytest.fixture(scope="module")

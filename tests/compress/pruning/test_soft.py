@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from tests.compress.pruning.networks import build
 from tests.compress.pruning.residual_networks import SHAPE, User, user
 from tests.compress.pruning.test_gates import HOW, data_set
 
+T = TypeVar("T")
 RATIOS = {"begin.0": 0.5, "one*": 0.5, "two*": 0.4, "three*": 0.25}
 # without the second stage's outputs, which `three.norm` reads: it makes something of zeros
 CHOSEN = ("begin.0", "one.0.conv1", "one.1.conv2", "two.0.conv1", "two.2.body.0", "three.first", "three.second")
@@ -76,20 +79,20 @@ def quiet(text: str) -> None:
     pass
 
 
-def epochs(monkeypatch: pytest.MonkeyPatch, path: Path, step: SoftPruning) -> tuple[list[dict[str, list[int]]], User]:
-    """What is zero before and after each epoch's end, and the network that is left."""
-    seen: list[dict[str, list[int]]] = []
+def watch(monkeypatch: pytest.MonkeyPatch, look: Callable[[User], T]) -> list[T]:
+    """What `look` sees of the network, before and after filters are set to zero at each epoch's end."""
+    seen: list[T] = []
 
-    def watched(network: nn.Module, *rest: object, after_epoch: object, **more: object) -> nn.Module:
-        def watch() -> None:
-            seen.append(zeros(network))
+    def watched(network: User, *rest: object, after_epoch: Callable[[], None], **more: object) -> nn.Module:
+        def end() -> None:
+            seen.append(look(network))
             after_epoch()
-            seen.append(zeros(network))
+            seen.append(look(network))
 
-        return train(network, *rest, after_epoch=watch, **more)
+        return train(network, *rest, after_epoch=end, **more)
 
     monkeypatch.setattr(soft, "train", watched)
-    return seen, soft_prune(fresh(), data_set(), HOW, step, path, quiet)
+    return seen
 
 
 @pytest.mark.parametrize("criterion", ["l2-norm", "fpgm"])
@@ -97,7 +100,8 @@ def test_filters_are_zero_after_each_epoch_and_come_back_in_the_next(
     criterion: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     step = SoftPruning(5, lr=0.05, batch=8, ratios=RATIOS, criterion=criterion, round_to=1)
-    seen, network = epochs(monkeypatch, tmp_path / "x.pt", step)
+    seen = watch(monkeypatch, zeros)
+    network = soft_prune(fresh(), data_set(), HOW, step, tmp_path / "x.pt", quiet)
     assert len(seen) == 10
     before, after = seen[::2], seen[1::2]
     assert not any(any(found.values()) for found in before)  # all come back
@@ -121,32 +125,27 @@ def test_filters_are_zero_after_each_epoch_and_come_back_in_the_next(
 def test_the_weakest_are_those_that_are_shortest_behind_their_normalization(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Their length is that of what normalization and filter answer to each single input, less the answer to none."""
-    lengths: list[Tensor] = []
 
-    def watched(network: User, *rest: object, after_epoch: object, **more: object) -> nn.Module:
-        def watch() -> None:
-            first, norm = network.one[0].conv1, copy.deepcopy(network.one[0].bn1).eval()
-            inputs, size = first.in_channels, first.kernel_size[0]
-            single = torch.eye(inputs * size**2).view(-1, inputs, size, size)
-            with torch.no_grad():
+    @torch.no_grad()
+    def lengths(network: User) -> Tensor:
+        """The length of what filter and normalization answer to each single input, less the answer to none."""
+        first, norm = network.one[0].conv1, copy.deepcopy(network.one[0].bn1).eval()
+        inputs, size = first.in_channels, first.kernel_size[0]
 
-                def answer(x: Tensor) -> Tensor:
-                    return norm(nn.functional.conv2d(x, first.weight, first.bias)).flatten(1)
+        def answer(x: Tensor) -> Tensor:
+            return norm(nn.functional.conv2d(x, first.weight, first.bias)).flatten(1)
 
-                lengths.append((answer(single) - answer(torch.zeros_like(single))).norm(dim=0))
-            after_epoch()
+        single = torch.eye(inputs * size**2).view(-1, inputs, size, size)
+        return (answer(single) - answer(torch.zeros_like(single))).norm(dim=0)
 
-        return train(network, *rest, after_epoch=watch, **more)
-
-    monkeypatch.setattr(soft, "train", watched)
+    seen = watch(monkeypatch, lengths)
     network = fresh()
     with torch.no_grad():  # long filters with small scales: by themselves the other half would be the shortest
         network.one[0].conv1.weight[8:] *= 5
         network.one[0].bn1.weight[8:] = 0.1
     step = SoftPruning(1, lr=0.01, batch=16, ratios={"one.0.conv1": 0.5}, round_to=1)
     soft_prune(network, data_set(), HOW, step, tmp_path / "x.pt", quiet)
-    shortest = torch.argsort(lengths[0])[:8].tolist()
+    shortest = torch.argsort(seen[0])[:8].tolist()
     assert zeros(saved(tmp_path / "x.pt", fresh()))["one.0.conv1"] == sorted(shortest)
     assert sum(n >= 8 for n in shortest) == 8
 
