@@ -10,7 +10,9 @@ from glob import glob
 
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
-ARM_COMPILER = {  # without recommended packages it comes without the C library's files
+# Without recommended packages a compiler comes without the C library's files.
+COMPILER = {"cc": "gcc", "/usr/include/stdio.h": "libc6-dev"}
+ARM_COMPILER = {
     "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
     "/usr/aarch64-linux-gnu/lib/crti.o": "libc6-dev-arm64-cross",
 }

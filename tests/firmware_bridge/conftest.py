@@ -36,8 +36,7 @@ SOURCE = ROOT / "firmware_bridge/native"
 BUILT_WITH = {
     "cmake": "cmake",
     "make": "make",
-    "cc": "gcc",
-    "/usr/include/stdio.h": "libc6-dev",
+    **debian.COMPILER,
     "/usr/include/png.h": "libpng-dev",
     "/usr/include/jpeglib.h": "libjpeg62-turbo-dev",
     "/usr/include/zlib.h": "zlib1g-dev",

@@ -25,7 +25,7 @@ from tests.edge import packing, processes
 from tests.firmware_bridge import releases
 
 LIMIT_MB = 25  # of an archive for a Raspberry Pi with all shipped models
-NATIVE = {"cmake": "cmake", "cc": "gcc", "dpkg-deb": "dpkg", "ssh-keygen": "openssh-client"}
+NATIVE = {**debian.COMPILER, "cmake": "cmake", "dpkg-deb": "dpkg", "ssh-keygen": "openssh-client"}
 PLACES = {"x86-64": NATIVE, "pi4": {**NATIVE, **debian.ARM_COMPILER}}
 
 
