@@ -17,7 +17,7 @@ from edge import image as images
 from edge import meter
 from edge.board import usable_cores
 from edge.classification import Result, decide, rank, softmax
-from edge.errors import EdgeError
+from edge.errors import EdgeError, ImageWarning
 from edge.model import ModelFile, find, read
 from edge.preprocess import Picture, float_table, int8_table, look_up, pixels
 from edge.runtime import Runtime, import_runtime, open_runtime
@@ -37,11 +37,13 @@ class Answer(NamedTuple):
         decision: the label that the manifest's rule decides for.
         latency_ms: milliseconds of the phases "read", "decode", "preprocess", "invoke" (the median of those asked for),
             "postprocess" and their sum "total".
+        warnings: what makes the answer doubtful (docs/answers.md lists the codes).
     """
 
     results: list[Result]
     decision: str
     latency_ms: dict[str, float]
+    warnings: tuple[ImageWarning, ...] = ()
 
 
 class Outline(NamedTuple):
@@ -52,12 +54,14 @@ class Outline(NamedTuple):
         decision: the label where there is a region, else "no " and the label.
         latency_ms: as `Answer`'s.
         runs: the mask as `edge.segmentation.Mask`: share of the picture, run-length encoding, array.
+        warnings: as `Answer`'s.
     """
 
     results: list[Region]
     decision: str
     latency_ms: dict[str, float]
     runs: Mask
+    warnings: tuple[ImageWarning, ...] = ()
 
     @property
     def mask(self) -> np.ndarray:
@@ -153,10 +157,10 @@ class Engine:
             assert manifest.decision is not None  # `edge.manifest.parse` holds it
             regions, mask = self._segment(logits[:, :, 0], picture.size, manifest.decision, manifest.input)
             label = manifest.decision.label
-            answer = Outline(regions, label if regions else f"no {label}", watch.laps, mask)
+            answer = Outline(regions, label if regions else f"no {label}", watch.laps, mask, picture.warnings)
         else:
             ranked = rank(manifest.labels, softmax(logits))
-            answer = Answer(ranked, decide(ranked, manifest.decision), watch.laps)
+            answer = Answer(ranked, decide(ranked, manifest.decision), watch.laps, picture.warnings)
         watch.lap("postprocess")
         watch.laps["invoke"] = meter.median(times)
         watch.laps["total"] = sum(watch.laps.values())

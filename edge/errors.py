@@ -1,11 +1,26 @@
-"""The one exception a user is meant to see, and how words from outside are shown."""
+"""The one exception a user is meant to see, what an answer warns of, and how words from outside are shown."""
+
+from collections import namedtuple
 
 
 class EdgeError(Exception):
-    """Something the user can mend: the message says what was found, what was expected and what to do.
+    """Invalid input or configuration: the message says what was found, what was expected and what to do.
 
     Command lines print it as one sentence and end with exit status 2; it never carries a traceback to a user.
+
+    Attributes:
+        code: for programs, "area.what" (docs/answers.md lists them); "invalid" where none was given.
     """
+
+    def __init__(self, message: str, code: str = "invalid") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ImageWarning(namedtuple("ImageWarning", ("code", "message"))):  # typing costs a cold start
+    """What makes an answer doubtful though it was given: `code` for programs, `message` for people, both str."""
+
+    __slots__ = ()
 
 
 def one_line(text: str) -> str:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from edge.errors import ImageWarning
+
 BLACK = 0
 
 
@@ -45,11 +47,13 @@ class Picture(NamedTuple):
         size: (width, height) of the picture itself.
         reduction: how many of its pixels one of the image's stands for, in either direction: 1, or 2, 4 or 8 where a
             JPEG was decoded smaller (`edge.image.read`). The last one stands for fewer where the size is no multiple.
+        warnings: what makes an answer about it doubtful.
     """
 
     image: Image.Image
     size: tuple[int, int]
     reduction: int = 1
+    warnings: tuple[ImageWarning, ...] = ()
 
 
 class Placement(NamedTuple):

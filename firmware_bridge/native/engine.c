@@ -221,11 +221,14 @@ bool engine_answer(struct engine *engine, const struct bytes *data, const char *
     if (!picture_decode(&picture, data, name, &manifest->input, false, max_pixels, failure))
         return false;
     answer->ms[DECODE] = now_ms() - before;
+    answer->warnings = picture.warnings;
+    picture.warnings.count = 0;
     long long columns = (long long)manifest->input.width, limit = (long long)(max_pixels > MAX_PIXELS ? max_pixels : MAX_PIXELS);
     if (picture.rows > limit / columns) { /* rows are resampled first */
         fail(failure, "%s has %lld rows, too many for a network that reads %lld columns: expected at most %lld; make it "
                       "smaller", name, (long long)picture.rows, columns, limit / columns);
         picture_free(&picture);
+        answer_free(answer);
         return false;
     }
     before = now_ms();
@@ -256,6 +259,7 @@ bool engine_answer(struct engine *engine, const struct bytes *data, const char *
 
 void answer_free(struct answer *answer)
 {
+    warnings_free(&answer->warnings);
     free(answer->results);
     free(answer->decision);
     outline_free(&answer->outline);

@@ -18,6 +18,7 @@ struct answer {
     struct outline outline; /* of a segmentation */
     char *decision;
     double ms[PHASES];
+    struct warnings warnings; /* what makes it doubtful; moved here from the picture */
 };
 
 /* A model that is loaded and answers pictures. NaN: not known yet, or not at all. */

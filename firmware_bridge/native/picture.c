@@ -129,6 +129,7 @@ bool picture_decode(struct picture *picture, const struct bytes *data, const cha
 
 void picture_free(struct picture *picture)
 {
+    warnings_free(&picture->warnings);
     free(picture->pixels);
     picture->pixels = NULL;
 }

@@ -19,6 +19,7 @@ struct picture {
     int planes;            /* 1 or 3, interleaved */
     int reduction;         /* how many of the picture's pixels one in `pixels` stands for, either way: 1, 2, 4 or 8 */
     unsigned char *pixels;
+    struct warnings warnings; /* what makes an answer about it doubtful */
 };
 
 /* Decode a file's bytes for a network with this input; `name` is for messages. `full_size`: no JPEG decoded smaller. */
