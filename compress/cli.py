@@ -146,8 +146,9 @@ def _show(options: argparse.Namespace) -> None:
         if raw["decision"].get("minimum_area"):
             print(f"           regions under {raw['decision']['minimum_area']:.2%} of the picture are left out")
     how = raw["input"]
+    window = ", values from {} to {}".format(*how["window"]) if how.get("window") else ""
     print(
-        f"input      {how['height']}x{how['width']}, {how['color']} in {how['channels']} planes, {how['fit']}; "
+        f"input      {how['height']}x{how['width']}, {how['color']} in {how['channels']} planes, {how['fit']}{window}; "
         f"{raw['runtime']['type']}"
     )
     print("operators  " + ", ".join(f"{name} {count}" for name, count in raw["runtime"]["operators"].items()))

@@ -14,6 +14,7 @@ import numpy as np
 
 from compress.data import Split
 from compress.task import Task
+from compress.window import stored
 from edge.engine import Engine
 from edge.errors import EdgeError
 from edge.image import decode
@@ -56,7 +57,7 @@ def golden(
     members: dict[str, bytes] = {}
     for number in range(GOLDEN):
         file = io.BytesIO()
-        task.golden(number).save(file, format="PNG", optimize=True)
+        stored(task.golden(number), how.window).save(file, format="PNG", optimize=True)
         name = f"golden/{number}"
         members[f"{name}.png"] = file.getvalue()
         tensor = look_up(pixels(decode(file.getvalue(), f"{name}.png", how), how), table)
