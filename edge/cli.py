@@ -128,7 +128,7 @@ def _infer(engine: Engine, arguments: argparse.Namespace) -> int:
     drawing = arguments.output is not None and engine.file.manifest.task == "segmentation"
     for word in arguments.images:
         try:
-            found = expand(word, SUFFIXES)
+            found = expand(word, SUFFIXES).images
         except EdgeError as error:
             _complain(error)
             status = MENDABLE

@@ -16,7 +16,11 @@ from edge.preprocess import Picture, Preprocessing
 
 MAX_PIXELS = 64_000_000  # two and a half times the largest usual radiograph (about 4300 x 5000)
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")
+# What such files usually end in; what they are is told by how they begin.
+SUFFIXES = (
+    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".jfi", ".mpo"),
+    *(".gif", ".bmp", ".dib", ".tif", ".tiff", ".webp"),
+)
 
 _ORIENTATION = 0x0112  # EXIF tag
 _REDUCIBLE = ("JPEG", "MPO")  # MPO: a JPEG with further pictures behind it, as some cameras write them
