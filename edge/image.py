@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
 from importlib import import_module
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -17,6 +19,7 @@ from edge.preprocess import Picture, Preprocessing
 from edge.silence import Silence
 from edge.window import Window, apply, narrow
 
+Result = TypeVar("Result")
 MAX_PIXELS = 64_000_000  # two and a half times the largest usual radiograph (about 4300 x 5000)
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
 # What such files usually end in; what they are is told by how they begin.
@@ -83,12 +86,41 @@ def decode(
 
     Raises EdgeError as `read` does.
     """
+    return _explained(lambda form: _decode(form, data, name, how, max_pixels, full_size), data, name)
+
+
+def stored(data: bytes, name: str = "the image", max_pixels: int = MAX_PIXELS) -> tuple[Image.Image, int]:
+    """Return the image in `data`, a file's bytes, loaded as the file stores it, in any mode, and its orientation.
+
+    It is not turned yet: `upright` does. This is for masks, whose values are labels and no grey levels.
+
+    Raises EdgeError as `read` does.
+    """
+    return _explained(lambda form: _loaded(form, data, name, None, max_pixels, True)[:2], data, name)
+
+
+def orientation(data: bytes, name: str = "the image", max_pixels: int = MAX_PIXELS) -> int:
+    """Return EXIF's orientation of the image in `data`, a file's bytes, as `edge.exif` numbers it.
+
+    Raises EdgeError as `read` does, for what shows without decoding.
+    """
+    return _explained(lambda form: _opened(form, data, name, max_pixels)[1], data, name)
+
+
+def upright(image: Image.Image, orientation: int) -> Image.Image:
+    """Return it as EXIF's `orientation`, 1 to 8, says that it is seen; other numbers change nothing."""
+    way = _WAYS.get(orientation)
+    return image if way is None else image.transpose(way)
+
+
+def _explained(action: Callable[[str], Result], data: bytes, name: str) -> Result:
+    """Return what `action` makes of the file's form; EdgeError says what is wrong with the file."""
     form = form_of(data)
     if form is None:
         raise _no_image(data, name)
     try:
         with _SILENCE:  # Pillow warns of damaged metadata, which is not read here
-            return _decode(form, data, name, how, max_pixels, full_size)
+            return action(form)
     except EdgeError:
         raise
     except MemoryError:
@@ -115,25 +147,21 @@ def _no_image(data: bytes, name: str) -> EdgeError:
     )
 
 
-def _decode(
+def _decode(form: str, data: bytes, name: str, how: Preprocessing | None, max_pixels: int, full_size: bool) -> Picture:
+    image, orientation, size, reduction, warnings = _loaded(form, data, name, how, max_pixels, full_size)
+    turned = size[::-1] if orientation in exif.TURNED else size
+    picture = take(
+        image, name, how, turned if reduction > 1 else None, reduction, _bits(image, data), data, orientation
+    )
+    return picture._replace(warnings=(*warnings, *picture.warnings))
+
+
+def _loaded(
     form: str, data: bytes, name: str, how: Preprocessing | None, max_pixels: int, full_size: bool
-) -> Picture:
-    orientation, file, parts = exif.NONE, data, None
-    if form in ("PNG", "JPEG"):
-        parts = png.structure(data, name) if form == "PNG" else jpeg.structure(data, name)
-        _hold_size(name, (parts.width, parts.height), max_pixels)
-        orientation, file = exif.combined(parts.exif, parts.xmp), parts.image
-    elif form == "TIFF":
-        orientation, file = exif.taken_out(data)
-    image = _open(form, file)
+) -> tuple[Image.Image, int, tuple[int, int], int, list[ImageWarning]]:
+    """Return the image as it lies, its orientation, its own size, the reduction, and warnings of its file."""
+    image, orientation, parts, file = _opened(form, data, name, max_pixels)
     size = image.size
-    _hold_size(name, size, max_pixels)
-    if form == "TIFF":
-        image.info.pop("xmp", None)  # newer Pillows turn by it, too
-    elif form == "WEBP":
-        orientation = exif.combined(image.info.get("exif"), image.info.get("xmp"))
-    if form == "TIFF" and image.mode.startswith("I"):
-        _hold_grey(image, name)
     turned = orientation in exif.TURNED
     reduction = _reduce(image, how, turned) if form == "JPEG" and how and not full_size else 1
     warnings = [ImageWarning("image.orientation", _NO_ORIENTATION)] if orientation == exif.UNREADABLE else []
@@ -143,12 +171,29 @@ def _decode(
         image.load()
     if form == "JPEG":
         warnings += _lost(file)
-    if reduction == 1:
-        size = None
-    elif turned:
-        size = size[1], size[0]
-    picture = take(image, name, how, size, reduction, _bits(image, data), data, orientation)
-    return picture._replace(warnings=(*warnings, *picture.warnings))
+    return image, orientation, size, reduction, warnings
+
+
+def _opened(
+    form: str, data: bytes, name: str, max_pixels: int
+) -> tuple[Image.Image, int, png.Structure | jpeg.Structure | None, bytes]:
+    """Return the image with no pixel decoded, its orientation, its structure, and what of its file was opened."""
+    orientation, file, parts = exif.NONE, data, None
+    if form in ("PNG", "JPEG"):
+        parts = png.structure(data, name) if form == "PNG" else jpeg.structure(data, name)
+        _hold_size(name, (parts.width, parts.height), max_pixels)
+        orientation, file = exif.combined(parts.exif, parts.xmp), parts.image
+    elif form == "TIFF":
+        orientation, file = exif.taken_out(data)
+    image = _open(form, file)
+    _hold_size(name, image.size, max_pixels)
+    if form == "TIFF":
+        image.info.pop("xmp", None)  # newer Pillows turn by it, too
+    elif form == "WEBP":
+        orientation = exif.combined(image.info.get("exif"), image.info.get("xmp"))
+    if form == "TIFF" and image.mode.startswith("I"):
+        _hold_grey(image, name)
+    return image, orientation, parts, file
 
 
 def _hold_size(name: str, size: tuple[int, int], max_pixels: int) -> None:
@@ -193,11 +238,11 @@ def take(
 
     Raises EdgeError as `plain` does.
     """
-    upright = plain(image, name, how.window if how else None, bits == 16, orientation)
-    size = size or upright.size
+    shown = plain(image, name, how.window if how else None, bits == 16, orientation)
+    size = size or shown.size
     if how is None:
-        return Picture(upright, size, reduction)
-    return Picture(upright, size, reduction, doubts(image, size, how, bits, frames.count(data, image.format)))
+        return Picture(shown, size, reduction)
+    return Picture(shown, size, reduction, doubts(image, size, how, bits, frames.count(data, image.format)))
 
 
 def plain(
@@ -214,9 +259,7 @@ def plain(
 
     Raises EdgeError for floating-point pixels: nothing says which value is white.
     """
-    way = _WAYS.get(_orientation_of(image) if orientation is None else orientation)
-    if way is not None:
-        image = image.transpose(way)
+    image = upright(image, _orientation_of(image) if orientation is None else orientation)
     if image.mode in ("L", "RGB"):
         return apply(image, window, high_bytes)
     if image.mode == "F":
