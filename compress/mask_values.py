@@ -6,23 +6,26 @@ black, a green class white, and drop what lies in the alpha channel.
 
 from __future__ import annotations
 
-import io
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
+from compress.reading import some
 from compress.soft_rims import Levels, divided
 from edge import image as images
 from edge.errors import EdgeError
 
 ALPHA = "alpha"
+KEPT, TOLD = 64, 8  # values of a mask that are counted, and told in a message
 OPAQUE = 128  # of 255, from which on a pixel counts as opaque
-ORIENTATION = 0x0112  # EXIF tag
+COLORFUL = (2, 4, 6)  # PNG's colour types with several channels
+BITS = 258  # TIFF's tag
 _RANGE, _COLOR = re.compile(r"(\d{1,5})-(\d{1,5})"), re.compile(r"#[0-9a-fA-F]{6}")
 
 Value = int | str
@@ -58,6 +61,9 @@ class Values:
         twice = any(a[0] <= b[1] and b[0] <= a[1] for a in spans["foreground"] for b in spans["ignore"])
         if twice or {str(e).lower() for e in self.foreground} & {str(e).lower() for e in self.ignore}:
             yield "ignore", list(self.ignore), "none of the values that foreground names"
+
+
+BLACK_AND_WHITE = Values()
 
 
 class Stored(NamedTuple):
@@ -96,7 +102,7 @@ class Meaning(NamedTuple):
         mask: bool (H, W), the thing.
         void: bool (H, W), what is not labelled.
         fault: what speaks against the reading, a key of `FAULTS`; "" for nothing.
-        found: stored value in words -> pixels.
+        found: stored value in words -> pixels; where values are named, of the background only.
     """
 
     mask: np.ndarray
@@ -133,30 +139,31 @@ def stored(data: bytes, name: str) -> Stored:
 
     Raises EdgeError for what `edge.image.decode` does not read, and for colour of 16 bits.
     """
-    images.decode(data, name)
-    image = Image.open(io.BytesIO(data))
-    bits = data[24] if image.format == "PNG" and data[25] in (2, 4, 6) else 8
+    image, turned = images.stored(data, name)
+    if image.mode == "F":
+        raise EdgeError(
+            f"{name} is a mask with floating-point pixels: expected 8 or 16 bits; export it again",
+            code="image.unsupported",
+        )
+    bits = data[24] if image.format == "PNG" and data[25] in COLORFUL else 8
     if image.format == "TIFF" and len(image.getbands()) > 1:
-        bits = max(image.tag_v2.get(258, (8,)))  # type: ignore[attr-defined]
-    if bits > 8:
+        bits = max(image.tag_v2.get(BITS, (8,)))  # type: ignore[attr-defined]
+    if bits > 8:  # Pillow keeps their high bytes only
         raise EdgeError(
             f"{name} is a mask with {bits} bits in each channel of colour or alpha: expected 8, or 16-bit grey; export "
             "it again",
             code="image.unsupported",
         )
-    image.load()
-    turned = orientation(image)
-    if turned != 1:
-        image = ImageOps.exif_transpose(image)
-    lossy = image.format in ("JPEG", "MPO") or (Image.open(io.BytesIO(data)).format == "WEBP" and b"VP8 " in data[:64])
-    lossy = lossy or data.startswith(b"\xff\xd8\xff")
-    return _held(image, lossy, turned)
+    return _held(images.upright(image, turned), _is_lossy(image, data), turned if turned in range(2, 9) else 1)
 
 
-def orientation(image: Image.Image) -> int:
-    """Return an image's EXIF orientation, 1 where it has none."""
-    found = image.getexif().get(ORIENTATION, 1)
-    return found if found in range(2, 9) else 1
+def _is_lossy(image: Image.Image, data: bytes) -> bool:
+    if image.format == "WEBP":  # chunks: four letters, their length, their data, padded to an even one
+        at = 12
+        while at + 8 <= len(data) and data[at : at + 4] not in (b"VP8 ", b"VP8L"):
+            at += 8 + (int.from_bytes(data[at + 4 : at + 8], "little") + 1) // 2 * 2
+        return data[at : at + 4] == b"VP8 "
+    return image.format in ("JPEG", "MPO") or image.info.get("compression") in ("jpeg", "tiff_jpeg", "webp")
 
 
 def _held(image: Image.Image, lossy: bool, turned: int) -> Stored:
@@ -188,41 +195,84 @@ def _held(image: Image.Image, lossy: bool, turned: int) -> Stored:
 def meaning(held: Stored, values: Values) -> Meaning:
     """Return what a mask says, by `values` or, where these name none, if it is black and white."""
     void = _any_of(held, values.ignore)
-    found = _histogram(held)
+    mask, fault = void, ""
     exact = [entry for entry in values.foreground + values.ignore if "-" not in str(entry) and entry != ALPHA]
     if held.lossy and exact:
-        return Meaning(void, void, "lossy", found)
-    if values.foreground == (ALPHA,):
-        if held.alpha is None:
-            return Meaning(void, void, "opaque", found)
-        levels = divided(Levels(held.alpha, 255, held.lossy), void)
-        return Meaning((held.alpha >= OPAQUE) & ~void, void, "alpha" if levels is None else "", found)
-    if values.foreground:
+        fault = "lossy"
+    elif values.foreground == (ALPHA,):
+        mask, fault = _opaque(held, void)
+    elif values.foreground:
         mask = _any_of(held, values.foreground)
-        clear = held.alpha is not None and bool((mask & (held.alpha < OPAQUE)).any())
-        return Meaning(mask, void, "alpha" if clear else "", found)
-    return _black_and_white(held, void, found)
+        fault = "alpha" if held.alpha is not None and (mask & (held.alpha < OPAQUE)).any() else ""
+    else:
+        mask, fault = _black_and_white(held, void)
+    where = ~mask & ~void if values.foreground and not fault else np.ones_like(void)
+    return Meaning(mask, void, fault, _histogram(held, where))
 
 
-def _black_and_white(held: Stored, void: np.ndarray, found: Counter[str]) -> Meaning:
+def _opaque(held: Stored, void: np.ndarray) -> tuple[np.ndarray, str]:
+    if held.alpha is None:
+        return void, "opaque"
+    mask = divided(Levels(held.alpha, 255, False), void)
+    return (void, "values") if mask is None else (mask, "")
+
+
+def _black_and_white(held: Stored, void: np.ndarray) -> tuple[np.ndarray, str]:
     levels = held.levels
     if held.colors is not None:  # of a palette those that are used
         if (held.colors != held.colors[:, :, :1])[~void].any():
-            return Meaning(void, void, "alpha" if _in_alpha(held) else "color", found)
+            return void, "color" if held.alpha is None else "alpha"
         levels = held.colors[:, :, 0]
     assert levels is not None
     mask = divided(Levels(levels, held.full, held.lossy), void)
-    if held.alpha is not None:
-        agree = mask is not None and np.array_equal(mask, (held.alpha >= OPAQUE) & ~void)
-        if not agree:
-            return Meaning(void, void, "alpha", found)
+    if held.alpha is not None and (mask is None or not np.array_equal(mask, (held.alpha >= OPAQUE) & ~void)):
+        return void, "alpha"
     if mask is None:
-        return Meaning(void, void, "color" if held.kind == "palette" else "values", found)
-    return Meaning(mask, void, "", found)
+        return void, "color" if held.kind == "palette" else "values"
+    return mask, ""
 
 
-def _in_alpha(held: Stored) -> bool:
-    return held.alpha is not None
+def unclear(where: Path, masks: Sequence[tuple[str, str, Meaning]], total: int) -> EdgeError:
+    """Return the error that names masks which can't be read for certain, of `total`: (path, kind, meaning) of each."""
+    pixels: dict[str, Counter[str]] = defaultdict(Counter)
+    held: dict[str, Counter[str]] = defaultdict(Counter)  # files that have a value
+    for _, kind, what in masks:
+        pixels[kind].update(what.found)
+        held[kind].update(what.found.keys())
+    found = "; ".join(f"{kind} {values_in_words(pixels[kind], held[kind])}" for kind in pixels)
+    faults = list(dict.fromkeys(what.fault for _, _, what in masks))
+    kind = max(pixels, key=lambda kind: pixels[kind].total())
+    named = _example(kind, pixels[kind])
+    expected = ", or ".join(FAULTS[fault][0] for fault in faults)
+    cure = "; ".join(FAULTS[fault][1].format(named=named) for fault in faults)
+    return EdgeError(
+        f"{len(masks)} of {total} masks of {where} can't be read for certain ({some(path for path, _, _ in masks)}): "
+        f"found {found}: expected {expected}; {cure}",
+        code="data.masks",
+    )
+
+
+def values_in_words(pixels: Counter[str], files: Counter[str]) -> str:
+    """Return stored values, the most frequent ones, with how many pixels and files have them."""
+    said = [
+        f"{value} ({count:,} pixel{'s' * (count != 1)} in {files[value]} file{'s' * (files[value] != 1)})"
+        for value, count in pixels.most_common(TOLD)
+    ]
+    return ", ".join(said) + (f" and {len(pixels) - TOLD} more" if len(pixels) > TOLD else "")
+
+
+def _example(kind: str, pixels: Counter[str]) -> str:
+    """Return the lines of a recipe that might settle it."""
+    words = [word for word, _ in pixels.most_common() if word != "transparent"]
+    if kind == "colour":
+        things = [word for word in words if word != "#000000"]
+        return f'foreground = ["{things[0] if things else "#ffffff"}"]'
+    numbers = sorted(number for number in (int(word.split()[0]) for word in words) if number)
+    full = 65535 if kind == "16-bit grey" else 255
+    rest = [number for number in numbers if number not in (255, full)]
+    if rest and len(rest) < len(numbers):
+        return f"foreground = [{rest[0]}], ignore = [{numbers[-1]}]"
+    return f"foreground = [{numbers[0] if numbers else full}]"
 
 
 def _any_of(held: Stored, entries: Sequence[Value]) -> np.ndarray:
@@ -248,25 +298,23 @@ def _any_of(held: Stored, entries: Sequence[Value]) -> np.ndarray:
     return result
 
 
-def _histogram(held: Stored) -> Counter[str]:
-    """Return stored value, in words, -> pixels."""
-    if held.kind == "palette" and held.levels is not None and held.colors is not None:
-        found, first, counts = np.unique(held.levels, return_index=True, return_counts=True)
-        colors = held.colors.reshape(-1, 3)[first]
-        words = [f"{index} ({_hex(color)})" for index, color in zip(found, colors, strict=True)]
-    elif held.levels is not None:
-        found, counts = np.unique(held.levels, return_counts=True)
-        words = [str(value) for value in found]
+def _histogram(held: Stored, where: np.ndarray) -> Counter[str]:
+    """Return stored value, in words, -> pixels of `where`, bool (H, W), that have it; the most frequent ones."""
+    if held.levels is not None:
+        counts = np.bincount(held.levels[where])
+        found = np.flatnonzero(counts)
+        counts, words = counts[found], list(map(str, found))
+        if held.colors is not None:
+            words = [f"{index} ({_hex(held.colors[held.levels == index][0])})" for index in found]
     else:
         assert held.colors is not None
-        packed = held.colors.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
+        packed = held.colors[where].astype(np.int32) @ np.array([65536, 256, 1], np.int32)
         found, counts = np.unique(packed, return_counts=True)
         words = [f"#{value:06x}" for value in found]
     histogram = Counter(dict(zip(words, map(int, counts), strict=True)))
-    if held.alpha is not None:
-        clear = int((held.alpha < OPAQUE).sum())
-        histogram["transparent"] = clear or int((held.alpha < 255).sum())
-    return histogram
+    if held.alpha is not None and (clear := int((held.alpha[where] < 255).sum())):
+        histogram["transparent"] = clear
+    return Counter(dict(histogram.most_common(KEPT)))
 
 
 def _hex(color: np.ndarray) -> str:

@@ -10,7 +10,7 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from torch import Tensor, nn
 from compress.classification import Classification
 from compress.folding import Folding, NormFolding
 from compress.ghosting import INITIALIZATIONS, Ghosting
+from compress.independence import Allowed
+from compress.mask_values import Values
 from compress.pruning.channels import Pruning
 from compress.pruning.gates import BlockPruning
 from compress.pruning.soft import SoftPruning
@@ -55,7 +57,11 @@ class Data:
         validation: share of `train` that is set aside where the data has no folder `val`.
         test: segmentation: share of all images that is set aside where the data has no folder `test`.
         minimum_area: segmentation: regions that cover a smaller share of the picture are no finding.
-        group: regular expression that finds the patient in a file's name; a patient's images are never divided.
+        group: regular expression that finds the patient in a file's path below its class folder; a patient's images
+            are never divided.
+        foreground, ignore: segmentation: see `compress.mask_values.Values`.
+        shared_patients, duplicates: "allow", with the reason, or nothing: see `compress.independence.Allowed`.
+        group_within: "folder", with the reason, or nothing: see there.
         source, licence: for the manifest.
     """
 
@@ -64,8 +70,43 @@ class Data:
     test: float = 0.1
     minimum_area: float = 0.0
     group: str = ""
+    foreground: tuple[int | str, ...] = ()
+    ignore: tuple[int | str, ...] = ()
+    shared_patients: str = ""
+    shared_patients_reason: str = ""
+    duplicates: str = ""
+    duplicates_reason: str = ""
+    group_within: str = ""
+    group_within_reason: str = ""
     source: str = ""
     licence: str = ""
+
+    @property
+    def values(self) -> Values:
+        """What the masks' pixels mean."""
+        return Values(self.foreground, self.ignore)
+
+    @property
+    def allowed(self) -> Allowed:
+        """What the data may have all the same."""
+        return Allowed(self.shared_patients_reason, self.duplicates_reason, self.group_within_reason)
+
+    def faults(self, task: str) -> Iterator[tuple[str, object, str]]:
+        """Yield (field, what it is, what was expected) for what is wrong with what is allowed and with masks."""
+        for name, word in (("shared_patients", "allow"), ("duplicates", "allow"), ("group_within", "folder")):
+            said, reason = getattr(self, name), getattr(self, f"{name}_reason")
+            if said not in ("", word):
+                yield name, said, f"{word!r}, with {name}_reason"
+            if bool(said) != bool(reason) or not reason.isprintable() or (reason and not reason.strip()):
+                yield f"{name}_reason", reason, f"one line that says why, where {name} = {word!r}, and else none"
+            if said and name != "duplicates" and not self.group:
+                yield name, said, "a group with it"
+        if self.shared_patients and self.group_within:
+            yield "shared_patients", self.shared_patients, "nothing where group_within says that there are none"
+        if task != "segmentation" and (self.foreground or self.ignore):
+            name = "foreground" if self.foreground else "ignore"
+            yield name, list(getattr(self, name)), "none, as only a segmentation has masks"
+        yield from self.values.faults()
 
 
 @dataclass(frozen=True)
@@ -184,7 +225,10 @@ def _value(hint: Any, raw: Any, where: str, place: str) -> Any:
         inner = typing.get_args(hint)[1]
         if isinstance(raw, dict):
             return {key: _value(inner, item, where, f"{place}.{key!r}") for key, item in raw.items()}
-    if hint is float:
+    if origin is types.UnionType:
+        if isinstance(raw, typing.get_args(hint)) and not isinstance(raw, bool):
+            return raw
+    elif hint is float:
         if isinstance(raw, (int, float)) and not isinstance(raw, bool) and abs(raw) <= 1e300:  # so neither nan nor inf
             return float(raw)
     elif isinstance(hint, type) and isinstance(raw, hint) and (hint is bool or not isinstance(raw, bool)):
@@ -196,6 +240,8 @@ def _describe(hint: Any) -> str:
     words = {int: "a whole number", float: "a number", str: "a string in quotes", bool: "true or false"}
     if hint in words:
         return words[hint]
+    if typing.get_origin(hint) is types.UnionType:
+        return " or ".join(words[kind] for kind in typing.get_args(hint))
     return "a list in brackets" if typing.get_origin(hint) is tuple else "a table"
 
 
@@ -234,6 +280,8 @@ def _check(recipe: Recipe, where: str) -> None:
         refuse("data.minimum_area", recipe.data.minimum_area, "a share from 0 to below 1")
     if recipe.task == "segmentation" and not (recipe.data.positive and recipe.data.positive.isprintable()):
         refuse("data.positive", recipe.data.positive, "a word for what the masks show")
+    for name, found, expected in recipe.data.faults(recipe.task):
+        refuse(f"data.{name}", found, expected)
     try:
         re.compile(recipe.data.group)
     except (re.error, OverflowError, RecursionError) as error:

@@ -18,6 +18,7 @@ from compress.card import card
 from compress.cost import cost
 from compress.data import Split
 from compress.recipe import Recipe, kind_of
+from compress.remarks import remarks
 from compress.training import logits
 from compress.verify import edge_logits, golden, latency, open_engine
 from edge.errors import EdgeError
@@ -56,7 +57,7 @@ def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, byte
         figures = run.task.figures(recipe, data, outputs)
         if sheet := run.task.sheet(recipe, data, outputs, figures):
             model_file.write_beside(worst, sheet)
-        return figures | {"data": data.summary}
+        return figures
 
     def in_turns() -> dict[str, float]:
         run.progress("timing the baseline and the compressed network in turns")
@@ -66,6 +67,7 @@ def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, byte
     rule = f"{key}-{recipe.data.minimum_area:g}"
     worst = run.checkpoints / f"{rule}.worst.png"
     result = _once(run.checkpoints / f"{rule}.figures.json", compare)
+    result["data"] = data.summary  # with what today's recipe says of them
     result["latency_ms"] = _once(run.checkpoints / f"{key}.latency.json", in_turns)
     result["measured"] = _measured(run, result, baseline, state)
     if result["cosine"] < MINIMUM_COSINE:
@@ -175,6 +177,7 @@ def table(result: dict[str, Any], recipe: Recipe) -> list[str]:
         lines.append(f"{name:<12}" + "".join(f"{cell:>26}" for cell in cells))
     lines.append(f"float to int8: logits' cosine {result['cosine']:.5f}")
     lines += [f"  {difference}" for difference in result["differences"]]
+    lines += [f"data: {remark}" for remark in remarks(result["data"])]
     for target in recipe.targets:
         value = result["measured"].get(target.name)
         if value is None:

@@ -46,10 +46,10 @@ def divided(levels: Levels, void: np.ndarray) -> np.ndarray | None:
     few = not levels.lossy and kinds <= FEW
     if not few:  # what JPEG made of black and of white
         inner = middle | (dark & (values != _usual(values[dark]))) | (bright & (values != _usual(values[bright])))
-    if not middle.any() and (inner & dark).any() != (inner & bright).any():
-        # What makes noise in black makes it in white as well, unless there is hardly any of it.
-        if not levels.lossy or _flat(values, inner & dark, FLAT, 0):
-            return None
+    # What makes noise in black makes it in white as well, unless there is hardly any of it.
+    one_sided = not middle.any() and (inner & dark).any() != (inner & bright).any()
+    if one_sided and (not levels.lossy or _flat(values, inner & dark, FLAT, 0)):
+        return None
     if 3 * np.count_nonzero(middle) > np.count_nonzero(seen):
         return None
     if _flat(values, middle, 2 if few else FLAT, 0 if few else EVEN * (full + 1) // 256):
