@@ -299,6 +299,11 @@ def test_the_recipes_that_the_documentation_shows_are_valid() -> None:
     assert whole
     for number, block in enumerate(whole):
         parse(tomllib.loads(block), f"block {number}")
+    parts = [tomllib.loads(block) for block in blocks if block.startswith("[data]")]
+    assert len(parts) == 2  # masks, independence
+    for part in parts:
+        task = "segmentation" if "foreground" in part["data"] else "classification"
+        parse(copy.deepcopy(VALID) | {"task": task, "data": VALID["data"] | part["data"]}, "a part")
 
 
 def test_a_name_that_is_no_recipe_lists_the_shipped_ones() -> None:
