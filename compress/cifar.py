@@ -14,6 +14,7 @@ from PIL import Image
 from compress.data import DataSet, Split, digest, said
 from compress.division import Entry, divide
 from compress.independence import NOTHING, Allowed, check_copies, copies
+from compress.reading import each
 from compress.task import Task
 from edge.errors import EdgeError
 from edge.preprocess import Preprocessing, pixels
@@ -56,7 +57,9 @@ def load_cifar(
     test images that equal training images where `allowed` does not allow them.
     """
     labels = _names(folder / NAMES)
-    rows = {part: [_records(folder / file, labels) for file in files] for part, files in PARTS.items()}
+    paths = [folder / file for files in PARTS.values() for file in files]
+    batches = dict(zip(paths, each(paths, lambda path: _records(path, labels), folder), strict=True))
+    rows = {part: [batches[folder / file] for file in files] for part, files in PARTS.items()}
     progress(f"reading {sum(len(batch) for batches in rows.values() for batch in batches)} images from {folder}")
     pictures = {
         f"{part}/{Path(file).stem}-{number:05}": record

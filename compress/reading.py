@@ -16,7 +16,7 @@ from edge import image as images
 from edge.errors import EdgeError, ImageWarning
 from edge.files import read_image
 from edge.preprocess import Picture, Preprocessing, pixels
-from edge.sources import listing
+from edge.sources import left_out_line, listing
 
 NAMED = 10  # files that a message names one by one
 Item, Result = TypeVar("Item"), TypeVar("Result")
@@ -140,7 +140,8 @@ def files(folder: Path, left_out: Counter[str]) -> list[str]:
         except UnicodeEncodeError:
             raise EdgeError(f"{folder} has a file {name!a}: expected names in UTF-8; rename it") from None
     if not names:
-        raise EdgeError(f"{folder} has no images: expected files that end in {', '.join(images.SUFFIXES)}")
+        reason = f" ({left_out_line(others)})" if others else ""
+        raise EdgeError(f"{folder} has no images{reason}: expected files that end in {', '.join(images.SUFFIXES)}")
     return names
 
 

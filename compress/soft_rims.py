@@ -42,7 +42,7 @@ def divided(levels: Levels, void: np.ndarray) -> np.ndarray | None:
     if not bright.any():  # black all over, or labels
         return half if levels.lossy and values[seen].max() <= SHIFT and np.ptp(values[seen]) == 0 else None
     middle = seen & ~dark & ~bright
-    kinds = len(np.unique(values[inner]))
+    kinds = np.count_nonzero(np.bincount(values[inner]))
     few = not levels.lossy and kinds <= FEW
     if not few:  # what JPEG made of black and of white
         inner = middle | (dark & (values != _usual(values[dark]))) | (bright & (values != _usual(values[bright])))
@@ -63,8 +63,7 @@ def divided(levels: Levels, void: np.ndarray) -> np.ndarray | None:
 
 def _usual(values: np.ndarray) -> int:
     """Return the most frequent value; 0 where there is none."""
-    found, counts = np.unique(values, return_counts=True)
-    return int(found[counts.argmax()]) if len(found) else 0
+    return int(np.bincount(values).argmax()) if len(values) else 0
 
 
 def _flat(values: np.ndarray, where: np.ndarray, side: int, even: int) -> bool:
@@ -81,12 +80,12 @@ def _flat(values: np.ndarray, where: np.ndarray, side: int, even: int) -> bool:
 
 
 def _windows(array: np.ndarray, side: int, axis: int, take: np.ufunc) -> np.ndarray:
-    """Return `take` over each run of `side` along `axis`."""
-    length = array.shape[axis] - side + 1
-    result = array.take(range(length), axis)
-    for offset in range(1, side):
-        result = take(result, array.take(range(offset, offset + length), axis))
-    return result
+    """Return `take` over each run of `side` along `axis`; taking a value twice must change nothing."""
+    result, run = np.moveaxis(array, axis, 0), 1
+    while run < side:
+        step = min(run, side - run)
+        result, run = take(result[:-step], result[step:]), run + step
+    return np.moveaxis(result, 0, axis)
 
 
 def _grown(where: np.ndarray, reach: int) -> np.ndarray:
