@@ -363,7 +363,7 @@ static int run(const struct arguments *arguments)
         return list_models(arguments->json);
     if (arguments->output && !make_folders(arguments->output, &failure))
         return complained(&failure);
-    int cores = usable_cores(), threads = cores < USUAL_THREADS ? cores : USUAL_THREADS;
+    int cores = usable_cores(""), threads = cores < USUAL_THREADS ? cores : USUAL_THREADS;
     if (arguments->has_threads)
         threads = arguments->threads > INT_MAX ? INT_MAX : arguments->threads < INT_MIN ? INT_MIN : (int)arguments->threads;
     if (!engine_load(&engine, arguments->model, arguments->runtime, threads, runs_once(arguments), &failure))

@@ -2,12 +2,16 @@
 
        height width grey|rgb channels stretch|crop|pad full|draft int8|float32 scale zero_point mean mean mean std std std PATH
 
-   The answer is "ok WIDTH HEIGHT BYTES" and the tensor's bytes, or "no" and the sentence. */
+   The answer is "ok WIDTH HEIGHT BYTES" and the tensor's bytes, or "no" and the sentence.
+
+   With "cores ROOT" it says how many cores this process may use, with "percentile SHARE MS..." that of these times. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "board.h"
 #include "memory.h"
+#include "meter.h"
 #include "picture.h"
 #include "preprocess.h"
 
@@ -40,8 +44,18 @@ static void answer(const struct preprocessing *how, bool full, bool is_int8, dou
     picture_free(&picture);
 }
 
-int main(void)
+int main(int count, char **words)
 {
+    if (count > 2 && strcmp(words[1], "cores") == 0)
+        return printf("%d\n", usable_cores(words[2])) < 0;
+    if (count > 3 && strcmp(words[1], "percentile") == 0) {
+        double *values = need((size_t)count * sizeof *values);
+        for (int index = 3; index < count; index++)
+            values[index - 3] = strtod(words[index], NULL);
+        printf("%.17g\n", percentile(values, (size_t)count - 3, strtod(words[2], NULL)));
+        free(values);
+        return 0;
+    }
     char line[8192];
     while (fgets(line, sizeof line, stdin)) {
         struct preprocessing how = {0};
