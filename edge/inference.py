@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import namedtuple
 
 from edge.errors import EdgeError, one_line, was_interrupted
 from edge.record import answer_record, error_record
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 
 OK, INVALID = 0, 2
 FULL = "the memory is full: use smaller images or a smaller model"
+
+
+class _Job(namedtuple("_Job", ("word", "image", "root", "error"))):
+    """An image that a word asks for, and the folder that was looked into (`edge.sources.Found`); or what is wrong with
+    the word, which then is its own image."""
+
+    __slots__ = ()
 
 
 def to_json(value: dict[str, Any]) -> str:
@@ -39,8 +47,7 @@ class Run:
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.status = OK
         self._arguments = arguments
-        self._jobs: list[tuple[str, str | None]] = []  # image, and the folder that was looked into
-        self._searched: dict[str, list[tuple[str, str | None]]] = {}  # of each such word
+        self._jobs: list[_Job] = []
         self._results: Results | None = None
         self._warm: list[float] = []
         self._answered = 0
@@ -57,12 +64,20 @@ class Run:
             return INVALID
         for word in self._arguments.images:
             self._expand(word, SUFFIXES)
-        engine = self._load() if self._jobs else None
-        if engine is not None:
-            for image, root in self._jobs:
-                self._answer(engine, image, root)
-            if self._answered and not self._arguments.quiet:
-                self._close(engine)
+        needed = any(job.error is None for job in self._jobs)
+        engine, refusal = self._load() if needed else (None, None)
+        if refusal is not None:
+            self.status = INVALID
+            complain(refusal)
+        for job in self._jobs:
+            if job.error is not None:
+                self._invalid(job.image, job.error)
+            elif engine is not None:
+                self._answer(engine, job)
+            elif refusal is not None:
+                self._record_error(job.image, refusal, self._place(job))
+        if engine is not None and self._answered and not self._arguments.quiet:
+            self._close(engine)
         return self.status
 
     def _expand(self, word: str, suffixes: tuple[str, ...]) -> None:
@@ -70,45 +85,39 @@ class Run:
         try:
             found = expand(word, suffixes, None if output is None else os.path.realpath(output))
         except EdgeError as error:
-            self._invalid(word, error)
+            self._jobs.append(_Job(word, word, None, error))
             return
-        jobs = [(image, found.root) for image in found.images]
-        self._jobs += jobs
-        if found.root is not None:
-            self._searched[word] = jobs
+        self._jobs += [_Job(word, image, found.root, None) for image in found.images]
         line = left_out_line(found.left_out)
         if line and not self._arguments.quiet:
             say(f"note: {one_line(word)}: {line}")
 
-    def _load(self) -> Engine | None:
-        """Return the engine; None where something keeps every image from an answer, which then is said."""
-        from edge.results import Results
-
+    def _load(self) -> tuple[Engine | None, EdgeError | None]:
+        """Return the engine, or what keeps every image from an answer."""
         arguments = self._arguments
         try:
             if arguments.output is not None:
+                from edge.results import Results
+
                 self._results = Results(arguments.output)
             from edge.engine import load
 
             engine = load(arguments.model, arguments.runtime, arguments.threads)
             if self._results is not None and engine.file.manifest.task == "segmentation":
                 self._refuse_to_mix(self._results.folder)
-            return engine
+            return engine, None
         except EdgeError as error:
-            refusal = error
+            return None, error
         except MemoryError:
-            refusal = EdgeError(FULL, code="memory")
+            return None, EdgeError(FULL, code="memory")
         except ImportError as error:
-            refusal = import_failed(error)
-        self.status = INVALID
-        complain(refusal)
-        for image, root in self._jobs:
-            place = self._results.place(image, root) if self._results is not None else None
-            self._record_error(image, refusal, place)
-        return None
+            return None, import_failed(error)
 
-    def _answer(self, engine: Engine, image: str, root: str | None) -> None:
-        place = self._results.place(image, root) if self._results is not None else None
+    def _place(self, job: _Job) -> Place | None:
+        return None if self._results is None else self._results.place(job.image, job.root)
+
+    def _answer(self, engine: Engine, job: _Job) -> None:
+        image, place = job.image, self._place(job)
         first = engine.first_invoke_ms is None
         try:
             answer, files = self._ask(engine, image, place is not None)
@@ -203,9 +212,11 @@ class Run:
         """Raise EdgeError where masks would lie among the images that a word found, and be found the next time."""
         from edge.results import result_name
 
-        for word, jobs in self._searched.items():
-            among = {os.path.realpath(os.path.dirname(image)) for image, _ in jobs}
-            names = {os.path.dirname(result_name(image, root)) for image, root in jobs}
+        jobs = [job for job in self._jobs if job.root is not None]
+        for word in dict.fromkeys(job.word for job in jobs):
+            found = [job for job in jobs if job.word == word]
+            among = {os.path.realpath(os.path.dirname(job.image)) for job in found}
+            names = {os.path.dirname(result_name(job.image, job.root)) for job in found}
             if among & {os.path.realpath(os.path.join(folder, name)) for name in names}:
                 self._results = None  # not even the error is written there
                 raise EdgeError(

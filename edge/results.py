@@ -158,8 +158,9 @@ def result_name(image: str, root: str | None) -> str:
     """
     if image == STDIN:
         return "stdin"
-    parts = [part for part in image[len(root or "") :].split("/") if part not in ("", ".")]
-    if root is None or ".." in parts:
+    is_below = root is not None and image.startswith(root)
+    parts = [part for part in image[len(root or "") if is_below else 0 :].split("/") if part not in ("", ".")]
+    if not is_below or ".." in parts:
         parts = parts[-1:]
     stem = os.path.splitext(parts[-1])[0] if parts and parts[-1] != ".." else ""
     return "/".join([*parts[:-1], stem or "image"])
