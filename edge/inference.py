@@ -262,4 +262,4 @@ def _drawn(data: bytes, answer: Outline) -> dict[str, bytes]:
     from edge.results import MASK, OVERLAY
 
     mask, captions = answer.mask, [report.caption(answer), report.NOTICE]
-    return {MASK: mask_png(mask), OVERLAY: overlay_jpeg(data, mask, answer.results, captions)}
+    return {MASK: mask_png(mask), OVERLAY: overlay_jpeg(data, mask, answer.results, captions, answer.window)}
