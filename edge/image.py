@@ -132,18 +132,15 @@ def _decode(
         _hold_grey(image, name)
     turned = orientation in exif.TURNED
     reduction = _reduce(image, how, turned) if form == "JPEG" and how and not full_size else 1
-    warnings = [ImageWarning("image.orientation", _NO_ORIENTATION)] if orientation == exif.UNREADABLE else []
     if isinstance(parts, png.Structure):
         _load_png(image, parts)
     else:
         image.load()
-    if form == "JPEG":
-        warnings += _lost(file)
-    if reduction == 1:
-        size = None
-    elif turned:
-        size = size[1], size[0]
-    picture = take(image, name, how, size, reduction, _bits(image, data), data, orientation)
+    warnings = _spare(file) if form == "JPEG" else []
+    if orientation == exif.UNREADABLE:
+        warnings.append(ImageWarning("image.orientation", _NO_ORIENTATION))
+    whole = size[::-1] if turned else size
+    picture = take(image, name, how, None if reduction == 1 else whole, reduction, _bits(image, data), data, orientation)
     return picture._replace(warnings=(*warnings, *picture.warnings))
 
 
@@ -157,7 +154,7 @@ def _hold_size(name: str, size: tuple[int, int], max_pixels: int) -> None:
         )
 
 
-def _lost(data: bytes) -> list[ImageWarning]:
+def _spare(data: bytes) -> list[ImageWarning]:
     """Return a warning where a JPEG has more data than pixels; ValueError where it has less."""
     from edge.libjpeg import lost_data  # other forms do not need it
 
