@@ -4,7 +4,7 @@
        low high PATH
 
    with a window of 0 0 where there is none. The answer is "ok WIDTH HEIGHT BYTES", then the tensor's bytes and a line for
-   each warning, code and message, and one that is empty; or "no" and the sentence.
+   each warning, code and message, and one that is empty; or "no", the code and the sentence.
 
    With "cores ROOT" it says how many cores this process may use, with "percentile SHARE MS..." that of these times. */
 #include <stdio.h>
@@ -27,7 +27,7 @@ static void answer(const struct preprocessing *how, bool full, bool is_int8, dou
     unsigned char *pixels = NULL;
     if (!read_picture(path, &data, &failure) ||
         !picture_decode(&picture, &data, path, how, full, MAX_PIXELS, &failure)) {
-        printf("no %s\n", failure.text);
+        printf("no %s %s\n", failure.code, failure.text);
     } else if ((pixels = preprocess_pixels(&picture, how))) {
         float floats[3][256];
         int8_t int8s[3][256];
