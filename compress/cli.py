@@ -171,7 +171,7 @@ def _show(options: argparse.Namespace) -> None:
 
 def _pack(options: argparse.Namespace) -> None:
     from compress.model_file import write
-    from edge.image import read_bytes
+    from edge.files import read_bytes
 
     try:
         manifest = json.loads(read_bytes(options.manifest))

@@ -178,14 +178,13 @@ static bool read_named(const char *name, struct bytes *data, double *ms, struct 
     double before = now_ms();
     *ms = 0; /* not counted for what standard input waits for */
     if (strcmp(name, "-") != 0) {
-        bool done = read_picture(name, data, failure);
+        bool done = read_image(name, data, failure);
         *ms = now_ms() - before;
         return done;
     }
     if (!is_open[0])
-        return fail(failure, "standard input is closed: expected a picture there");
-    int error = read_all(0, data);
-    return !error || fail(failure, "standard input can't be read (%s): expected a picture there", strerror(error));
+        return fail_as(failure, "image.unreadable", "standard input is closed: expected an image there");
+    return read_standard_input(data, failure);
 }
 
 /* Whether none of the pictures is where the mask or the overlay of this name would go. */
