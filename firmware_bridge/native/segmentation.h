@@ -27,6 +27,7 @@ void segment(struct outline *outline, const float *logits, int64_t rows, int64_t
 void outline_free(struct outline *outline);
 /* Share of the picture. */
 double outline_area(const struct outline *outline);
+double outline_share(const struct outline *outline, int64_t pixels);
 /* The logit whose score is `threshold`. */
 double bound(double threshold);
 
