@@ -221,8 +221,14 @@ def load(model: str | os.PathLike[str] | None = None, runtime: str = "auto", thr
 
         opened = open_edgetpu(file, name, threads)
     else:
-        file.network()
+        network = file.network()
         opened = open_runtime(file.data, name, threads)
+        if opened.output.shape != network.outputs[0].shape:
+            raise EdgeError(
+                f"the network's output is {opened.output.shape}, and its file says {network.outputs[0].shape}: "
+                "expected one shape; convert the network again",
+                "model.output",
+            )
     engine = Engine(file, opened)
     engine.load_ms, engine._load_mb = watch.lap("load"), meter.growth_mb(before)
     return engine
