@@ -15,6 +15,7 @@ import numpy as np
 
 from edge.digest import sha256
 from edge.errors import EdgeError
+from edge.flatbuffer import read
 from edge.model import EDGETPU, ModelFile
 from edge.runtime import PACKAGES, Runtime, broken, check_threads, first_line, import_runtime, quiet
 
@@ -50,6 +51,7 @@ def open_edgetpu(file: ModelFile, name: str, threads: int) -> Runtime:
             f"{file.path} holds another {EDGETPU} than its manifest says (digests differ): compile it again on the "
             "host with `edge-deploy coral --compile`"
         )
+    read(flatbuffer, f"the {EDGETPU} of {file.path}")
     library = os.environ.get("EDGE_INFER_EDGETPU") or LIBRARY
     _probe(library, flatbuffer, name)
     return _load(library, flatbuffer, name, threads)

@@ -228,6 +228,7 @@ def load(model: str | os.PathLike[str] | None = None, runtime: str = "auto", thr
 
         opened = open_edgetpu(file, name, threads)
     else:
+        file.network()
         opened = open_runtime(file.data, name, threads)
     engine = Engine(file, opened)
     engine.load_ms, engine._load_mb = watch.lap("load"), meter.growth_mb(before)

@@ -19,6 +19,8 @@ IDENTIFIER = b"TFL3"
 SCHEMA_VERSION = 3
 MAX_TABLES = 100_000
 MAX_WORK = 2**22  # elements of the vectors that are looked at: one vector may be named by very many tables
+MAX_GRAPHS = 256
+MAX_ENDS = 1024  # inputs of a graph, and outputs
 MAX_RANK = 8
 MAX_TENSOR_BYTES = 2**30
 
@@ -217,7 +219,7 @@ class _Reader:
         return target
 
     def _layout(self, vtable: int, kind: str) -> _Layout:
-        if vtable < 0 or vtable % 2 or vtable + 4 > self.size:
+        if vtable < 8 or vtable % 2 or vtable + 4 > self.size:
             raise _damaged("a table without a list of its fields")
         length, size = unpack_from("<HH", self.data, vtable)
         if length < 4 or length % 2 or size < 4:
@@ -314,6 +316,8 @@ class _Reader:
         places = self.each(graphs)
         if not places:
             raise _damaged("it has no graph")
+        if len(places) > MAX_GRAPHS:
+            raise _Fault(f"of more than {MAX_GRAPHS} graphs: expected no more; {_CONVERT}")
         self.graph_count = len(places)
         self.calls: list[set[int]] = []
         checked = tuple(self._graph(number, at) for number, at in enumerate(places))
@@ -352,6 +356,8 @@ class _Reader:
         tensors, inputs, outputs, operators, *_ = self.fields(at, "SubGraph")
         self.calls.append(set())
         self.tensors = [self._tensor(index, place) for index, place in enumerate(self.each(tensors))]
+        if any(vector is not None and vector[1] > MAX_ENDS for vector in (inputs, outputs)):
+            raise _Fault(f"of a graph with more than {MAX_ENDS} inputs or outputs: expected no more; {_CONVERT}")
         graph_inputs, graph_outputs = self.numbers(inputs, "i"), self.numbers(outputs, "i")
         for index in (*graph_inputs, *graph_outputs):
             self._index(index, len(self.tensors), f"graph {number}", "tensor")
@@ -369,10 +375,12 @@ class _Reader:
 
     def _tensor(self, index: int, at: int) -> Tensor:
         shape, kind, buffer, name, quantization, *more = self.fields(at, "Tensor")
-        is_variable, sparsity, signature, _, _, external = more
+        is_variable, sparsity, signature, _, variants, external = more
         what, type_name = f"tensor {index}", schema.TENSOR_TYPES[kind]
         if sparsity is not None:
             raise _Fault(f"whose {what} is sparse: expected every value; {_CONVERT}")
+        if variants is not None and variants[1]:
+            raise _damaged(f"{what} is of several types")
         if external:
             raise _Fault(f"whose weights are in another file: expected all of it in one; {_CONVERT}")
         for vector in (shape, signature):
@@ -499,11 +507,14 @@ class _Reader:
         if key is None:
             raise _damaged("a signature has no name")
         for maps, known in ((inputs, graphs[graph].inputs), (outputs, graphs[graph].outputs)):
-            named = []
-            for place in self.each(maps):
-                name, tensor = self.fields(place, "TensorMap")
-                if name is None or tensor not in known:
-                    raise _damaged("a signature names a tensor that its graph does not take or give")
-                named.append(name)
-            if len(set(named)) != len(known):
+            places = self.each(maps)
+            if len(places) != len(known):
                 raise _damaged("a signature and its graph differ in their inputs or outputs")
+            names = set()
+            for place in places:
+                name, tensor = self.fields(place, "TensorMap")
+                if name is None or tensor not in known or name in names:
+                    raise _damaged(
+                        "a signature names a tensor that its graph does not take or give, or two by one name"
+                    )
+                names.add(name)

@@ -32,6 +32,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from edge.flatbuffer import Network
+
 
 class ModelFile:
     """A model file that passed every check.
@@ -56,6 +58,15 @@ class ModelFile:
     def flatbuffer(self) -> bytes:
         """A copy of the flatbuffer part alone."""
         return self.data[: self.manifest.model_bytes]
+
+    def network(self) -> Network:
+        """Read the flatbuffer, every offset and index of it held; to be done before a runtime sees it.
+
+        Raises EdgeError ("model.network") where it is damaged, too large, or newer than this program.
+        """
+        from edge.flatbuffer import read
+
+        return read(memoryview(self.data)[: self.manifest.model_bytes], self.path)
 
     def member(self, name: str) -> bytes:
         """Return a member's bytes; EdgeError where there is no such member or it can't be unpacked."""

@@ -12,7 +12,8 @@ slots, "name:type" with
     <n                  the value is less than n: an enumeration of n names
     =n                  what it is where the file leaves it out, 0 if this is not there
 
-and "-" for a slot that is no longer used.
+and "-" for a slot that is no longer used. Tables of what the program refuses (sparse tensors, weights in other files) are
+not here.
 """
 
 TENSOR_TYPES = """
@@ -91,8 +92,6 @@ SubGraph tensors:[Tensor inputs:[i outputs:[i operators:[Operator name:s debug_m
 Tensor shape:[i type:b<20 buffer:I name:s quantization:QuantizationParameters is_variable:?
     sparsity:SparsityParameters shape_signature:[i has_rank:? variant_tensors:[VariantSubType external_buffer:I
 QuantizationParameters min:[f max:[f scale:[f zero_point:[q details_type:B details:U quantized_dimension:i
-CustomQuantization custom:[B
-BlockwiseQuantization scales:i zero_points:i block_size:i
 Buffer data:[B offset:Q size:Q
 Operator opcode_index:I inputs:[i outputs:[i builtin_options_type:B builtin_options:U custom_options:[B
     custom_options_format:b<1 mutating_variable_inputs:[? intermediates:[i large_custom_options_offset:Q
@@ -100,10 +99,6 @@ Operator opcode_index:I inputs:[i outputs:[i builtin_options_type:B builtin_opti
 Metadata name:s buffer:I
 SignatureDef inputs:[TensorMap outputs:[TensorMap signature_key:s - subgraph_index:I
 TensorMap name:s tensor_index:I
-VariantSubType shape:[i type:b<20 has_rank:?
-SparsityParameters traversal_order:[i block_map:[i dim_metadata:[DimensionMetadata
-ExternalBufferGroup name:s
-ExternalBuffer id:I group:I offset:Q length:Q packing:s
 Conv2DOptions padding:b<2 stride_w:i stride_h:i fused_activation_function:b<6 dilation_w_factor:i=1
     dilation_h_factor:i=1 quantized_bias_type:b<20
 DepthwiseConv2DOptions padding:b<2 stride_w:i stride_h:i depth_multiplier:i fused_activation_function:b<6

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "memory.h"
+#include "network.h"
 #include "sha256.h"
 #include "text.h"
 
@@ -220,6 +221,11 @@ bool model_hold(struct model *model, struct failure *failure)
     if (model->manifest.model_bytes != model->archive.start || strcmp(model->manifest.model_sha256, flatbuffer_hex) != 0)
         return fail(failure, "%s holds another flatbuffer than its manifest says (digests differ): " REBUILD, path);
     return hold_labels(model, failure) && hold_golden(model, failure);
+}
+
+bool model_network(const struct model *model, struct failure *failure)
+{
+    return network_check(model->data.at, model->archive.start, model->path, failure);
 }
 
 void model_rest(const struct model *model)

@@ -1,4 +1,7 @@
-/* For tests: the picture's way into a network, without the network. Each line on standard input asks for one tensor:
+/* For tests. `edge-probe manifest` and `edge-probe network` read manifests or flatbuffers from standard input, each after a
+   line with the number of its bytes, and answer a line each: "ok", or the code and the sentence of what is wrong.
+
+   Without an argument: the picture's way into a network, without the network. Each line asks for one tensor:
 
        height width grey|rgb channels stretch|crop|pad full|draft int8|float32 scale zero_point mean mean mean std std std PATH
 
@@ -7,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "manifest.h"
 #include "memory.h"
+#include "network.h"
 #include "picture.h"
 #include "preprocess.h"
 
@@ -40,8 +45,39 @@ static void answer(const struct preprocessing *how, bool full, bool is_int8, dou
     picture_free(&picture);
 }
 
-int main(void)
+/* Hold each of the texts on standard input. */
+static int hold(bool is_manifest)
 {
+    char line[40];
+    while (fgets(line, sizeof line, stdin)) {
+        struct failure failure = {0};
+        size_t count = strtoull(line, NULL, 10);
+        /* Of that size to the byte, so that a sanitizer finds what reads on. */
+        unsigned char *text = need(count);
+        if (fread(text, 1, count, stdin) != count)
+            return 2;
+        if (is_manifest) {
+            struct manifest manifest;
+            manifest_parse(&manifest, (const char *)text, count, "m.tflite", &failure);
+            manifest_free(&manifest);
+        } else {
+            network_check(text, count, "m.tflite", &failure);
+        }
+        if (failure.text)
+            printf("%s %s\n", failure.code, failure.text);
+        else
+            puts("ok");
+        fflush(stdout);
+        free(failure.text);
+        free(text);
+    }
+    return 0;
+}
+
+int main(int count, char **words)
+{
+    if (count == 2)
+        return hold(strcmp(words[1], "manifest") == 0);
     char line[8192];
     while (fgets(line, sizeof line, stdin)) {
         struct preprocessing how = {0};
