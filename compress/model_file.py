@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from edge import flatbuffer as flatbuffers
+from edge.activation import check_activation
 from edge.errors import EdgeError
 from edge.manifest import Manifest, parse
 from edge.model import MAX_BYTES, MAX_GOLDEN_BYTES, MAX_MEMBERS, read
@@ -52,15 +53,16 @@ def open_as_a_device(path: Path) -> None:
 
     Raises EdgeError where either is refused.
     """
-    from edge.engine import Engine
-    from edge.runtime import import_runtime, open_runtime
+    from edge.engine import load
+    from edge.runtime import import_runtime
 
-    file = read(path)
     try:
         import_runtime()
     except EdgeError:
-        return
-    Engine(file, open_runtime(file.data))
+        file = read(path)
+        check_activation(file.manifest.activation, file.network(), file.path)
+    else:
+        load(path.absolute())
 
 
 def strip(data: bytes, where: str) -> tuple[bytes, str]:

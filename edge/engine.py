@@ -15,6 +15,7 @@ from PIL import Image
 
 from edge import image as images
 from edge import meter
+from edge.activation import check_activation
 from edge.board import usable_cores
 from edge.classification import Result, decide, rank, scores, softmax
 from edge.errors import EdgeError, ImageWarning
@@ -223,12 +224,12 @@ def load(model: str | os.PathLike[str] | None = None, runtime: str = "auto", thr
     name, _, _ = import_runtime(runtime)
     before, watch = meter.now_mb(), meter.Stopwatch()
     file = read(path)
+    check_activation(file.manifest.activation, file.network(), file.path)
     if runtime == "edgetpu":
         from edge.edgetpu import open_edgetpu
 
         opened = open_edgetpu(file, name, threads)
     else:
-        file.network()
         opened = open_runtime(file.data, name, threads)
     engine = Engine(file, opened)
     engine.load_ms, engine._load_mb = watch.lap("load"), meter.growth_mb(before)

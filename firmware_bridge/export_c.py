@@ -30,10 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run `edge-deploy export-c`."""
+    from edge.activation import check_activation
     from edge.model import find, read
     from firmware_bridge import micro
 
     file = read(find(options.model))
+    check_activation(file.manifest.activation, file.network(), file.path)
     trial = micro.run(file)
     for verdict in trial.verdicts:
         if verdict.failed:

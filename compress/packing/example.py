@@ -28,7 +28,7 @@ def write(data: bytes, model: Path, path: Path) -> None:
     """
     if os.path.lexists(path):
         raise EdgeError(
-            f"{path} exists already, and --init replaces nothing: fill that one in, or name another one with --manifest",
+            f"{path} exists already, and --init replaces nothing: fill that one in, or say another --manifest",
             "output.unwritable",
         )
     flatbuffer, _ = model_file.strip(data, str(model))

@@ -144,3 +144,16 @@ def test_a_word_that_is_no_activation_is_refused(tmp_path):
         load(tmp_path, "tiny-scores", activation="sigmoid")
     with pytest.raises(EdgeError, match='expected "sigmoid" or "none"'):
         load(tmp_path, "tiny-mask-scores", packing.mask_manifest, activation="softmax")
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "activation", "wanted"),
+    [
+        ("tiny-scores", packing.manifest, "softmax", "none"),
+        ("tiny-mask-scores", packing.mask_manifest, "sigmoid", "none"),
+    ],
+)
+def test_scores_are_not_made_of_scores(tmp_path, name, make, activation, wanted):
+    with pytest.raises(EdgeError, match=f'is "{activation}": expected "{wanted}"; correct the manifest') as error:
+        load(tmp_path, name, make, activation=activation)
+    assert error.value.code == "model.tensors"
