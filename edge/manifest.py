@@ -19,7 +19,8 @@ VERSION = 1
 
 _NAME = re.compile(r"[a-z0-9_-]+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_ACTIVATION = {"classification": "softmax", "segmentation": "sigmoid"}
+# "none": the outputs are scores already.
+_ACTIVATION = {"classification": ("softmax", "none"), "segmentation": ("sigmoid", "none")}
 _REBUILD = "build the model file again with edge-compress"
 
 
@@ -141,7 +142,7 @@ def parse(raw: object, where: str) -> Manifest:
         title=top.text("title"),
         task=task,
         labels=labels,
-        activation=top.one_of("activation", (_ACTIVATION[task],)),
+        activation=top.one_of("activation", _ACTIVATION[task]),
         decision=_decision(top, task, labels),
         input=_input(top.object("input")),
         targets=tuple(_target(item) for item in top.objects("targets")),

@@ -433,7 +433,7 @@ bool manifest_parse(struct manifest *manifest, const char *text, size_t count, c
                     struct failure *failure)
 {
     static char *const formats[] = {"edge-infer", NULL}, *const tasks[] = {"classification", "segmentation", NULL};
-    static char *const activations[][2] = {{"softmax", NULL}, {"sigmoid", NULL}}, *const types[] = {"int8", "float32", NULL};
+    static char *const activations[][3] = {{"softmax", "none", NULL}, {"sigmoid", "none", NULL}}, *const types[] = {"int8", "float32", NULL};
     struct json json;
     *manifest = (struct manifest){0};
     const char *damage = json_parse(&json, text, count);
@@ -451,7 +451,7 @@ bool manifest_parse(struct manifest *manifest, const char *text, size_t count, c
     hold_name(&top, manifest->name);
     struct object model = get_object(&top, "model"), runtime = get_object(&top, "runtime");
     manifest->title = get_words(&top, "title");
-    one_of(&top, "activation", activations[manifest->is_segmentation]);
+    manifest->are_scores = one_of(&top, "activation", activations[manifest->is_segmentation]) == 1;
     read_decision(manifest, &top);
     struct object input = get_object(&top, "input");
     read_input(&manifest->input, &input);

@@ -44,6 +44,7 @@ struct golden {
 struct manifest {
     char *name, *title;
     bool is_segmentation;
+    bool are_scores; /* the network's outputs are scores already, not logits */
     char **labels;
     size_t label_count;
     struct decision decision;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "activation.h"
 #include "memory.h"
 #include "network.h"
 #include "sha256.h"
@@ -225,7 +226,10 @@ bool model_hold(struct model *model, struct failure *failure)
 
 bool model_network(const struct model *model, struct failure *failure)
 {
-    return network_check(model->data.at, model->archive.start, model->path, failure);
+    const struct manifest *manifest = &model->manifest;
+    const char *origin = NULL;
+    return network_check(model->data.at, model->archive.start, model->path, &origin, failure) &&
+           activation_check(manifest->are_scores, manifest->is_segmentation, origin, model->path, failure);
 }
 
 void model_rest(const struct model *model)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "activation.h"
 #include "flatbuffer.h"
 #include "memory.h"
 #include "schema.h"
@@ -31,6 +32,7 @@ struct reader {
     bool *calls; /* whether one graph runs another one */
     struct graph_tensor *tensors; /* of the graph that is being read */
     bool *given;                  /* which of them can be read: constants, inputs, what earlier operators gave */
+    const char *origin;           /* of the first graph's first output */
 };
 
 static bool is_index(struct reader *reader, int64_t index, size_t count, const char *who, long long number,
@@ -301,6 +303,8 @@ static void read_operator(struct reader *reader, size_t graph, size_t position, 
     char *wrong = flatbuffer_ok(&reader->flatbuffer) ? operator_fault(&operator, reader->tensors) : NULL;
     if (wrong)
         flatbuffer_fault(&reader->flatbuffer, "whose operator %zu (%s) %s: " CONVERT, position, operator.name, wrong);
+    if (flatbuffer_ok(&reader->flatbuffer))
+        activation_note(&operator, reader->tensors);
     free(wrong);
     free(inputs);
     free(outputs);
@@ -347,6 +351,8 @@ static void read_graph(struct reader *reader, size_t graph, size_t at)
     for (size_t index = 0; index < ends->output_count && flatbuffer_ok(&reader->flatbuffer); index++)
         if (!reader->given[ends->outputs[index]])
             flatbuffer_damaged(&reader->flatbuffer, "tensor %d is an output, and no operator gives it", (int)ends->outputs[index]);
+    if (graph == 0 && ends->output_count && flatbuffer_ok(&reader->flatbuffer))
+        reader->origin = reader->tensors[ends->outputs[0]].origin;
     free(reader->tensors);
     free(reader->given);
     reader->tensors = NULL;
@@ -460,7 +466,8 @@ static void read_network(struct reader *reader)
         read_signature(reader, flatbuffer_item(&reader->flatbuffer, &values[7], index));
 }
 
-bool network_check(const unsigned char *data, size_t size, const char *where, struct failure *failure)
+bool network_check(const unsigned char *data, size_t size, const char *where, const char **origin,
+                   struct failure *failure)
 {
     struct reader reader = {.flatbuffer = {.data = data, .size = size, .where = where, .failure = failure}};
     read_network(&reader);
@@ -472,5 +479,7 @@ bool network_check(const unsigned char *data, size_t size, const char *where, st
     free(reader.calls);
     free(reader.codes);
     free(reader.buffers);
+    if (origin)
+        *origin = reader.origin;
     return flatbuffer_ok(&reader.flatbuffer);
 }
