@@ -302,10 +302,12 @@ def _check_tensors(file: ModelFile, runtime: Runtime) -> None:
             raise EdgeError(
                 f"{file.path} has a network whose {name} is {tensor.dtype} {tensor.shape}, and a manifest that says "
                 f"{manifest.type} {shapes[name]}: correct the manifest and build the model file again with "
-                "edge-compress"
+                "edge-compress",
+                "model.tensors",
             )
         if tensor.dtype == "int8" and not 0 < tensor.scale < inf:
             raise EdgeError(
                 f"{file.path} has a network whose int8 {name} has no quantization (scale {tensor.scale}): "
-                "convert the network again with edge-compress"
+                "convert the network again with edge-compress",
+                "model.tensors",
             )

@@ -402,7 +402,9 @@ def _dense(facts: _Facts) -> str:
 
 def _reduction(facts: _Facts) -> str:
     rank, axes = len(facts.reads[0].shape), _integers(facts.reads[1], facts.data)
-    if prod(facts.reads[1].shape) > max(rank, 1) or (axes is not None and not all(-rank <= axis < rank for axis in axes)):
+    if prod(facts.reads[1].shape) > max(rank, 1) or (
+        axes is not None and not all(-rank <= axis < rank for axis in axes)
+    ):
         return f"is over dimensions that its input of {rank} does not have"
     return ""
 

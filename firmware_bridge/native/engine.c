@@ -37,17 +37,18 @@ static bool hold_tensor(const struct engine *engine, const char *name, const str
     if (!fits || strcmp(tensor->type, type) != 0 || tensor->bytes != size) {
         struct text shape = {0};
         show_shape(tensor, &shape);
-        fail(failure,
-             "%s has a network whose %s is %s, and a manifest that says %s %s: correct the manifest and build the model "
-             "file again with edge-compress", engine->model.path, name, shape.at, type, expected);
+        fail_as(failure, "model.tensors",
+                "%s has a network whose %s is %s, and a manifest that says %s %s: correct the manifest and build the "
+                "model file again with edge-compress", engine->model.path, name, shape.at, type, expected);
         text_free(&shape);
         return false;
     }
     if (manifest->is_int8 && !(tensor->scale > 0 && isfinite(tensor->scale))) {
         struct text scale = {0};
         text_float(&scale, tensor->scale);
-        fail(failure, "%s has a network whose int8 %s has no quantization (scale %s): convert the network again with "
-                      "edge-compress", engine->model.path, name, scale.at);
+        fail_as(failure, "model.tensors",
+                "%s has a network whose int8 %s has no quantization (scale %s): convert the network again with "
+                "edge-compress", engine->model.path, name, scale.at);
         text_free(&scale);
         return false;
     }
@@ -85,8 +86,9 @@ bool engine_load(struct engine *engine, const char *model, const char *runtime, 
     if (!path)
         return false;
     if (strcmp(runtime, "tflite") == 0 || strcmp(runtime, "edgetpu") == 0)
-        fail(failure, "the runtime %s is not part of the native edge-infer: expected litert; use --runtime litert, or "
-                      "edge-infer for Python", runtime);
+        fail_as(failure, "runtime.missing",
+                "the runtime %s is not part of the native edge-infer: expected litert; use --runtime litert, or "
+                "edge-infer for Python", runtime);
     engine->library = failure->text ? NULL : library_open(failure);
     double before = now_mb(), begun = now_ms();
     bool loaded = engine->library && model_read(&engine->model, path, failure) &&
@@ -164,8 +166,8 @@ static bool clip_scores(float *scores, size_t count, const char *usual, struct f
         if (score < least || score > most)
             return fail_as(failure, "model.output",
                            "the network's output holds %g, which is no score: expected values from 0 to 1, as the "
-                           "manifest's activation is \"none\"; if these are logits, say \"%s\" there and pack the model "
-                           "again", (double)score, usual);
+                           "manifest's activation is \"none\"; if these are logits, say \"%s\" there and pack the "
+                           "model again", (double)score, usual);
         scores[index] = score < 0 ? 0 : score > 1 ? 1 : score;
     }
     return true;

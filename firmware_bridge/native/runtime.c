@@ -156,9 +156,9 @@ struct library *library_open(struct failure *failure)
     int major = 0, minor = 0;
     if (!opened) {
         const char *reason = dlerror();
-        fail(failure,
-             "LiteRT's library can't be opened (%s): expected libLiteRt.so of ai-edge-litert 2.1 to 2.3 in ../lib beside "
-             "the program's folder, or named by EDGE_INFER_LITERT", reason ? reason : path);
+        fail_as(failure, access(path, F_OK) == 0 ? "runtime.broken" : "runtime.missing", "LiteRT's library can't be "
+                "opened (%s): expected libLiteRt.so of ai-edge-litert 2.1 to 2.3 in ../lib beside the program's "
+                "folder, or named by EDGE_INFER_LITERT", reason ? reason : path);
     } else {
         library->version = version_of(path);
         bool whole = find_functions(library, opened);
@@ -166,10 +166,10 @@ struct library *library_open(struct failure *failure)
             sscanf(library->version, "%d.%d", &major, &minor);
         /* Other versions may have other arguments, and calling them with these would be a leap in the dark. */
         if (!library->version || major != 2 || minor < 1 || minor > 3 || !whole || library->first != (minor == 1))
-            fail(failure,
-                 "%s is of LiteRT %s: expected 2.1, 2.2 or 2.3, said by its name (libLiteRt.so.2.3.0) or by the "
-                 "__init__.py of ai-edge-litert beside it; take it from that package", path,
-                 library->version ? library->version : "of no known version");
+            fail_as(failure, "runtime.broken",
+                    "%s is of LiteRT %s: expected 2.1, 2.2 or 2.3, said by its name (libLiteRt.so.2.3.0) or by the "
+                    "__init__.py of ai-edge-litert beside it; take it from that package", path, library->version ?
+                    library->version : "of no known version");
     }
     free(path);
     if (!failure->text)
@@ -320,7 +320,8 @@ bool runtime_open(struct runtime *runtime, const struct library *library, const 
     size_t counts[2] = {1, 1};
     int status = 0;
     if (threads < 1 || threads > MAX_THREADS)
-        return fail(failure, "%d threads were asked for: expected a whole number from 1 to %d", threads, MAX_THREADS);
+        return fail_as(failure, "arguments.invalid",
+                       "%d threads were asked for: expected a whole number from 1 to %d", threads, MAX_THREADS);
     runtime->session = need(sizeof *runtime->session);
     runtime->session->library = library;
     int saved = hold_back();
@@ -330,13 +331,15 @@ bool runtime_open(struct runtime *runtime, const struct library *library, const 
         return true;
     runtime_close(runtime);
     if (counts[0] != 1 || counts[1] != 1)
-        return fail(failure, "the network has %zu inputs and %zu outputs: expected one of each", counts[0], counts[1]);
+        return fail_as(failure, "model.tensors",
+                       "the network has %zu inputs and %zu outputs: expected one of each", counts[0], counts[1]);
     if (status == OUTPUT_DIFFERS)
-        return fail_as(failure, "model.output", "the network's output has another shape than the file says: expected one "
-                       "shape; convert the network again");
+        return fail_as(failure, "model.output",
+                       "the network's output has another shape than the file says: expected one shape; convert the "
+                       "network again");
     return fail_as(failure, "runtime.refused",
-                   "ai-edge-litert %s can't load the network (status %d): upgrade the runtime, or convert the network "
-                   "again with operators that it has", library->version, status);
+                   "ai-edge-litert %s can't load the network (status %d): upgrade the runtime, or convert the "
+                   "network again with operators that it has", library->version, status);
 }
 
 bool runtime_run(struct runtime *runtime, const void *input, void *output, struct failure *failure)
@@ -357,7 +360,8 @@ bool runtime_run(struct runtime *runtime, const void *input, void *output, struc
         memcpy(output, memory, runtime->output.bytes);
         status = library->UnlockTensorBuffer(session->output);
     }
-    return !status || fail(failure, "ai-edge-litert %s can't run the network: status %d", runtime->version, status);
+    return !status || fail_as(failure, "runtime.refused",
+                              "ai-edge-litert %s can't run the network: status %d", runtime->version, status);
 }
 
 void runtime_close(struct runtime *runtime)
