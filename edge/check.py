@@ -92,7 +92,7 @@ def _changed(engine: Engine, output: np.ndarray, expected: np.ndarray) -> str:
         return "" if output.argmax() == expected.argmax() else ", and another label is the highest"
     from edge.segmentation import bound
 
-    limit = bound(rule.threshold)
+    limit = bound(rule.threshold, engine.file.manifest.activation)
     flipped = (engine.dequantize(output) >= limit) != (engine.dequantize(expected) >= limit)
     share = float(flipped.mean())
     if share <= MAX_FLIPPED:

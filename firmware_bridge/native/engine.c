@@ -37,17 +37,18 @@ static bool hold_tensor(const struct engine *engine, const char *name, const str
     if (!fits || strcmp(tensor->type, type) != 0 || tensor->bytes != size) {
         struct text shape = {0};
         show_shape(tensor, &shape);
-        fail(failure,
-             "%s has a network whose %s is %s, and a manifest that says %s %s: correct the manifest and build the model "
-             "file again with edge-compress", engine->model.path, name, shape.at, type, expected);
+        fail_as(failure, "model.tensors",
+                "%s has a network whose %s is %s, and a manifest that says %s %s: correct the manifest and build the "
+                "model file again with edge-compress", engine->model.path, name, shape.at, type, expected);
         text_free(&shape);
         return false;
     }
     if (manifest->is_int8 && !(tensor->scale > 0 && isfinite(tensor->scale))) {
         struct text scale = {0};
         text_float(&scale, tensor->scale);
-        fail(failure, "%s has a network whose int8 %s has no quantization (scale %s): convert the network again with "
-                      "edge-compress", engine->model.path, name, scale.at);
+        fail_as(failure, "model.tensors",
+                "%s has a network whose int8 %s has no quantization (scale %s): convert the network again with "
+                "edge-compress", engine->model.path, name, scale.at);
         text_free(&scale);
         return false;
     }
@@ -85,8 +86,9 @@ bool engine_load(struct engine *engine, const char *model, const char *runtime, 
     if (!path)
         return false;
     if (strcmp(runtime, "tflite") == 0 || strcmp(runtime, "edgetpu") == 0)
-        fail(failure, "the runtime %s is not part of the native edge-infer: expected litert; use --runtime litert, or "
-                      "edge-infer for Python", runtime);
+        fail_as(failure, "runtime.missing",
+                "the runtime %s is not part of the native edge-infer: expected litert; use --runtime litert, or "
+                "edge-infer for Python", runtime);
     engine->library = failure->text ? NULL : library_open(failure);
     double before = now_mb(), begun = now_ms();
     bool loaded = engine->library && model_read(&engine->model, path, failure) &&
@@ -156,26 +158,53 @@ float dequantize(const struct engine *engine, const void *raw, size_t index)
     return ((float)((const int8_t *)raw)[index] - (float)output->zero_point) * (float)output->scale;
 }
 
-/* Scores s_i = exp(z_i) / sum_j exp(z_j), the highest first; equal ones in the order of the labels. */
-static void classify(const struct engine *engine, const float *logits, struct answer *answer)
+/* Clip outputs that are scores already to 0..1; fail where one is none. */
+static bool clip_scores(float *scores, size_t count, const char *usual, struct failure *failure)
 {
-    const struct manifest *manifest = &engine->model.manifest;
-    const struct decision *rule = &manifest->decision;
-    size_t count = manifest->label_count;
-    struct result *results = answer->results = need(count * sizeof *results);
+    const float least = -0.01f, most = 1.01f; /* rounding, and a quantization range beside 0..1 */
+    for (size_t index = 0; index < count; index++) {
+        float score = scores[index];
+        if (score < least || score > most)
+            return fail_as(failure, "model.output",
+                           "the network's output holds %g, which is no score: expected values from 0 to 1, as the "
+                           "manifest's activation is \"none\"; if these are logits, say \"%s\" there and pack the "
+                           "model again", (double)score, usual);
+        scores[index] = score < 0 ? 0 : score > 1 ? 1 : score;
+    }
+    return true;
+}
+
+/* Put scores s_i = exp(z_i) / sum_j exp(z_j) into `scores`. */
+static void softmax(const float *logits, size_t count, double *scores)
+{
     float highest = logits[0];
     for (size_t index = 1; index < count; index++)
         highest = logits[index] > highest ? logits[index] : highest;
     double sum = 0;
     for (size_t index = 0; index < count; index++)
-        sum += exp((double)logits[index] - (double)highest);
+        sum += scores[index] = exp((double)logits[index] - (double)highest);
+    for (size_t index = 0; index < count; index++)
+        scores[index] /= sum;
+}
+
+/* The scores of the network's outputs, the highest first; equal ones in the order of the labels. */
+static void classify(const struct engine *engine, const float *outputs, struct answer *answer)
+{
+    const struct manifest *manifest = &engine->model.manifest;
+    const struct decision *rule = &manifest->decision;
+    size_t count = manifest->label_count;
+    struct result *results = answer->results = need(count * sizeof *results);
+    double *scores = need(count * sizeof *scores);
+    if (!manifest->are_scores)
+        softmax(outputs, count, scores);
     for (size_t index = 0; index < count; index++) {
-        struct result result = {manifest->labels[index], exp((double)logits[index] - (double)highest) / sum};
+        struct result result = {manifest->labels[index], manifest->are_scores ? (double)outputs[index] : scores[index]};
         size_t place = index;
         for (; place > 0 && results[place - 1].score < result.score; place--)
             results[place] = results[place - 1];
         results[place] = result;
     }
+    free(scores);
     const char *decision = results[0].label;
     if (rule->label) {
         size_t mine = 0;
@@ -192,7 +221,7 @@ static void draw_outline(const struct engine *engine, const float *logits, const
     const struct manifest *manifest = &engine->model.manifest;
     const int32_t *shape = engine->runtime.output.shape;
     segment(&answer->outline, logits, shape[1], shape[2], picture->width, picture->height, &manifest->decision,
-            &manifest->input);
+            &manifest->input, manifest->are_scores);
     struct text decision = {0};
     text_print(&decision, "%s%s", answer->outline.region_count ? "" : "no ", manifest->decision.label);
     answer->decision = decision.at;
@@ -244,9 +273,12 @@ bool engine_answer(struct engine *engine, const struct bytes *data, const char *
     for (size_t index = 0; done && index < output_count(engine); index++) {
         logits[index] = dequantize(engine, engine->output, index);
         if (!isfinite(logits[index]))
-            done = fail(failure, "the network's output holds values that are no finite numbers: expected logits; convert "
-                                 "the network again with edge-compress");
+            done = fail_as(failure, "model.output",
+                           "the network's output holds values that are no finite numbers: expected logits or scores; "
+                           "convert the network again with edge-compress");
     }
+    if (done && manifest->are_scores)
+        done = clip_scores(logits, output_count(engine), manifest->is_segmentation ? "sigmoid" : "softmax", failure);
     if (done && manifest->is_segmentation)
         draw_outline(engine, logits, &picture, answer);
     else if (done)
