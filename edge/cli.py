@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 OK, CHECK_FAILED, INVALID, INTERRUPTED, CLOSED = 0, 1, 2, 130, 141
 _WITH_VALUE = "motr"  # short options
+_MOST_INVOKES = 1_000_000  # of an image
 
 
 class _Terminated(BaseException):
@@ -154,10 +155,19 @@ def _arguments(words: list[str]) -> argparse.Namespace:
         help="default: litert, else tflite; edgetpu: a Coral Edge TPU or an error",
     )
     parser.add_argument(
-        "-r", "--repeat", type=count(1), default=1, metavar="N", help="invoke N times an image, say how times spread"
+        "-r",
+        "--repeat",
+        type=count(1, _MOST_INVOKES),
+        default=1,
+        metavar="N",
+        help="invoke N times an image, say how times spread",
     )
     parser.add_argument(
-        "--warmup", type=count(0), default=0, metavar="N", help="before that, invoke N times an image, uncounted"
+        "--warmup",
+        type=count(0, _MOST_INVOKES),
+        default=0,
+        metavar="N",
+        help="before that, invoke N times an image, uncounted",
     )
     parser.add_argument(
         "--max-pixels",

@@ -30,6 +30,16 @@ def one_line(text: str) -> str:
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
+def quoted(path: str) -> str:
+    """Return a path as a shell's word. `one_line` then leaves it one: what it escapes stands in $'...', as in bash."""
+    path = f"./{path}" if path.startswith("-") else path
+    if path.isascii() and path and all(letter.isalnum() or letter in "@%+=:,./_-" for letter in path):
+        return path
+    if path.isprintable():
+        return "'" + path.replace("'", "'\"'\"'") + "'"
+    return "$'" + path.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
 def was_interrupted(error: BaseException | None) -> bool:
     """Whether a Ctrl-C is behind it: numpy and other native modules make an ImportError of one."""
     while error is not None:

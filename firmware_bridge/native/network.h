@@ -15,6 +15,7 @@ struct graph_tensor {
     const unsigned char *content; /* of a constant, else NULL */
     size_t bytes;                 /* of the constant */
     bool is_variable;
+    const char *origin; /* the operator that made its values, NULL where none did (activation.h) */
 };
 
 struct operator {
@@ -27,8 +28,10 @@ struct operator {
 
 /* Hold every offset, index, size, name and number of the TFLite flatbuffer in `data`; `where` names the file in messages.
    A runtime trusts much of what a flatbuffer says and ends the process where it should not have. The same as
-   edge/flatbuffer.py: one file is accepted or refused by both. */
-bool network_check(const unsigned char *data, size_t size, const char *where, struct failure *failure);
+   edge/flatbuffer.py: one file is accepted or refused by both. `origin`, unless it is NULL, is set to that of the network's
+   first output. */
+bool network_check(const unsigned char *data, size_t size, const char *where, const char **origin,
+                   struct failure *failure);
 
 /* The value of an option, NULL where the operator has no such one. */
 const struct value *operator_option(const struct operator *operator, const char *name);

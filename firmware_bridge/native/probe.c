@@ -72,7 +72,7 @@ static int hold(bool is_manifest)
             manifest_parse(&manifest, (const char *)text, count, "m.tflite", &failure);
             manifest_free(&manifest);
         } else {
-            network_check(text, count, "m.tflite", &failure);
+            network_check(text, count, "m.tflite", NULL, &failure);
         }
         if (failure.text)
             printf("%s %s\n", failure.code, failure.text);

@@ -226,7 +226,7 @@ def test_a_full_disk_leaves_no_half_file(infer, tmp_path, picture):
     resource = pytest.importorskip("resource")
 
     def nearly_full():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50, 50))
 
     out = tmp_path / "out"
     done = infer(picture, "--output", out, preexec_fn=nearly_full)
