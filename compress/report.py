@@ -17,10 +17,11 @@ from compress import metrics, model_file
 from compress.card import card
 from compress.cost import cost
 from compress.data import Split
+from compress.golden import golden
 from compress.recipe import Recipe, kind_of
 from compress.remarks import remarks
 from compress.training import logits
-from compress.verify import edge_logits, golden, latency, open_engine
+from compress.verify import edge_logits, latency, open_engine
 from edge.errors import EdgeError
 from edge.manifest import FORMAT, VERSION
 from edge.preprocess import int8_table
@@ -77,7 +78,7 @@ def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, byte
             "calibrate with more images"
         )
     table = int8_table(state.how, engine.runtime.input.scale, engine.runtime.input.zero_point)
-    manifest["golden"], members = golden(flatbuffers["int8"], state.how, table, run.task)
+    manifest["golden"], members = golden(flatbuffers["int8"], state.how, table, run.task.golden)
     manifest["decision"] = result["decision"]
     path = stem.with_name(f"{stem.name}.tflite")
     manifest["measured"] = result["measured"] | {"file_bytes": 0}

@@ -13,7 +13,7 @@ from PIL import Image
 
 from edge import exif, frames, jpeg, png
 from edge.errors import EdgeError, ImageWarning, was_interrupted
-from edge.files import form_of, read_bytes, read_image
+from edge.files import form_of, read_image
 from edge.plausibility import doubts
 from edge.preprocess import Picture, Preprocessing
 from edge.silence import Silence
@@ -164,13 +164,13 @@ def _loaded(
     size = image.size
     turned = orientation in exif.TURNED
     reduction = _reduce(image, how, turned) if form == "JPEG" and how and not full_size else 1
-    warnings = [ImageWarning("image.orientation", _NO_ORIENTATION)] if orientation == exif.UNREADABLE else []
     if isinstance(parts, png.Structure):
         _load_png(image, parts)
     else:
         image.load()
-    if form == "JPEG":
-        warnings += _lost(file)
+    warnings = _spare(file) if form == "JPEG" else []
+    if orientation == exif.UNREADABLE:
+        warnings.append(ImageWarning("image.orientation", _NO_ORIENTATION))
     return image, orientation, size, reduction, warnings
 
 
@@ -206,7 +206,7 @@ def _hold_size(name: str, size: tuple[int, int], max_pixels: int) -> None:
         )
 
 
-def _lost(data: bytes) -> list[ImageWarning]:
+def _spare(data: bytes) -> list[ImageWarning]:
     """Return a warning where a JPEG has more data than pixels; ValueError where it has less."""
     from edge.libjpeg import lost_data  # other forms do not need it
 

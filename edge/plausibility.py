@@ -19,7 +19,7 @@ STRAY = 1000  # one pixel in so many may differ at either end
 COLOURED = 16  # of 255: by how much channels differ at least in colour; the noise of a JPEG's colour stays below
 FEW = 500  # colour in fewer than one pixel in so many is none
 DEPTH = 4095  # the highest value of 12 bits
-DARK = 15  # of 255: what 8 bits become in a window of 12
+DARK = 16  # of 255: what 8 bits become in a window of 12, at most
 
 _WITH_ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
 _WITHOUT_COLOUR = ("1", "L", "LA", "La")

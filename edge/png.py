@@ -52,6 +52,7 @@ def structure(data: bytes, name: str) -> Structure:
     kept: list[bytes | memoryview] = [SIGNATURE]
     header = b""
     colours: int | None = None
+    clear = False  # whether there is a tRNS that counts
     exif = profile = xmp = None
     kinds = [b""]  # of the chunks so far, neighbours of one kind once
     for kind, begin, start, stop in _chunks(data):
@@ -71,7 +72,8 @@ def structure(data: bytes, name: str) -> Structure:
             is_kept = header[9] not in _GREYS
             colours = _held_palette(stop - start) if header[9] == _PALETTE else None
         elif kind == b"tRNS":
-            is_kept = _fits(stop - start, header[9], colours) and b"IDAT" not in kinds
+            is_kept = not clear and _fits(stop - start, header[9], colours) and b"IDAT" not in kinds
+            clear = clear or is_kept
         elif kind == b"eXIf" and exif is None:
             exif = data[start:stop]
         elif kind in _TEXTS:

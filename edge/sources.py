@@ -41,7 +41,7 @@ def listing(
     says why; so is a link that leads nowhere.
 
     Args:
-        skip: a folder that is not looked into, as `os.path.realpath` gives it, and whose files are not counted.
+        skip: a sub-folder that is not looked into, as `os.path.realpath` gives it; its files are not counted.
 
     The kinds: a suffix in lower case with its dot (".txt"), "without a suffix", "hidden" (a hidden folder counts as
     one), "special" (pipes, devices, sockets). `left_out_line` says them in words.
@@ -126,7 +126,7 @@ def _walk(folder: str, suffixes: tuple[str, ...], skip: str | None) -> Iterator[
         here = waiting.pop()
         try:
             status = os.stat(here)
-            if (status.st_dev, status.st_ino) in seen or (skip is not None and os.path.realpath(here) == skip):
+            if (status.st_dev, status.st_ino) in seen or (here != folder and os.path.realpath(here) == skip):
                 continue
             seen.add((status.st_dev, status.st_ino))
             items = sorted(os.scandir(here), key=lambda item: os.fsencode(item.name), reverse=True)
@@ -164,19 +164,3 @@ def _leads_to(item: os.DirEntry[str], question: str) -> bool:
 
 def _parts(path: str) -> list[bytes]:
     return os.fsencode(path).split(b"/")
-
-
-def result_names(images: list[str]) -> Iterator[str]:
-    """Yield a name for each picture's result files: its stem, numbered where an earlier one of this run has it.
-
-    Names that differ in case only count as the same, because some file systems hold them to be.
-    """
-    taken: set[str] = set()
-    for image in images:
-        stem = "stdin" if image == STDIN else os.path.splitext(os.path.basename(image))[0]
-        name, number = stem, 1
-        while name.casefold() in taken:
-            number += 1
-            name = f"{stem}-{number}"
-        taken.add(name.casefold())
-        yield name

@@ -22,7 +22,7 @@ def built(tmp_path_factory):
         pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("fuzz")
     source = (
-        b"#include <png.h>\n#include <jsmn.h>\nint LLVMFuzzerTestOneInput(const char *a, long b) { return !a && b; }\n"
+        b"#include <png.h>\n#include <jansson.h>\nint LLVMFuzzerTestOneInput(const char *a, long b) { return !a && b; }\n"
     )
     trial = ["clang", "-fsanitize=fuzzer,address,undefined", "-x", "c", "-", "-o", str(folder / "trial")]
     done = subprocess.run(trial, input=source, capture_output=True)
