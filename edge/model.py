@@ -55,6 +55,11 @@ class ModelFile:
         return len(self.data)
 
     @property
+    def sha256(self) -> str:
+        """The digest that the file ends with, lower-case hex: of all bytes before it."""
+        return self.data[-64:].decode()
+
+    @property
     def flatbuffer(self) -> bytes:
         """A copy of the flatbuffer part alone."""
         return self.data[: self.manifest.model_bytes]

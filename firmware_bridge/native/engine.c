@@ -98,6 +98,7 @@ bool engine_load(struct engine *engine, const char *model, const char *runtime, 
     free(path);
     if (!loaded)
         return false;
+    memcpy(engine->model_sha256, engine->model.data.at + engine->model.data.count - 64, 64);
     model_rest(&engine->model); /* LiteRT has packed the weights its own way */
     const struct preprocessing *how = &engine->model.manifest.input;
     if (engine->model.manifest.is_int8)
@@ -226,25 +227,24 @@ static void draw_outline(const struct engine *engine, const float *logits, const
     answer->decision = decision.at;
 }
 
-static bool invoke_often(struct engine *engine, long repeat, struct answer *answer, struct failure *failure)
+/* Invoke the network `warmup` times uncounted, then `repeat` times; the very first invoke of all is never counted. */
+static bool invoke_often(struct engine *engine, long warmup, long repeat, struct answer *answer, struct failure *failure)
 {
-    double *times = need((size_t)repeat * sizeof *times);
-    size_t count = 0;
+    double *times = answer->warm_ms = need((size_t)repeat * sizeof *times);
     bool done = true;
-    for (long turn = 0; done && turn < repeat; turn++) {
+    for (long turn = -warmup; done && turn < repeat; turn++) {
         bool first = isnan(engine->first_invoke_ms);
         double begun = now_ms();
         done = engine_invoke(engine, failure);
-        if (!first) /* the very first is left out where there are others */
-            times[count++] = now_ms() - begun;
+        if (turn >= 0 && !first)
+            times[answer->warm_count++] = now_ms() - begun;
     }
-    answer->ms[INVOKE] = count ? median(times, count) : engine->first_invoke_ms;
-    free(times);
+    answer->ms[INVOKE] = answer->warm_count ? percentile(times, answer->warm_count, 0.5) : engine->first_invoke_ms;
     return done;
 }
 
-bool engine_answer(struct engine *engine, const struct bytes *data, const char *name, long repeat, uint64_t max_pixels,
-                   struct answer *answer, struct failure *failure)
+bool engine_answer(struct engine *engine, const struct bytes *data, const char *name, long warmup, long repeat,
+                   uint64_t max_pixels, struct answer *answer, struct failure *failure)
 {
     *answer = (struct answer){0};
     const struct manifest *manifest = &engine->model.manifest;
@@ -267,7 +267,7 @@ bool engine_answer(struct engine *engine, const struct bytes *data, const char *
     bool done = engine_fill(engine, &picture, &answer->warnings, failure);
     answer->ms[PREPROCESS] = now_ms() - before;
     picture_free(&picture);
-    done = done && invoke_often(engine, repeat, answer, failure);
+    done = done && invoke_often(engine, warmup, repeat, answer, failure);
     before = now_ms();
     float *logits = need(output_count(engine) * sizeof *logits);
     for (size_t index = 0; done && index < output_count(engine); index++) {
@@ -297,6 +297,7 @@ void answer_free(struct answer *answer)
     warnings_free(&answer->warnings);
     free(answer->results);
     free(answer->decision);
+    free(answer->warm_ms);
     outline_free(&answer->outline);
     *answer = (struct answer){0};
 }

@@ -266,7 +266,7 @@ static char *program_folder(void)
 
 char *installed(const char *variable, const char *place)
 {
-    const char *chosen = getenv(variable);
+    const char *chosen = variable ? getenv(variable) : NULL;
     if (chosen && *chosen)
         return need_copy(chosen);
     char *folder = program_folder(), *path;
