@@ -6,6 +6,7 @@ and its tables are made from these (make_schema.py).
 
 from __future__ import annotations
 
+from functools import cache
 from math import prod
 from struct import unpack_from
 from typing import Any, NamedTuple
@@ -230,27 +231,41 @@ STABLEHLO_WHILE StablehloWhileOptions 1+ 1+
 """
 
 _SPECS = {line.split(" ", 1)[0]: line for line in OPERATORS.strip().split("\n")}
+_ANY = 2**31
+
+
+class _Every:
+    """All that could be asked for."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+@cache
+def _spec(name: str) -> tuple[Any, range, range, int]:
+    """Return which options it may have, how many inputs and outputs, and how many of the first inputs it needs."""
+    _, options, inputs, outputs = _SPECS[name].split(" ")
+    inputs, _, optional = inputs.partition("@")
+    counts = []
+    for wanted in (inputs, outputs):
+        least, _, most = wanted.rstrip("+").partition("-")
+        counts.append(range(int(least), _ANY if wanted[-1] == "+" else int(most or least) + 1))
+    taken = _Every() if options == "-" else (options[:-1], "") if options[-1] == "?" else (options,)
+    return taken, counts[0], counts[1], int(optional) if optional else _ANY
 
 
 def fault(operator: Operator, tensors: tuple[Tensor, ...], data: bytes | memoryview) -> str:
     """Return what is wrong with the operator, "" where nothing is. `tensors` are its graph's, `data` the whole file."""
-    line = _SPECS.get(operator.name)
-    if line is None:
+    if operator.name not in _SPECS:
         return "is none that a runtime has"
-    _, options, inputs, outputs = line.split(" ")
-    inputs, _, optional = inputs.partition("@")
-    if operator.options_name != options and not (options == "-" or (options[-1] == "?" and not operator.options_name)):
-        if operator.options_name != options.rstrip("?"):
-            return f"has {operator.options_name or 'no options'}: expected {options.rstrip('?')}"
-    for what, count, wanted in (
-        ("inputs", len(operator.inputs), inputs),
-        ("outputs", len(operator.outputs), outputs),
-    ):
-        least, _, most = wanted.rstrip("+").partition("-")
-        if count < int(least) or not (wanted[-1] == "+" or count <= int(most or least)):
-            return f"has {count} {what}: expected {wanted}"
-    required = operator.inputs[: int(optional)] if optional else operator.inputs
-    if -1 in required:
+    options, inputs, outputs, needed = _spec(operator.name)
+    if operator.options_name not in options:
+        return f"has {operator.options_name or 'no options'}: expected {options[0]}"
+    if len(operator.inputs) not in inputs:
+        return f"has {len(operator.inputs)} inputs"
+    if len(operator.outputs) not in outputs:
+        return f"has {len(operator.outputs)} outputs"
+    if -1 in operator.inputs[:needed]:
         return "lacks an input"
     rule = _RULES.get(operator.name)
     if rule is None:
