@@ -460,7 +460,7 @@ def _parts(facts: _Facts) -> str:
 
 
 def _steps(facts: _Facts) -> str:
-    """Hold the quantization steps of arithmetic: their quotients become fixed point numbers."""
+    """Return what is wrong with quantization steps whose quotients become fixed point numbers."""
     scales = []
     for tensor in (*facts.reads, *facts.gives):
         if tensor is not None and tensor.type in ("INT8", "UINT8", "INT16"):
@@ -470,7 +470,18 @@ def _steps(facts: _Facts) -> str:
                 scales += tensor.scales
     if scales and not 0 < max(scales) < min(scales) * MAX_QUOTIENT:
         return f"has quantization steps from {min(scales):g} to {max(scales):g}, too far from each other"
-    return _same_type(facts)
+    return ""
+
+
+def _arithmetic(facts: _Facts) -> str:
+    return _steps(facts) or _same_type(facts)
+
+
+def _comparison(facts: _Facts) -> str:
+    types = facts.reads[0].type, facts.reads[1].type, facts.gives[0].type
+    if types[0] != types[1] or types[2] != "BOOL":
+        return f"makes {types[2]} of {types[0]} and {types[1]}"
+    return _steps(facts)
 
 
 def _reduction(facts: _Facts) -> str:
@@ -504,8 +515,9 @@ _BY_NAME = (
         "BATCH_TO_SPACE_ND BROADCAST_TO EXPAND_DIMS MIRROR_PAD PAD RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR "
         "REVERSE_V2 SLICE SPACE_TO_BATCH_ND STRIDED_SLICE TILE TRANSPOSE",
     ),
+    (_comparison, "EQUAL GREATER GREATER_EQUAL LESS LESS_EQUAL NOT_EQUAL"),
     (
-        _steps,
+        _arithmetic,
         "ABS ADD ADD_N BATCH_MATMUL DIV ELU EXP GELU HARD_SWISH L2_NORMALIZATION LEAKY_RELU LOG LOGISTIC LOG_SOFTMAX "
         "MAXIMUM MINIMUM MUL NEG POW PRELU RELU RELU6 RELU_0_TO_1 RELU_N1_TO_1 RSQRT SOFTMAX SQRT SQUARED_DIFFERENCE "
         "SUB TANH",
