@@ -1,7 +1,7 @@
 """What LiteRT's kernels take for granted of single operators, and would end the process for.
 
-Where a kernel looks itself and refuses, there is no rule here. The native program's operator_rules.c has the same rules,
-and its tables are made from these (make_schema.py).
+Where a kernel looks itself and refuses, there is no rule here. The native program's operator_rules.c has the same
+rules, and its tables are made from these (make_schema.py).
 """
 
 from __future__ import annotations
@@ -341,10 +341,8 @@ def _weights(facts: _Facts, axis: int, of: Tensor, place: int = 2) -> str:
             return f"has a bias of another size than {weights.shape[axis]}"
     if weights.type in ("INT8", "UINT8", "INT4", "INT2") and len(weights.scales) > 1 and weights.axis != axis:
         return "has weights with scales along another dimension"
-    if of.type != "FLOAT32":
-        if not weights.scales or not all(tensor.scales and min(tensor.scales) > 0 for tensor in (of, output)):
-            return "has a tensor without a quantization step"
-    return ""
+    has_steps = weights.scales and all(tensor.scales and min(tensor.scales) > 0 for tensor in (of, output))
+    return "" if of.type == "FLOAT32" or has_steps else "has a tensor without a quantization step"
 
 
 def _convolution(facts: _Facts) -> str:
