@@ -19,6 +19,7 @@ from compress.reading import Read, each, equal, files, read, strays, warned
 from compress.remarks import remarks
 from compress.task import Task
 from edge.errors import EdgeError
+from edge.manifest import MAX_LABELS, MAX_LETTERS, is_line
 from edge.preprocess import Preprocessing
 
 PARTS = ("train", "val", "test")
@@ -150,8 +151,13 @@ def _labels(root: Path) -> tuple[str, ...]:
         )
     labels = tuple(folder.name for folder in _folders(root / "train"))
     for label in labels:
-        if not label.isprintable():
-            raise EdgeError(f"{root / 'train'} has a class folder {label!r}: expected printable letters; rename it")
+        if not is_line(label):
+            wanted = f"at most {MAX_LETTERS} letters" if label.isprintable() else "printable letters"
+            raise EdgeError(
+                f"{root / 'train'} has a class folder {label[:MAX_LETTERS]!r}: expected {wanted}; rename it"
+            )
+    if len(labels) > MAX_LABELS:
+        raise EdgeError(f"{root / 'train'} has {len(labels)} class folders: expected at most {MAX_LABELS}")
     if len(labels) < 2:
         raise EdgeError(f"{root / 'train'} has {len(labels)} class folders: expected two or more, named by their label")
     if set(labels) == {"images", "masks"}:
