@@ -176,6 +176,8 @@ def _held(image: Image.Image, lossy: bool, turned: int) -> Stored:
     pixels = np.asarray(image)
     if mode in ("LA", "RGBA"):
         alpha, pixels = pixels[:, :, -1], pixels[:, :, 0] if mode == "LA" else pixels[:, :, :3]
+    elif mode.startswith("I") and isinstance(image.info.get("transparency"), int):
+        alpha = (pixels != image.info["transparency"]).astype(np.uint8) * 255
     alpha = None if alpha is None or (alpha == 255).all() else alpha
     if mode.startswith("I"):
         return Stored("16-bit grey", np.clip(pixels, 0, 65535).astype(np.uint16), None, alpha, 65535, lossy, turned)

@@ -282,7 +282,7 @@ def _read(
             seen(picture, how),
             shares(what.mask),
             shares(what.void) if values.ignore else None,
-            what.mask.shape,
+            (mask.size[1], mask.size[0]),
             np.packbits(what.mask),
             np.packbits(what.void),
             mask.kind,

@@ -19,7 +19,8 @@ from edge.preprocess import Picture, Preprocessing, pixels
 from edge.sources import left_out_line, listing
 
 NAMED = 10  # files that a message names one by one
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class Read(NamedTuple):

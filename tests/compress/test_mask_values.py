@@ -62,6 +62,7 @@ CLEAR: dict[str, Callable[[], bytes]] = {
     "RGBA, white and opaque": lambda: file_of(colored((255,) * 4, (0, 0, 0, 0), (0, 0, 0, 0))),
     "LA, white and opaque": lambda: file_of(Image.merge("LA", [Image.fromarray(labelled(255))] * 2)),
     "grey, black transparent": lambda: file_of(Image.fromarray(labelled(255)), transparency=0),
+    "16 bits, black transparent": lambda: file_of(Image.fromarray(labelled(65535, kind=np.uint16)), transparency=0),
     "JPEG": lambda: file_of(Image.fromarray(labelled(255)), "JPEG", quality=80),
     "JPEG in RGB": lambda: file_of(colored((255, 255, 255)), "JPEG", quality=80),
     "GIF": lambda: file_of(Image.fromarray(labelled(255)), "GIF"),
@@ -102,6 +103,10 @@ UNCLEAR: dict[str, tuple[Callable[[], bytes], str]] = {
     "alpha, inverted": (lambda: file_of(colored((255, 255, 255, 0), (0, 0, 0, 255), (0, 0, 0, 255))), "alpha"),
     "alpha in LA": (
         lambda: file_of(Image.merge("LA", [Image.new("L", (48, 40), 255), Image.fromarray(labelled(255))])),
+        "alpha",
+    ),
+    "transparent white of 16 bits": (
+        lambda: file_of(Image.fromarray(labelled(65535, kind=np.uint16)), transparency=65535),
         "alpha",
     ),
     "transparent white": (lambda: file_of(Image.fromarray(labelled(255)), transparency=255), "alpha"),
