@@ -20,10 +20,12 @@ from edge.activation import check_activation
 from edge.board import usable_cores
 from edge.classification import Result, decide, rank, scores, softmax
 from edge.errors import EdgeError, ImageWarning
+from edge.files import read_image
 from edge.model import ModelFile, find, read
 from edge.plausibility import uniform
 from edge.preprocess import Picture, Preprocessing, float_table, int8_table, look_up, pixels
 from edge.runtime import Runtime, import_runtime, open_runtime
+from edge.shortage import hold_threads
 
 TYPE_CHECKING = False  # only models that segment need that module
 if TYPE_CHECKING:
@@ -141,7 +143,7 @@ class Engine:
         watch = meter.Stopwatch()
         if isinstance(source, (str, os.PathLike)):
             name = os.fspath(source)
-            source = images.read_bytes(name)
+            source = read_image(name)
         watch.lap("read")
         manifest = self.file.manifest
         if isinstance(source, bytes):
@@ -255,6 +257,7 @@ def load(model: str | os.PathLike[str] | None = None, runtime: str = "auto", thr
     name, _, _ = import_runtime(runtime)
     before, watch = meter.now_mb(), meter.Stopwatch()
     file = read(path)
+    hold_threads(threads)
     network = file.network()
     check_activation(file.manifest.activation, network, file.path)
     if runtime == "edgetpu":
