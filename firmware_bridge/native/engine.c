@@ -126,7 +126,7 @@ bool engine_fill(struct engine *engine, struct picture *picture, struct warnings
     const struct manifest *manifest = &engine->model.manifest;
     unsigned char *pixels = preprocess_pixels(picture, &manifest->input);
     if (!pixels)
-        return fail(failure, "the memory is full: use smaller pictures or a smaller model");
+        return fail_as(failure, "image.memory", "the memory is full: use smaller images or a smaller model");
     doubt_uniform(pixels, picture->planes, picture->width, picture->height, &manifest->input, warnings);
     look_up(pixels, picture->planes, &manifest->input, manifest->is_int8 ? NULL : engine->floats,
             manifest->is_int8 ? engine->int8s : NULL, engine->input);
@@ -257,7 +257,7 @@ bool engine_answer(struct engine *engine, const struct bytes *data, const char *
     picture.warnings.count = 0;
     long long columns = (long long)manifest->input.width, limit = (long long)(max_pixels > MAX_PIXELS ? max_pixels : MAX_PIXELS);
     if (picture.rows > limit / columns) { /* rows are resampled first */
-        fail(failure, "%s has %lld rows, too many for a network that reads %lld columns: expected at most %lld; make it "
+        fail_as(failure, "image.too-large", "%s has %lld rows, too many for a network that reads %lld columns: expected at most %lld; make it "
                       "smaller", name, (long long)picture.rows, columns, limit / columns);
         picture_free(&picture);
         answer_free(answer);
