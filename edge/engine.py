@@ -24,7 +24,7 @@ from edge.files import read_image
 from edge.model import ModelFile, find, read
 from edge.plausibility import uniform
 from edge.preprocess import Picture, Preprocessing, float_table, int8_table, look_up, pixels
-from edge.runtime import Runtime, import_runtime, open_runtime
+from edge.runtime import Runtime, check_threads, import_runtime, open_runtime
 from edge.shortage import hold_threads
 
 TYPE_CHECKING = False  # only models that segment need that module
@@ -258,9 +258,10 @@ def load(model: str | os.PathLike[str] | None = None, runtime: str = "auto", thr
     name, _, _ = import_runtime(runtime)
     before, watch = meter.now_mb(), meter.Stopwatch()
     file = read(path)
-    hold_threads(threads)
     network = file.network()
     check_activation(file.manifest.activation, network, file.path)
+    check_threads(threads)
+    hold_threads(threads)
     if runtime == "edgetpu":
         from edge.edgetpu import open_edgetpu
 

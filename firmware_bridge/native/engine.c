@@ -8,6 +8,7 @@
 #include "memory.h"
 #include "meter.h"
 #include "plausibility.h"
+#include "shortage.h"
 #include "text.h"
 
 static void show_shape(const struct tensor *tensor, struct text *text)
@@ -89,15 +90,17 @@ bool engine_load(struct engine *engine, const char *model, const char *runtime, 
         fail_as(failure, "runtime.missing",
                 "the runtime %s is not part of the native edge-infer: expected litert; use --runtime litert, or "
                 "edge-infer for Python", runtime);
-    engine->library = failure->text ? NULL : library_open(failure);
+    engine->library = failure->text || !hold_descriptors(failure) ? NULL : library_open(failure);
     double before = now_mb(), begun = now_ms();
     bool loaded = engine->library && model_read(&engine->model, path, failure) &&
-                  model_network(&engine->model, failure) &&
+                  model_network(&engine->model, failure) && hold_threads(threads, failure) &&
                   runtime_open(&engine->runtime, engine->library, &engine->model.data, threads, once, failure) &&
                   hold_tensors(engine, failure);
     free(path);
-    if (!loaded)
+    if (!loaded) {
+        explain_shortage(failure);
         return false;
+    }
     memcpy(engine->model_sha256, engine->model.data.at + engine->model.data.count - 64, 64);
     model_rest(&engine->model); /* LiteRT has packed the weights its own way */
     const struct preprocessing *how = &engine->model.manifest.input;
