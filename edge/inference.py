@@ -87,7 +87,7 @@ class Run:
         except EdgeError as error:
             self._jobs.append(_Job(word, word, None, error))
             return
-        self._jobs += [_Job(word, image, found.root, None) for image in found.images]
+        self._jobs += [_Job(word, image, found.root, None) for image in found]
         line = left_out_line(found.left_out)
         if line and not self._arguments.quiet:
             say(f"note: {one_line(word)}: {line}")
