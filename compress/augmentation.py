@@ -61,10 +61,10 @@ def augmented(
 ) -> tuple[Tensor, Tensor | None]:
     """Return a batch, changed at random and resampled, as the network reads it: float32 (N, channels, side, side).
 
-    Second, the masks that moved with it, float32 (N, 1, side, side), 0..1; None without masks.
+    Second, the masks that moved with it, float32 (N, masks of each, side, side), 0..1; None without masks.
 
     Args:
-        pixels: uint8 (N, H, W, planes). masks: uint8 (N, H, W), 0..255.
+        pixels: uint8 (N, H, W, planes). masks: uint8 (N, H, W) or (N, masks of each, H, W), 0..255.
         size: side of what is returned; 0 keeps H and W.
     """
     if a.erase:
@@ -76,7 +76,8 @@ def augmented(
         if masks is None and not size and a == Augmentation():
             return to_input(pixels, how), None  # nothing is left to resample
     n, planes = len(pixels), pixels.shape[3]
-    x = (pixels if masks is None else torch.cat([pixels, masks[..., None]], 3)).permute(0, 3, 1, 2).float() / 255
+    x = pixels if masks is None else torch.cat([pixels, _last(masks)], 3)
+    x = x.permute(0, 3, 1, 2).float() / 255
     where = x.device
 
     def uniform(reach: float, count: int = 1) -> Tensor:
@@ -127,5 +128,10 @@ def _cropped(pixels: Tensor, masks: Tensor | None, border: int, flip: bool) -> t
         columns = torch.where(torch.rand(n, 1, device=where) < 0.5, columns.flip(1), columns)
     places = torch.arange(n, device=where)[:, None, None], rows[:, :, None], columns[:, None, :]
     around = (border, border, border, border)
-    moved = None if masks is None else F.pad(masks, around)[places]
+    moved = None if masks is None else F.pad(_last(masks), (0, 0, *around))[places].permute(0, 3, 1, 2)
     return F.pad(pixels, (0, 0, *around))[places], moved
+
+
+def _last(masks: Tensor) -> Tensor:
+    """Return masks (N, H, W) or (N, masks of each, H, W) as (N, H, W, masks of each)."""
+    return masks[..., None] if masks.ndim == 3 else masks.permute(0, 2, 3, 1)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from compress.metrics import cell
+from compress.remarks import remarks
 
 UNITS = {
     "parameters": "{:,.0f}",
@@ -35,6 +36,7 @@ def card(manifest: Mapping[str, Any], result: Mapping[str, Any]) -> str:
         f"({provenance['data']['licence'] or 'licence not named'}); "
         f"images: {_counts(data)}; validation: {data['validation']}, "
         f"divided by {_divided(data)}",
+        *(f"- of these data: {remark}" for remark in remarks(data)),
         f"- network: `{provenance['network']}`. {provenance['notes']}",
         f"- made by: recipe `{manifest['name']}`, steps {', '.join(step['kind'] for step in provenance['steps'])}; "
         f"seed {provenance['seed']}; "

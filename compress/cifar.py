@@ -11,7 +11,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from compress.data import DataSet, Entry, Split, digest, divide
+from compress.data import DataSet, Split, digest, said
+from compress.division import Entry, divide
+from compress.independence import NOTHING, Allowed, check_copies, copies
+from compress.reading import each
 from compress.task import Task
 from edge.errors import EdgeError
 from edge.preprocess import Preprocessing, pixels
@@ -44,16 +47,20 @@ def load_cifar(
     how: Preprocessing,
     validation: float = 0.1,
     progress: Callable[[str], None] = lambda text: None,
+    allowed: Allowed = NOTHING,
 ) -> DataSet:
     """Read the six files: 50,000 pictures to train, 10,000 to test.
 
     A share `validation` of each class of the first is set aside; which ones is decided by a hash of their names, on any
     machine alike. A picture is named by its file and place, such as `train/data_batch_1-00017`.
 
-    Raises EdgeError for a file that is missing or has another size than 10,000 records, or a label that has no name.
+    Raises EdgeError for a file that is missing or has another size than 10,000 records, a label that has no name, and
+    test images that equal training images where `allowed` does not allow them.
     """
     labels = _names(folder / NAMES)
-    rows = {part: [_records(folder / file, labels) for file in files] for part, files in PARTS.items()}
+    paths = [folder / file for files in PARTS.values() for file in files]
+    batches = dict(zip(paths, each(paths, lambda path: _records(path, labels), folder), strict=True))
+    rows = {part: [batches[folder / file] for file in files] for part, files in PARTS.items()}
     progress(f"reading {sum(len(batch) for batches in rows.values() for batch in batches)} images from {folder}")
     pictures = {
         f"{part}/{Path(file).stem}-{number:05}": record
@@ -61,8 +68,13 @@ def load_cifar(
         for file, batch in zip(files, rows[part], strict=True)
         for number, record in enumerate(batch)
     }
-    entries = {part: [(name, int(x[0])) for name, x in pictures.items() if name.startswith(part)] for part in PARTS}
-    entries["train"], entries["val"] = divide(entries["train"], validation, None)
+    entries = {
+        part: [Entry(name, int(x[0]), name.split("/")[1]) for name, x in pictures.items() if name.startswith(part)]
+        for part in PARTS
+    }
+    same = copies({name: record[1:].tobytes() for name, record in pictures.items()})
+    entries["train"], entries["val"] = divide(entries["train"], validation, None, [] if allowed.duplicates else same)
+    found = check_copies(folder, entries, same, {name: int(record[0]) for name, record in pictures.items()}, allowed)
     splits = {part: _split(entries[part], pictures, how) for part in ("train", "val", "test")}
     summary: dict[str, object] = {
         "labels": list(labels),
@@ -72,6 +84,7 @@ def load_cifar(
         "counts": {part: np.bincount(split.truth, minlength=len(labels)).tolist() for part, split in splits.items()},
         "digest": digest(splits),
     }
+    summary |= said({"independence": found}, progress)
     return DataSet(task, how, labels, splits["train"], splits["val"], splits["test"], summary)
 
 
@@ -118,5 +131,7 @@ def _split(entries: list[Entry], pictures: dict[str, np.ndarray], how: Preproces
         image = Image.fromarray(np.ascontiguousarray(planes.transpose(1, 2, 0)))
         return pixels(apply(image, how.window), how)
 
-    truth = np.array([label for _, label in entries], np.int64)
-    return Split(np.stack([one(pictures[name]) for name, _ in entries]), truth, tuple(name for name, _ in entries))
+    truth = np.array([entry.label for entry in entries], np.int64)
+    return Split(
+        np.stack([one(pictures[entry.path]) for entry in entries]), truth, tuple(entry.path for entry in entries)
+    )

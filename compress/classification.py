@@ -43,9 +43,10 @@ class Classification(Task):
                 "which no patient shares: expected none; leave it out"
             )
         if folder:
-            data = cifar.load_cifar(self, folder, recipe.input, recipe.data.validation, progress)
+            data = cifar.load_cifar(self, folder, recipe.input, recipe.data.validation, progress, recipe.data.allowed)
         else:
-            data = load_folder(self, root, recipe.input, recipe.data.validation, recipe.data.group or None, progress)
+            group = recipe.data.group or None
+            data = load_folder(self, root, recipe.input, recipe.data.validation, group, progress, recipe.data.allowed)
         if recipe.data.positive and recipe.data.positive not in data.labels:
             raise EdgeError(
                 f"{recipe.origin}: data.positive is {recipe.data.positive!r}, and the data has the classes "
@@ -61,7 +62,7 @@ class Classification(Task):
         """Return each image's cross-entropy (N,), times its class's `weight`."""
         return F.cross_entropy(outputs, truth, weight=weight, label_smoothing=smoothing, reduction="none")
 
-    def divergence(self, outputs: Tensor, taught: Tensor, temperature: float) -> Tensor:
+    def divergence(self, outputs: Tensor, taught: Tensor, temperature: float, truth: Tensor | None = None) -> Tensor:
         """Return the divergence of the classes' scores."""
         return class_divergence(outputs, taught, temperature)
 

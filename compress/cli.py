@@ -54,10 +54,11 @@ def _parser() -> argparse.ArgumentParser:
 
     pack = add_command(commands, "pack", "add a manifest to a plain TFLite model")
     pack.add_argument("model", type=Path, metavar="MODEL", help="a .tflite file")
+    pack.add_argument("--manifest", type=Path, metavar="FILE", help="the manifest, JSON (docs/model-file.md)")
+    pack.add_argument("--output", type=Path, metavar="FILE", help="the model file to write")
     pack.add_argument(
-        "--manifest", required=True, type=Path, metavar="FILE", help="the manifest, JSON (docs/model-file.md)"
+        "--init", action="store_true", help="write an example manifest to fill in (default: NAME.manifest.json)"
     )
-    pack.add_argument("--output", required=True, type=Path, metavar="FILE", help="the model file to write")
     pack.set_defaults(action=_pack)
 
     phantoms = add_command(commands, "phantoms", "draw a data set of phantom X-rays")
@@ -171,19 +172,9 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _pack(options: argparse.Namespace) -> None:
-    from compress.model_file import write
-    from edge.image import read_bytes
+    from compress.packing import command
 
-    try:
-        manifest = json.loads(read_bytes(options.manifest))
-    except ValueError as error:
-        raise EdgeError(
-            f"{options.manifest} is no JSON ({error}): expected a manifest as in docs/model-file.md"
-        ) from None
-    if not isinstance(manifest, dict):
-        raise EdgeError(f"{options.manifest} holds a {type(manifest).__name__}: expected a JSON object")
-    write(options.output, read_bytes(options.model), manifest, {})
-    print(options.output)
+    command.run(options.model, options.manifest, options.output, options.init)
 
 
 def _phantoms(options: argparse.Namespace) -> None:

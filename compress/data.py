@@ -6,19 +6,23 @@ Pixels stay 8-bit until they are used; 5,000 grey images of 224x224 are 260 MB.
 from __future__ import annotations
 
 import hashlib
-import os
-import re
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from compress.division import Entry, divide
+from compress.independence import NOTHING, Allowed, check_copies, check_patients, copies
+from compress.reading import Read, each, equal, files, read, strays, warned
+from compress.remarks import remarks
 from compress.task import Task
-from edge import image as images
 from edge.errors import EdgeError
-from edge.preprocess import Preprocessing, pixels
+from edge.manifest import MAX_LABELS, MAX_LETTERS, is_line
+from edge.preprocess import Preprocessing
+
+PARTS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -28,15 +32,18 @@ class Split:
     Attributes:
         pixels: uint8 (N, height, width, planes), as `edge.preprocess.pixels` returns them.
         truth: what the network is to say. Classification: int64 (N,), an index into the data set's labels.
-            Segmentation: uint8 (N, height, width), 0 to 255, the share of each pixel that the mask covers.
+            Segmentation: uint8 (N, height, width), 0 to 255, the share of each pixel that the mask covers; with pixels
+            that nobody labelled uint8 (N, 2, height, width): second, the share that is not labelled.
         names: the files, relative to the data set's folder.
         masks: segmentation, where the network is judged: bool (H, W) of each picture in its own size.
+        voids: bool (H, W) of each of `masks`, what is not labelled; none where all is.
     """
 
     pixels: np.ndarray
     truth: np.ndarray
     names: tuple[str, ...]
     masks: tuple[np.ndarray, ...] = ()
+    voids: tuple[np.ndarray, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -65,15 +72,75 @@ def load_folder(
     validation: float = 0.1,
     group: str | None = None,
     progress: Callable[[str], None] = lambda text: None,
+    allowed: Allowed = NOTHING,
 ) -> DataSet:
-    """Read `root/train/CLASS/*` and, where they exist, `root/val` and `root/test`.
+    """Read `root/train/CLASS/*` and, where they exist, `root/val` and `root/test`, sub-folders of the classes included.
 
-    Without `root/val`, a share `validation` of each class is set aside. `group` is a regular expression whose match in
-    a file's name says to which patient it belongs: a patient's images are never divided. Without `root/test`, the
-    validation images serve as test images too, and the summary says so.
+    Without `root/val`, a share `validation` of each class is set aside; equal images stay together. `group` is a
+    regular expression whose match in a file's path below its class folder says to which patient it belongs: a
+    patient's images are never divided. Without `root/test`, the validation images serve as test images too, and the
+    summary says so.
 
-    Raises EdgeError for a missing folder, fewer than two classes, a class too small to divide, or an unreadable image.
+    Raises EdgeError for a missing folder, fewer than two classes, a class too small to divide, images that can't be
+    read (all of them at once), and equal images or patients on both sides that `allowed` does not allow.
     """
+    labels = _labels(root)
+    left_out: Counter[str] = Counter()
+    strays(root, PARTS, left_out)
+    folders = {part: _entries(root, part, labels, left_out) for part in PARTS if (root / part).is_dir()}
+    if "val" in folders and (missing := set(range(len(labels))) - {entry.label for entry in folders["val"]}):
+        raise EdgeError(
+            f"{root / 'val'} has no class folder {labels[min(missing)]!r}: expected every class of train, because the "
+            "decision threshold is chosen there; add images, or remove the folder val"
+        )
+    found = check_patients(root, folders, group, allowed)
+    if "val" not in folders:
+        divide(folders["train"], validation, group)  # what can't be divided shows before anything is read
+    every = [entry for entries in folders.values() for entry in entries]
+    progress(f"reading {len(every)} images from {root}")
+    reads = dict(zip((e.path for e in every), each(every, lambda e: read(root / e.path, how), root), strict=True))
+    same = copies(equal(root, reads, how))
+    parts = dict(folders)
+    if "val" not in parts:
+        tied = [] if allowed.duplicates else same
+        parts["train"], parts["val"] = divide(parts["train"], validation, group, tied)
+    found |= check_copies(root, parts, same, {entry.path: entry.label for entry in every}, allowed)
+    warnings = warned(reads)
+    splits = {part: _split(entries, reads) for part, entries in parts.items()}
+    summary: dict[str, object] = {
+        "labels": list(labels),
+        "validation": "folder val" if "val" in folders else f"{validation:g} of each class of train",
+        "divided_by": group or "image",
+        "test": "folder test" if "test" in splits else "the validation images",
+        "counts": {part: np.bincount(split.truth, minlength=len(labels)).tolist() for part, split in splits.items()},
+        "digest": digest(splits),
+    }
+    summary |= said({"independence": found, "warnings": warnings, "left_out": dict(left_out)}, progress)
+    return DataSet(task, how, labels, splits["train"], splits["val"], splits.get("test", splits["val"]), summary)
+
+
+def said(found: dict[str, object], progress: Callable[[str], None]) -> dict[str, object]:
+    """Return what there is of `found`, for a summary; say it."""
+    found = {key: value for key, value in found.items() if value}
+    for line in remarks(found):
+        progress(f"data: {line}\n")
+    return found
+
+
+def digest(splits: dict[str, Split]) -> str:
+    """Return the SHA-256 of names, truth, masks and pixels: two runs with the same digest saw the same data."""
+    state = hashlib.sha256()
+    for part, split in splits.items():
+        truth = split.truth.tolist() if split.truth.ndim == 1 else hashlib.sha256(split.truth.tobytes()).hexdigest()
+        state.update(repr((part, split.names, truth, split.pixels.shape)).encode())
+        state.update(split.pixels.tobytes())
+        for mask in split.masks + split.voids:
+            state.update(repr(mask.shape).encode() + np.packbits(mask).tobytes())
+    return state.hexdigest()
+
+
+def _labels(root: Path) -> tuple[str, ...]:
+    """Return the names of the class folders."""
     if not root.is_dir():
         raise EdgeError(f"data folder {root} does not exist: expected a folder with train/CLASS/images; check --data")
     if not (root / "train").is_dir():
@@ -84,8 +151,13 @@ def load_folder(
         )
     labels = tuple(folder.name for folder in _folders(root / "train"))
     for label in labels:
-        if not label.isprintable():
-            raise EdgeError(f"{root / 'train'} has a class folder {label!r}: expected printable letters; rename it")
+        if not is_line(label):
+            wanted = f"at most {MAX_LETTERS} letters" if label.isprintable() else "printable letters"
+            raise EdgeError(
+                f"{root / 'train'} has a class folder {label[:MAX_LETTERS]!r}: expected {wanted}; rename it"
+            )
+    if len(labels) > MAX_LABELS:
+        raise EdgeError(f"{root / 'train'} has {len(labels)} class folders: expected at most {MAX_LABELS}")
     if len(labels) < 2:
         raise EdgeError(f"{root / 'train'} has {len(labels)} class folders: expected two or more, named by their label")
     if set(labels) == {"images", "masks"}:
@@ -93,124 +165,31 @@ def load_folder(
             f"{root / 'train'} has the folders images and masks: expected one folder per class, or task = "
             '"segmentation" in the recipe'
         )
-    files = {part: _files(root, part, labels) for part in ("train", "val", "test") if (root / part).is_dir()}
-    if "val" not in files:
-        files["train"], files["val"] = divide(files["train"], validation, group)
-    if missing := set(range(len(labels))) - {label for _, label in files["val"]}:
-        raise EdgeError(
-            f"{root / 'val'} has no class folder {labels[min(missing)]!r}: expected every class of train, because the "
-            "decision threshold is chosen there; add images, or remove the folder val"
-        )
-    progress(f"reading {sum(map(len, files.values()))} images from {root}")
-    splits = {part: _read(root, chosen, how) for part, chosen in files.items()}
-    summary: dict[str, object] = {
-        "labels": list(labels),
-        "validation": "folder val" if (root / "val").is_dir() else f"{validation:g} of each class of train",
-        "divided_by": group or "image",
-        "test": "folder test" if "test" in splits else "the validation images",
-        "counts": {part: np.bincount(split.truth, minlength=len(labels)).tolist() for part, split in splits.items()},
-        "digest": digest(splits),
-    }
-    return DataSet(task, how, labels, splits["train"], splits["val"], splits.get("test", splits["val"]), summary)
-
-
-def digest(splits: dict[str, Split]) -> str:
-    """Return the SHA-256 of names, truth, masks and pixels: two runs with the same digest saw the same data."""
-    state = hashlib.sha256()
-    for part, split in splits.items():
-        truth = split.truth.tolist() if split.truth.ndim == 1 else hashlib.sha256(split.truth.tobytes()).hexdigest()
-        state.update(repr((part, split.names, truth, split.pixels.shape)).encode())
-        state.update(split.pixels.tobytes())
-        for mask in split.masks:
-            state.update(repr(mask.shape).encode() + np.packbits(mask).tobytes())
-    return state.hexdigest()
-
-
-Entry = tuple[str, int]  # file relative to the root, label
+    return labels
 
 
 def _folders(root: Path) -> list[Path]:
     return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def _files(root: Path, part: str, labels: tuple[str, ...]) -> list[Entry]:
+def _entries(root: Path, part: str, labels: tuple[str, ...], left_out: Counter[str]) -> list[Entry]:
     entries: list[Entry] = []
-    for folder in _folders(root / part):
+    folders = _folders(root / part)
+    for folder in folders:
         if folder.name not in labels:
             raise EdgeError(
                 f"{root / part} has a class folder {folder.name!r} that train has not (it has {', '.join(labels)}): "
                 "rename or remove it"
             )
-        found = (entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
-        names = sorted(name for name in found if name.lower().endswith(images.SUFFIXES))
-        hold_names(folder, names)
-        if not names:
-            raise EdgeError(f"{folder} has no images: expected files that end in {', '.join(images.SUFFIXES)}")
-        entries += [(f"{part}/{folder.name}/{name}", labels.index(folder.name)) for name in names]
+        names = files(folder, left_out)
+        entries += [Entry(f"{part}/{folder.name}/{name}", labels.index(folder.name), name) for name in names]
+    strays(root / part, [folder.name for folder in folders], left_out)
     return entries
 
 
-def hold_names(folder: Path, names: Iterable[str]) -> None:
-    """Raise EdgeError for a file whose name is no UTF-8: it can't be told to anyone."""
-    for name in names:
-        try:
-            name.encode()
-        except UnicodeEncodeError:
-            raise EdgeError(f"{folder} has a file {name!a}: expected names in UTF-8; rename it") from None
-
-
-def divide(entries: list[Entry], share: float, group: str | None) -> tuple[list[Entry], list[Entry]]:
-    """Divide by patient, class by class; which patients go is decided by a hash of their key, on any machine alike."""
-    pattern = re.compile(group) if group else None
-    train: list[Entry] = []
-    val: list[Entry] = []
-    chosen: set[str] = set()  # patients whose pictures validate
-    kept: set[str] = set()  # patients whose pictures train
-    for label in sorted({label for _, label in entries}):
-        members: dict[str, list[Entry]] = {}
-        for entry in entries:
-            if entry[1] == label:
-                found = pattern.search(entry[0].rsplit("/", 1)[1]) if pattern else None
-                # a picture of nobody is its own; another class may have one of the same name
-                members.setdefault(found.group(0) if found else entry[0], []).append(entry)
-        folder = entries[[entry[1] for entry in entries].index(label)][0].rsplit("/", 1)[0]
-        if len(members) < 2:
-            what = "image" if pattern is None else "patient"
-            raise EdgeError(
-                f"folder {folder} has 1 {what}: expected at least 2, so that one can be set aside; add images, or "
-                "divide them into folders yourself (docs/recipes.md)"
-            )
-        # a patient who has pictures of several classes goes where the first class put them
-        taken = [entry for key in members if key in chosen for entry in members[key]]
-        order = sorted(members.keys() - chosen - kept, key=_hashed)
-        wanted = max(1, round(share * sum(len(rows) for rows in members.values())))
-        while len(taken) < wanted and len(order) > (0 if kept & members.keys() else 1):
-            key = order.pop(0)
-            taken += members[key]
-            chosen.add(key)
-        kept |= members.keys() - chosen
-        rest = [entry for key in members if key not in chosen for entry in members[key]]
-        if not taken or not rest:
-            raise EdgeError(
-                f"folder {folder} has nothing left to {'train' if taken else 'validate'} with: its patients went where "
-                "another class put them; expected some on both sides, divide them into folders yourself "
-                "(docs/recipes.md)"
-            )
-        val += taken
-        train += rest
-    return sorted(train), sorted(val)
-
-
-def _hashed(key: str) -> bytes:
-    return hashlib.sha256(key.rsplit("/", 1)[-1].encode()).digest()
-
-
-def _read(root: Path, entries: list[Entry], how: Preprocessing) -> Split:
-    def one(entry: Entry) -> np.ndarray:
-        return pixels(images.read(root / entry[0], how), how)
-
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:  # decoders release the interpreter's lock
-        rows = list(pool.map(one, entries))
+def _split(entries: list[Entry], reads: dict[str, Read]) -> Split:
     return Split(
-        np.stack(rows), np.array([label for _, label in entries], np.int64), tuple(name for name, _ in entries)
+        np.stack([reads.pop(entry.path).pixels for entry in entries]),
+        np.array([entry.label for entry in entries], np.int64),
+        tuple(entry.path for entry in entries),
     )

@@ -43,9 +43,14 @@ def class_divergence(outputs: Tensor, taught: Tensor, temperature: float) -> Ten
     return F.kl_div(ours, theirs, reduction="none", log_target=True).sum(1)
 
 
-def pixel_divergence(outputs: Tensor, taught: Tensor, temperature: float) -> Tensor:
-    """Return each image's mean over its pixels of KL between yes and no, (N,), for logits (N, 1, height, width)."""
+def pixel_divergence(outputs: Tensor, taught: Tensor, temperature: float, weights: Tensor | None = None) -> Tensor:
+    """Return each image's mean over its pixels of KL between yes and no, (N,), for logits (N, 1, height, width).
+
+    `weights` (N, height * width) say how much each pixel counts; without, all alike.
+    """
     ours, theirs = outputs.flatten(1) / temperature, taught.flatten(1) / temperature
     yes = theirs.sigmoid() * (F.logsigmoid(theirs) - F.logsigmoid(ours))
     no = (-theirs).sigmoid() * (F.logsigmoid(-theirs) - F.logsigmoid(-ours))
-    return (yes + no).mean(1)
+    if weights is None:
+        return (yes + no).mean(1)
+    return ((yes + no) * weights).sum(1) / weights.sum(1).clamp(min=1e-6)

@@ -1,30 +1,95 @@
-"""Writing a model file: flatbuffer, zip, digest (docs/model-file.md). The same content gives the same bytes."""
+"""Writing a model file: flatbuffer, zip, digest (docs/model-file.md). The same content gives the same bytes.
+
+It needs nothing that a device's own installation lacks.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
-import json
 import os
+import struct
 import zipfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import tflite
-
+from edge import flatbuffer as flatbuffers
+from edge.activation import check_activation
 from edge.errors import EdgeError
 from edge.manifest import Manifest, parse
-from edge.model import MAX_BYTES, MAX_GOLDEN_BYTES, MAX_MEMBERS
+from edge.model import MAX_BYTES, MAX_GOLDEN_BYTES, MAX_MEMBERS, read
+from edge.strict_json import dumps, loads
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold: no file tells when it was made
 UNIX = 3
 
 
 def write(path: Path, flatbuffer: bytes, manifest: Mapping[str, Any], members: Mapping[str, bytes]) -> None:
-    """Write a model file as `pack` makes it; `path` holds it whole or is left as it was."""
-    write_beside(path, pack(path, flatbuffer, manifest, members))
+    """Write a model file as `pack` makes it; `path` holds it whole and proven or is left as it was.
+
+    Raises EdgeError besides where the file, read back, is one that `edge-infer` would refuse.
+    """
+    store(path, pack(path, flatbuffer, manifest, members))
+
+
+def store(path: Path, data: bytes) -> None:
+    """Write a model file's bytes beside `path`, read them back as a device does, and rename the file."""
+
+    def prove(beside: Path) -> None:
+        try:
+            open_as_a_device(beside)
+        except EdgeError as error:
+            said = str(error).replace(str(beside), "the file")
+            raise EdgeError(f"{path} was not written, as it would be refused: {said}", error.code) from None
+
+    write_beside(path, data, prove)
+
+
+def open_as_a_device(path: Path) -> None:
+    """Read a model file and open its network; the latter where a TFLite runtime is installed, which a host may lack.
+
+    Raises EdgeError where either is refused.
+    """
+    from edge.engine import load
+    from edge.runtime import import_runtime
+
+    try:
+        import_runtime()
+    except EdgeError:
+        file = read(path)
+        check_activation(file.manifest.activation, file.network(), file.path)
+    else:
+        load(path.absolute())
+
+
+def strip(data: bytes, where: str) -> tuple[bytes, str]:
+    """Return the flatbuffer at the beginning of `data`, and in words what other content was behind it ("": nothing).
+
+    TFLite Metadata appends a zip of associated files, and a model file of this project has one, too. Padding stays.
+
+    Raises EdgeError where the flatbuffer is damaged or cut short; `where` names the file.
+    """
+    if data[4:8] != b"TFL3":
+        raise EdgeError(
+            f"{where} is no TFLite flatbuffer (it lacks 'TFL3' at byte 4): expected a .tflite file", "model.format"
+        )
+    end = flatbuffers.read(data, where).end
+    if not data[end:].strip(b"\0"):
+        return data, ""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = archive.namelist()
+            begin = min((entry.header_offset for entry in archive.infolist()), default=0)
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, struct.error):
+        begin = 0  # no zip
+    if begin < end:
+        return data[:end], f"{len(data) - end:,} bytes behind the flatbuffer"
+    earlier = "an earlier packing" if "manifest.json" in names else "a zip of associated files"
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return data[:begin], f"{earlier} ({', '.join(names[:3])}{more})"
 
 
 def pack(path: Path, flatbuffer: bytes, manifest: Mapping[str, Any], members: Mapping[str, bytes]) -> bytes:
@@ -32,19 +97,18 @@ def pack(path: Path, flatbuffer: bytes, manifest: Mapping[str, Any], members: Ma
 
     Args:
         path: where it will be written, for messages.
-        flatbuffer: a TFLite model.
+        flatbuffer: a TFLite model; what other tools appended to it is left out (`strip`).
         manifest: every field of the specification but `model`, which is computed here.
         members: names and bytes of what else goes into the zip: golden vectors, a compiled network.
 
-    Raises EdgeError for a manifest or members that a reader would refuse.
+    Raises EdgeError for a manifest or members that a reader would refuse, and for a damaged flatbuffer.
     """
-    if flatbuffer[4:8] != b"TFL3":
-        raise EdgeError(f"{path} can't be written: the model is no TFLite flatbuffer (it lacks 'TFL3' at byte 4)")
+    flatbuffer, _ = strip(flatbuffer, f"the flatbuffer for {path}")
     digest = {"bytes": len(flatbuffer), "sha256": hashlib.sha256(flatbuffer).hexdigest()}
     raw = dict(manifest) | {"model": digest}
     parsed = parse(raw, str(path))
     contents = {
-        "manifest.json": (json.dumps(raw, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode(),
+        "manifest.json": _manifest(path, raw),
         "labels.txt": ("\n".join(raw["labels"]) + "\n").encode(),
     } | {name: members[name] for name in sorted(members)}
     _check_members(path, parsed, contents)
@@ -58,6 +122,18 @@ def pack(path: Path, flatbuffer: bytes, manifest: Mapping[str, Any], members: Ma
         archive.comment = b"sha256:" + b"0" * 64
     body = buffer.getvalue()[:-71]
     return body + b"sha256:" + hashlib.sha256(body).hexdigest().encode()
+
+
+def _manifest(path: Path, raw: Mapping[str, Any]) -> bytes:
+    """Return the manifest's bytes, which every reader takes: what is for people only is under the limits, too."""
+    what = f"the manifest of {path}"
+    text = dumps(raw, what, "model.manifest", sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+    try:
+        data = text.encode()
+        loads(data)
+    except ValueError as error:  # half of a surrogate pair can't be encoded: a ValueError, too
+        raise EdgeError(f"{what} can't be written ({str(error)[:80]}): change it", "model.manifest") from None
+    return data
 
 
 def _check_members(path: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> None:
@@ -74,10 +150,14 @@ def _check_members(path: Path, manifest: Manifest, contents: Mapping[str, bytes]
                 raise EdgeError(f"{path} can't be written: the manifest names the member {name!r}, which is not given")
 
 
-def write_beside(path: Path, data: bytes) -> None:
-    """Write `data` beside `path` and rename it: nobody sees a part of it, and a full disk leaves nothing behind."""
+def write_beside(path: Path, data: bytes, prove: Callable[[Path], None] = lambda beside: None) -> None:
+    """Write `data` beside `path` and rename it: nobody sees a part of it, and a full disk leaves nothing behind.
+
+    `prove` gets the place of the file before it is renamed; where it raises, nothing is left behind either.
+    """
     if path.exists() and not path.is_file():
         raise EdgeError(f"{path} is no ordinary file and can't be replaced: give another path for the output")
+    made = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.part")
     try:
@@ -85,18 +165,18 @@ def write_beside(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        prove(beside)
         os.replace(beside, path)
     except BaseException:
         beside.unlink(missing_ok=True)
+        for folder in made:
+            with contextlib.suppress(OSError):  # somebody else may have put a file there
+                folder.rmdir()
         raise
 
 
 def operators(flatbuffer: bytes) -> dict[str, int]:
-    """Return operator name -> how often the model uses it, by the flatbuffer's own schema."""
-    names = {value: key for key, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)}
-    model = tflite.Model.GetRootAsModel(flatbuffer, 0)
-    codes = [model.OperatorCodes(i) for i in range(model.OperatorCodesLength())]
-    kinds = [max(code.BuiltinCode(), code.DeprecatedBuiltinCode()) for code in codes]
-    graph = model.Subgraphs(0)
-    used = Counter(names[kinds[graph.Operators(i).OpcodeIndex()]] for i in range(graph.OperatorsLength()))
+    """Return operator name -> how often the model uses it; a custom operator's name is its own."""
+    network = flatbuffers.read(flatbuffer, "the converted network")
+    used = Counter(operator.custom or operator.name for operator in network.graphs[0].operators)
     return dict(sorted(used.items()))

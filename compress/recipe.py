@@ -10,7 +10,7 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from torch import Tensor, nn
 from compress.classification import Classification
 from compress.folding import Folding, NormFolding
 from compress.ghosting import INITIALIZATIONS, Ghosting
+from compress.independence import Allowed
+from compress.mask_values import Values
 from compress.pruning.channels import Pruning
 from compress.pruning.gates import BlockPruning
 from compress.pruning.soft import SoftPruning
@@ -30,9 +32,11 @@ from compress.task import Task
 from compress.training import OPTIMIZERS, Training
 from compress.window import taken
 from edge.errors import EdgeError
+from edge.manifest import MAX_ITEMS, MAX_LETTERS, is_line
 from edge.preprocess import Preprocessing
 
 RECIPES = Path(__file__).with_name("recipes")
+LINE = f"one line of printable text, at most {MAX_LETTERS} characters"
 Step = Training | BlockPruning | SoftPruning | Pruning | Ghosting | NormFolding | Folding
 TASKS: dict[str, Task] = {task.name: task for task in (Classification(), Segmentation())}
 STEPS: dict[str, type[Step]] = {
@@ -56,7 +60,11 @@ class Data:
         validation: share of `train` that is set aside where the data has no folder `val`.
         test: segmentation: share of all images that is set aside where the data has no folder `test`.
         minimum_area: segmentation: regions that cover a smaller share of the picture are no finding.
-        group: regular expression that finds the patient in a file's name; a patient's images are never divided.
+        group: regular expression that finds the patient in a file's path below its class folder; a patient's images
+            are never divided.
+        foreground, ignore: segmentation: see `compress.mask_values.Values`.
+        shared_patients, duplicates: "allow", with the reason, or nothing: see `compress.independence.Allowed`.
+        group_within: "folder", with the reason, or nothing: see there.
         source, licence: for the manifest.
     """
 
@@ -65,8 +73,43 @@ class Data:
     test: float = 0.1
     minimum_area: float = 0.0
     group: str = ""
+    foreground: tuple[int | str, ...] = ()
+    ignore: tuple[int | str, ...] = ()
+    shared_patients: str = ""
+    shared_patients_reason: str = ""
+    duplicates: str = ""
+    duplicates_reason: str = ""
+    group_within: str = ""
+    group_within_reason: str = ""
     source: str = ""
     licence: str = ""
+
+    @property
+    def values(self) -> Values:
+        """What the masks' pixels mean."""
+        return Values(self.foreground, self.ignore)
+
+    @property
+    def allowed(self) -> Allowed:
+        """What the data may have all the same."""
+        return Allowed(self.shared_patients_reason, self.duplicates_reason, self.group_within_reason)
+
+    def faults(self, task: str) -> Iterator[tuple[str, object, str]]:
+        """Yield (field, what it is, what was expected) for what is wrong with what is allowed and with masks."""
+        for name, word in (("shared_patients", "allow"), ("duplicates", "allow"), ("group_within", "folder")):
+            said, reason = getattr(self, name), getattr(self, f"{name}_reason")
+            if said not in ("", word):
+                yield name, said, f"{word!r}, with {name}_reason"
+            if bool(said) != bool(reason) or (reason and not (is_line(reason) and reason.strip())):
+                yield f"{name}_reason", reason, f"{LINE}, that says why, where {name} = {word!r}, and else none"
+            if said and name != "duplicates" and not self.group:
+                yield name, said, "a group with it"
+        if self.shared_patients and self.group_within:
+            yield "shared_patients", self.shared_patients, "nothing where group_within says that there are none"
+        if task != "segmentation" and (self.foreground or self.ignore):
+            name = "foreground" if self.foreground else "ignore"
+            yield name, list(getattr(self, name)), "none, as only a segmentation has masks"
+        yield from self.values.faults()
 
 
 @dataclass(frozen=True)
@@ -190,9 +233,14 @@ def _value(hint: Any, raw: Any, where: str, place: str) -> Any:
         inner = typing.get_args(hint)[1]
         if isinstance(raw, dict):
             return {key: _value(inner, item, where, f"{place}.{key!r}") for key, item in raw.items()}
-    if hint is float:
+    if origin is types.UnionType:
+        if isinstance(raw, typing.get_args(hint)) and not isinstance(raw, bool):
+            return raw
+    elif hint is float:
         if isinstance(raw, (int, float)) and not isinstance(raw, bool) and abs(raw) <= 1e300:  # so neither nan nor inf
             return float(raw)
+    elif hint is int and isinstance(raw, int) and not -(2**63) <= raw < 2**63:  # the manifest's JSON has no larger ones
+        pass
     elif isinstance(hint, type) and isinstance(raw, hint) and (hint is bool or not isinstance(raw, bool)):
         return raw
     raise EdgeError(f"{where}: {place} is {raw!r}: expected {_describe(hint)}; mend it")
@@ -202,6 +250,8 @@ def _describe(hint: Any) -> str:
     words = {int: "a whole number", float: "a number", str: "a string in quotes", bool: "true or false"}
     if hint in words:
         return words[hint]
+    if typing.get_origin(hint) is types.UnionType:
+        return " or ".join(words[kind] for kind in typing.get_args(hint))
     return "a list in brackets" if typing.get_origin(hint) is tuple else "a table"
 
 
@@ -213,8 +263,8 @@ def _check(recipe: Recipe, where: str) -> None:
 
     if not re.fullmatch(r"[a-z0-9_-]+", recipe.name):
         refuse("name", recipe.name, "lower-case letters, digits, - and _")
-    if not recipe.title or not recipe.title.isprintable():
-        refuse("title", recipe.title, "one line of printable text")
+    if not is_line(recipe.title):
+        refuse("title", recipe.title, LINE)
     if not re.fullmatch(r"\w+(\.\w+)*:\w+", recipe.network):
         refuse("network", recipe.network, "'package.module:function'")
     how = recipe.input
@@ -238,8 +288,10 @@ def _check(recipe: Recipe, where: str) -> None:
             refuse(f"data.{key}", share, "a share between 0 and 1")
     if not 0 <= recipe.data.minimum_area < 1:
         refuse("data.minimum_area", recipe.data.minimum_area, "a share from 0 to below 1")
-    if recipe.task == "segmentation" and not (recipe.data.positive and recipe.data.positive.isprintable()):
-        refuse("data.positive", recipe.data.positive, "a word for what the masks show")
+    if recipe.task == "segmentation" and not is_line(recipe.data.positive):
+        refuse("data.positive", recipe.data.positive, f"a word for what the masks show, {LINE}")
+    for name, found, expected in recipe.data.faults(recipe.task):
+        refuse(f"data.{name}", found, expected)
     try:
         re.compile(recipe.data.group)
     except (re.error, OverflowError, RecursionError) as error:
@@ -248,10 +300,13 @@ def _check(recipe: Recipe, where: str) -> None:
         refuse("calibration", recipe.calibration, "1 to 10000 images")
     if not 0 <= recipe.seed < 2**32:
         refuse("seed", recipe.seed, "0 to 4294967295")
+    names = [target.name for target in recipe.targets]
+    if len(set(names)) < len(names) or len(names) > MAX_ITEMS:
+        refuse("targets", names, f"targets of different names, at most {MAX_ITEMS}")
     for target in recipe.targets:
         for key in ("name", "source"):
-            if not getattr(target, key) or not getattr(target, key).isprintable():
-                refuse(f"{key} of target {target.name!r}", getattr(target, key), "one line of printable text")
+            if not is_line(getattr(target, key)):
+                refuse(f"{key} of target {target.name[:MAX_LETTERS]!r}", getattr(target, key), LINE)
         if target.better not in ("lower", "higher"):
             refuse(f"better of target {target.name!r}", target.better, "'lower' or 'higher'")
     for number, step in enumerate(recipe.steps, 1):

@@ -20,6 +20,7 @@ from compress.pruning.channels import Pruning, prune
 from compress.pruning.gates import BlockPruning
 from compress.pruning.soft import SoftPruning
 from compress.recipe import Step, kind_of
+from compress.scores import check_logits
 from compress.structure import check_patterns
 from compress.training import Training
 from edge.errors import EdgeError
@@ -34,9 +35,11 @@ def rehearse(network: nn.Module, steps: Sequence[Step], shape: tuple[int, int, i
     Args:
         shape: (channels, height, width) of the network's input.
 
-    Raises the EdgeError that a step would raise, with the step's number, and what its conversion to ONNX would.
+    Raises the EdgeError that a step would raise, with the step's number, and what its conversion to ONNX would; and one
+    where the network's outputs are no logits.
     """
     with torch.random.fork_rng(devices=[]):  # the training's random numbers are the same with and without
+        check_logits(network, shape)
         network, whole, gated = copy.deepcopy(network), None, False
         for number, step in enumerate(steps, start=1):
             if whole is None and type(step) is not Training:

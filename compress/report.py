@@ -17,12 +17,15 @@ from compress import metrics, model_file
 from compress.card import card
 from compress.cost import cost
 from compress.data import Split
+from compress.golden import golden
 from compress.recipe import Recipe, kind_of
+from compress.remarks import remarks
 from compress.training import logits
-from compress.verify import edge_logits, golden, latency, open_engine
+from compress.verify import edge_logits, latency, open_engine
 from edge.errors import EdgeError
 from edge.manifest import FORMAT, VERSION
 from edge.preprocess import int8_table
+from edge.strict_json import dumps
 
 if TYPE_CHECKING:
     from compress.pipeline import Run, State
@@ -56,7 +59,7 @@ def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, byte
         figures = run.task.figures(recipe, data, outputs)
         if sheet := run.task.sheet(recipe, data, outputs, figures):
             model_file.write_beside(worst, sheet)
-        return figures | {"data": data.summary}
+        return figures
 
     def in_turns() -> dict[str, float]:
         run.progress("timing the baseline and the compressed network in turns")
@@ -66,6 +69,7 @@ def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, byte
     rule = f"{key}-{recipe.data.minimum_area:g}"
     worst = run.checkpoints / f"{rule}.worst.png"
     result = _once(run.checkpoints / f"{rule}.figures.json", compare)
+    result["data"] = data.summary  # with what today's recipe says of them
     result["latency_ms"] = _once(run.checkpoints / f"{key}.latency.json", in_turns)
     result["measured"] = _measured(run, result, baseline, state)
     if result["cosine"] < MINIMUM_COSINE:
@@ -75,7 +79,7 @@ def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, byte
             "calibrate with more images"
         )
     table = int8_table(state.how, engine.runtime.input.scale, engine.runtime.input.zero_point)
-    manifest["golden"], members = golden(flatbuffers["int8"], state.how, table, run.task)
+    manifest["golden"], members = golden(flatbuffers["int8"], state.how, table, run.task.golden)
     manifest["decision"] = result["decision"]
     path = stem.with_name(f"{stem.name}.tflite")
     manifest["measured"] = result["measured"] | {"file_bytes": 0}
@@ -163,7 +167,7 @@ def _digest(flatbuffers: dict[str, bytes]) -> str:
 
 
 def _json(value: Any) -> bytes:
-    return (json.dumps(value, indent=1) + "\n").encode()
+    return (dumps(value, "the report", indent=1) + "\n").encode()
 
 
 def table(result: dict[str, Any], recipe: Recipe) -> list[str]:
@@ -175,6 +179,7 @@ def table(result: dict[str, Any], recipe: Recipe) -> list[str]:
         lines.append(f"{name:<12}" + "".join(f"{cell:>26}" for cell in cells))
     lines.append(f"float to int8: logits' cosine {result['cosine']:.5f}")
     lines += [f"  {difference}" for difference in result["differences"]]
+    lines += [f"data: {remark}" for remark in remarks(result["data"])]
     for target in recipe.targets:
         value = result["measured"].get(target.name)
         if value is None:

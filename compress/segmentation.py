@@ -28,11 +28,13 @@ if TYPE_CHECKING:
     from compress.recipe import Recipe
 
 WORST = 10  # pictures on the sheet
+DRAWN = ("float", "int8")
+LEAST = 1 / 128  # the smallest share of a logit's pixels that counts as labelled: 8-bit shares are rounded
 THRESHOLDS = tuple(n / 20 for n in range(4, 17))  # 0.2 to 0.8
 
 
 class Segmentation(Task):
-    """A mask of one thing. `truth` is the share of each pixel that it covers, 0..255, uint8 (N, height, width)."""
+    """A mask of one thing. `truth` is the share of each pixel that it covers, as `compress.data.Split` has it."""
 
     name = "segmentation"
     activation = "sigmoid"
@@ -42,7 +44,16 @@ class Segmentation(Task):
         """Read `root/images` and `root/masks`, or these two in `root/{train,val,test}`."""
         data = recipe.data
         return load_masks(
-            self, root, recipe.input, data.positive, data.validation, data.test, data.group or None, progress
+            self,
+            root,
+            recipe.input,
+            data.positive,
+            data.validation,
+            data.test,
+            data.group or None,
+            progress,
+            data.allowed,
+            data.values,
         )
 
     def output(self, recipe: Recipe, classes: int, found: tuple[int, ...]) -> str:
@@ -56,19 +67,24 @@ class Segmentation(Task):
 
         Dice, (2 sum(p t) + 1) / (sum(p) + sum(t) + 1), as Milletari et al., "V-Net" (3DV 2016), without their squares;
         the ones make it 1 for nothing where nothing is. `truth` (N, 1, H, W), 0..1 (uint8 (N, H, W): 0..255), is
-        averaged down to the logits' size.
+        averaged down to the logits' size. With pixels that nobody labelled it is (N, 2, H, W), their share second: each
+        of the logits counts by the share of its pixels that is labelled, and is compared with these alone.
         """
-        if truth.dtype == torch.uint8:
-            truth = truth[:, None].float() / 255
-        t = F.adaptive_avg_pool2d(truth, (outputs.shape[2], outputs.shape[3])).flatten(1)
+        t, labelled = _target(truth, outputs)
         z = outputs.flatten(1)
         p = torch.sigmoid(z)
-        dice = (2 * (p * t).sum(1) + 1) / (p.sum(1) + t.sum(1) + 1)
-        return F.binary_cross_entropy_with_logits(z, t, reduction="none").mean(1) + 1 - dice
+        entropy = F.binary_cross_entropy_with_logits(z, t, reduction="none")
+        if labelled is None:
+            dice = (2 * (p * t).sum(1) + 1) / (p.sum(1) + t.sum(1) + 1)
+            return entropy.mean(1) + 1 - dice
+        w = labelled
+        dice = (2 * (w * p * t).sum(1) + 1) / ((w * p).sum(1) + (w * t).sum(1) + 1)
+        return _mean(entropy, labelled) + 1 - dice
 
-    def divergence(self, outputs: Tensor, taught: Tensor, temperature: float) -> Tensor:
-        """Return the mean over the pixels of their scores' divergence."""
-        return pixel_divergence(outputs, taught, temperature)
+    def divergence(self, outputs: Tensor, taught: Tensor, temperature: float, truth: Tensor | None = None) -> Tensor:
+        """Return the mean over the labelled pixels of their scores' divergence."""
+        labelled = None if truth is None else _target(truth, outputs)[1]
+        return pixel_divergence(outputs, taught, temperature, labelled)
 
     def metric(self, data: DataSet) -> str:
         """Dice."""
@@ -146,10 +162,7 @@ class Segmentation(Task):
 
         for i in chosen:
             row, truth = report["images"][i], data.test.masks[i]
-            masks = {
-                name: seen(mask(outputs[name][1][i, :, :, 0], (truth.shape[1], truth.shape[0]), decision, data.how))
-                for name in ("float", "int8")
-            }
+            masks = {name: seen(_mask(outputs[name][1][i], data.test, i, decision, data.how)) for name in DRAWN}
             captions = {name: f"{name}: Dice {row[name]:.3f}" for name in masks} | {"truth": row["image"]}
             entries.append(Entry(data.test.pixels[i], {"truth": seen(truth), **masks}, captions))
         return sheet(entries)
@@ -165,6 +178,27 @@ def _validation(outputs: np.ndarray, data: DataSet, rule: Decision) -> float:
 
 
 def _masks(outputs: np.ndarray, split: Split, rule: Decision, how: Preprocessing) -> list[np.ndarray]:
-    """Return bool (H, W) of each picture, as the device makes it from logits (N, h, w, 1)."""
-    sizes = [(truth.shape[1], truth.shape[0]) for truth in split.masks]
-    return [mask(logits[:, :, 0], size, rule, how) for logits, size in zip(outputs, sizes, strict=True)]
+    """Return bool (H, W) of each picture, as the device makes it from logits (N, h, w, 1), where it is labelled."""
+    return [_mask(logits, split, i, rule, how) for i, logits in enumerate(outputs)]
+
+
+def _mask(logits: np.ndarray, split: Split, i: int, rule: Decision, how: Preprocessing) -> np.ndarray:
+    height, width = split.masks[i].shape
+    found = mask(logits[:, :, 0], (width, height), rule, how)
+    return found & ~split.voids[i] if split.voids else found
+
+
+def _target(truth: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Return what the logits (N, 1, h, w) are compared with, (N, h w), and how much each counts; None: all alike."""
+    if truth.dtype == torch.uint8:
+        truth = (truth[:, None] if truth.ndim == 3 else truth).float() / 255
+    t = F.adaptive_avg_pool2d(truth, (outputs.shape[2], outputs.shape[3])).flatten(2)
+    if t.shape[1] == 1:
+        return t[:, 0], None
+    labelled = (1 - t[:, 1]).clamp(0, 1)
+    labelled = torch.where(labelled < LEAST, 0, labelled)
+    return (t[:, 0] / labelled.clamp(min=LEAST)).clamp(0, 1), labelled
+
+
+def _mean(values: Tensor, weights: Tensor) -> Tensor:
+    return (values * weights).sum(1) / weights.sum(1).clamp(min=LEAST)

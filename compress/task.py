@@ -45,11 +45,12 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def divergence(self, outputs: Tensor, taught: Tensor, temperature: float) -> Tensor:
+    def divergence(self, outputs: Tensor, taught: Tensor, temperature: float, truth: Tensor | None = None) -> Tensor:
         """Return how far each image's scores are from its teacher's, (N,) >= 0, for the logits of both networks.
 
         Args:
             temperature: what both logits are divided by first.
+            truth: as for `losses`: of pixels that nobody labelled the teacher knows no more.
         """
 
     @abstractmethod

@@ -162,11 +162,12 @@ def train(
             x, moved = augmented(pixels, wanted if wanted.ndim > 1 else None, how, settings.augment, settings.size)
             with lower_precision(where):
                 y = run(x).float()
-            losses = data.task.losses(y, wanted if moved is None else moved, settings.smoothing, weight)
+            shown = wanted if moved is None else moved
+            losses = data.task.losses(y, shown, settings.smoothing, weight)
             loss = losses.mean() if weight is None else losses.sum() / weight[wanted].sum()
             if teach:
                 share, temperature = settings.distill.share, settings.distill.temperature
-                divergence = data.task.divergence(y, teach(x), temperature).mean()
+                divergence = data.task.divergence(y, teach(x), temperature, shown).mean()
                 loss = (1 - share) * loss + share * temperature**2 * divergence
             optimizer.zero_grad(set_to_none=True)
             loss.backward()

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import statistics
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from compress.data import Split
-from compress.task import Task
-from compress.window import stored
 from edge.engine import Engine
-from edge.errors import EdgeError
-from edge.image import decode
 from edge.model import read
-from edge.preprocess import Preprocessing, pixels
-from edge.runtime import import_runtime, open_runtime
-
-GOLDEN = 4
-GOLDEN_TOLERANCE = 25  # steps between kernel paths; argmax must agree as well
+from edge.runtime import open_runtime
 
 
 def edge_logits(engine: Engine, split: Split, progress: Callable[[str], None]) -> np.ndarray:
@@ -40,44 +29,6 @@ def open_engine(path: Path, threads: int = 1) -> Engine:
     """Return LiteRT's engine for a model file."""
     file = read(path)
     return Engine(file, open_runtime(file.data, "litert", threads))
-
-
-def golden(
-    flatbuffer: bytes, how: Preprocessing, table: np.ndarray, task: Task
-) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
-    """Return the manifest's `golden` list and its members: phantoms, and what each installed runtime makes of them.
-
-    Args:
-        table: from 8-bit pixels to the input tensor, as `edge.preprocess` makes it for this model.
-    """
-    from edge.preprocess import look_up
-
-    runtimes = [open_runtime(flatbuffer, name, 1) for name in ("litert", "tflite") if _installed(name)]
-    entries: list[dict[str, Any]] = []
-    members: dict[str, bytes] = {}
-    for number in range(GOLDEN):
-        file = io.BytesIO()
-        stored(task.golden(number), how.window).save(file, format="PNG", optimize=True)
-        name = f"golden/{number}"
-        members[f"{name}.png"] = file.getvalue()
-        tensor = look_up(pixels(decode(file.getvalue(), f"{name}.png", how), how), table)
-        outputs = {}
-        for runtime in runtimes:
-            outputs[runtime.kernel_path] = f"{name}.{runtime.kernel_path}"
-            members[f"{name}.{runtime.kernel_path}"] = runtime.run(tensor).tobytes()
-        digest = hashlib.sha256(tensor.tobytes()).hexdigest()
-        entries.append(
-            {"image": f"{name}.png", "input_sha256": digest, "outputs": outputs, "tolerance": GOLDEN_TOLERANCE}
-        )
-    return entries, members
-
-
-def _installed(runtime: str) -> bool:
-    try:
-        import_runtime(runtime)
-    except EdgeError:
-        return False
-    return True
 
 
 def latency(flatbuffers: Mapping[str, bytes], rounds: int = 15, threads: int = 1) -> dict[str, float]:

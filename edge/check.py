@@ -44,7 +44,8 @@ def check(engine: Engine) -> list[Verdict]:
     vectors = engine.file.manifest.golden
     if not vectors:
         raise EdgeError(
-            f"{engine.file.path} holds no golden vectors to check: build the model file again with edge-compress"
+            f"{engine.file.path} holds no golden vectors to check: build the model file again with edge-compress",
+            code="model.golden",
         )
     return [_check(engine, vector) for vector in vectors]
 
@@ -91,7 +92,7 @@ def _changed(engine: Engine, output: np.ndarray, expected: np.ndarray) -> str:
         return "" if output.argmax() == expected.argmax() else ", and another label is the highest"
     from edge.segmentation import bound
 
-    limit = bound(rule.threshold)
+    limit = bound(rule.threshold, engine.file.manifest.activation)
     flipped = (engine.dequantize(output) >= limit) != (engine.dequantize(expected) >= limit)
     share = float(flipped.mean())
     if share <= MAX_FLIPPED:

@@ -1,4 +1,4 @@
-"""From a network's logits to scores and a decision."""
+"""From a network's outputs to scores and a decision."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from typing import TypedDict
 
 import numpy as np
 
+from edge.errors import EdgeError
 from edge.manifest import Decision
+
+SLACK = 0.01  # how far beyond 0..1 an output may lie that is a score: rounding, and a quantization range beside it
 
 
 class Result(TypedDict):
-    """One label and its score (0..1); all scores of a picture add up to 1."""
+    """One label and its score (0..1); those of a softmax add up to 1."""
 
     label: str
     score: float
@@ -20,6 +23,24 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     """Return float64 scores s_i = exp(z_i) / sum_j exp(z_j) for `logits` z of shape (..., classes)."""
     exponentials = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+def scores(outputs: np.ndarray, usual: str) -> np.ndarray:
+    """Return `outputs` that are scores already (activation "none"), of any shape, clipped to 0..1.
+
+    Args:
+        usual: the activation that the manifest should name if these are logits, for the message.
+
+    Raises EdgeError (model.output) where a value lies more than `SLACK` outside of 0..1, so is no score.
+    """
+    wrong = outputs[(outputs < -SLACK) | (outputs > 1 + SLACK)]
+    if wrong.size:
+        raise EdgeError(
+            f"the network's output holds {float(wrong[0]):g}, which is no score: expected values from 0 to 1, as the "
+            f'manifest\'s activation is "none"; if these are logits, say "{usual}" there and pack the model again',
+            "model.output",
+        )
+    return np.clip(outputs, 0, 1)
 
 
 def rank(labels: tuple[str, ...], scores: np.ndarray) -> list[Result]:

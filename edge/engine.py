@@ -16,13 +16,16 @@ from PIL import Image
 
 from edge import image as images
 from edge import meter
+from edge.activation import check_activation
 from edge.board import usable_cores
-from edge.classification import Result, decide, rank, softmax
+from edge.classification import Result, decide, rank, scores, softmax
 from edge.errors import EdgeError, ImageWarning
+from edge.files import read_image
 from edge.model import ModelFile, find, read
 from edge.plausibility import uniform
 from edge.preprocess import Picture, Preprocessing, float_table, int8_table, look_up, pixels
-from edge.runtime import Runtime, import_runtime, open_runtime
+from edge.runtime import Runtime, check_threads, import_runtime, open_runtime
+from edge.shortage import hold_threads
 
 TYPE_CHECKING = False  # only models that segment need that module
 if TYPE_CHECKING:
@@ -35,10 +38,11 @@ class Answer(NamedTuple):
     """What a classification says of one picture.
 
     Attributes:
-        results: every label with its score (0..1, adding up to 1), the highest first.
+        results: every label with its score (0..1; of a softmax they add up to 1), the highest first.
         decision: the label that the manifest's rule decides for.
         latency_ms: milliseconds of the phases "read", "decode", "preprocess", "invoke" (the median of those asked for),
             "postprocess" and their sum "total".
+        warm_ms: milliseconds of each counted invoke; none where all that ran was the engine's first.
         warnings: what makes the answer doubtful (docs/answers.md lists the codes).
     """
 
@@ -46,6 +50,7 @@ class Answer(NamedTuple):
     decision: str
     latency_ms: dict[str, float]
     warnings: tuple[ImageWarning, ...] = ()
+    warm_ms: tuple[float, ...] = ()
 
 
 class Outline(NamedTuple):
@@ -56,7 +61,7 @@ class Outline(NamedTuple):
         decision: the label where there is a region, else "no " and the label.
         latency_ms: as `Answer`'s.
         runs: the mask as `edge.segmentation.Mask`: share of the picture, run-length encoding, array.
-        warnings: as `Answer`'s.
+        warnings, warm_ms: as `Answer`'s.
         window: the stored values that the network saw as black and as white, to draw the picture alike; None: all.
     """
 
@@ -65,6 +70,7 @@ class Outline(NamedTuple):
     latency_ms: dict[str, float]
     runs: Mask
     warnings: tuple[ImageWarning, ...] = ()
+    warm_ms: tuple[float, ...] = ()
     window: tuple[int, int] | None = None
 
     @property
@@ -114,6 +120,7 @@ class Engine:
         repeat: int = 1,
         max_pixels: int = images.MAX_PIXELS,
         name: str = "the image",
+        warmup: int = 0,
     ) -> Answer | Outline:
         """Return the answer to one picture: an `Outline` where the model is a segmentation.
 
@@ -124,15 +131,19 @@ class Engine:
                 left out of the median.
             max_pixels: files with more are refused before they are decoded.
             name: what messages call a picture that is given as bytes or an array.
+            warmup: how often the network is invoked before that, uncounted.
 
-        Raises EdgeError where the picture can't be read or is not one of these, and where a logit is no finite number.
+        Raises EdgeError where the picture can't be read or is not one of these, where an output is no finite number,
+        and where the manifest says that outputs are scores (activation "none") and one lies outside of 0..1.
         """
-        if repeat < 1:
-            raise EdgeError(f"{repeat} invokes were asked for: expected at least 1")
+        if repeat < 1 or warmup < 0:
+            raise EdgeError(
+                f"{repeat} invokes after {warmup} were asked for: expected at least 1 and 0", code="arguments.invalid"
+            )
         watch = meter.Stopwatch()
         if isinstance(source, (str, os.PathLike)):
             name = os.fspath(source)
-            source = images.read_bytes(name)
+            source = read_image(name)
         watch.lap("read")
         manifest = self.file.manifest
         if isinstance(source, bytes):
@@ -144,7 +155,8 @@ class Engine:
         if rows * columns > limit:  # rows are resampled first
             raise EdgeError(
                 f"{name} has {rows} rows, too many for a network that reads {columns} columns: expected at most "
-                f"{limit // columns}; make it smaller"
+                f"{limit // columns}; make it smaller",
+                code="image.too-large",
             )
         array = pixels(picture, manifest.input)
         tensor = self.tensor(array)
@@ -152,33 +164,40 @@ class Engine:
         times = []
         with self._lock:
             watch.restart()
-            for _ in range(repeat):
+            for turn in range(warmup + repeat):
                 first = self.first_invoke_ms is None
                 raw = self._invoke(tensor)
                 lap = watch.lap("invoke")
-                if not first:
+                if turn >= warmup and not first:
                     times.append(lap)
-        times = times or [self.first_invoke_ms or 0.0]
         logits = self.dequantize(raw)
         if not np.isfinite(logits).all():
             raise EdgeError(
-                "the network's output holds values that are no finite numbers: expected logits; convert the network "
-                "again with edge-compress"
+                "the network's output holds values that are no finite numbers: expected logits or scores; convert the "
+                "network again with edge-compress",
+                "model.output",
             )
         doubt = uniform(array, picture.size, manifest.input)
         warnings = (*picture.warnings, doubt) if doubt else picture.warnings
         answer: Answer | Outline
         if manifest.task == "segmentation":
             assert manifest.decision is not None  # `edge.manifest.parse` holds it
-            regions, mask = self._segment(logits[:, :, 0], picture.size, manifest.decision, manifest.input)
+            if manifest.activation == "none":
+                logits = scores(logits, "sigmoid")
+            regions, mask = self._segment(
+                logits[:, :, 0], picture.size, manifest.decision, manifest.input, manifest.activation
+            )
             label = manifest.decision.label
-            decision = label if regions else f"no {label}"
-            answer = Outline(regions, decision, watch.laps, mask, warnings, manifest.input.window)
+            decided = label if regions else f"no {label}"
+            window = manifest.input.window
+            answer = Outline(regions, decided, watch.laps, mask, warnings, tuple(times), window)
         else:
-            ranked = rank(manifest.labels, softmax(logits))
-            answer = Answer(ranked, decide(ranked, manifest.decision), watch.laps, warnings)
+            found = softmax(logits) if manifest.activation == "softmax" else scores(logits, "softmax")
+            ranked = rank(manifest.labels, found)
+            decided = decide(ranked, manifest.decision)
+            answer = Answer(ranked, decided, watch.laps, warnings, tuple(times))
         watch.lap("postprocess")
-        watch.laps["invoke"] = meter.median(times)
+        watch.laps["invoke"] = meter.median(times or [self.first_invoke_ms or 0.0])
         watch.laps["total"] = sum(watch.laps.values())
         return answer
 
@@ -187,7 +206,7 @@ class Engine:
         return look_up(array, self._table)
 
     def invoke(self, tensor: np.ndarray) -> np.ndarray:
-        """Return the network's raw output, int8 or float32, for its raw input: (1, classes), or (1, h, w, 1) logits.
+        """Return the network's raw output, int8 or float32, for its raw input: (1, classes), or (1, h, w, 1).
 
         Waits while another thread's call runs.
         """
@@ -205,7 +224,7 @@ class Engine:
         return raw
 
     def dequantize(self, raw: np.ndarray) -> np.ndarray:
-        """Return float32 logits of a raw output: (classes,), or (h, w, 1) of a segmentation."""
+        """Return float32 outputs, logits or scores, of a raw output: (classes,), or (h, w, 1) of a segmentation."""
         tensor = self.runtime.output
         if tensor.dtype == "float32":
             return raw[0]
@@ -239,12 +258,22 @@ def load(model: str | os.PathLike[str] | None = None, runtime: str = "auto", thr
     name, _, _ = import_runtime(runtime)
     before, watch = meter.now_mb(), meter.Stopwatch()
     file = read(path)
+    network = file.network()
+    check_activation(file.manifest.activation, network, file.path)
+    check_threads(threads)
+    hold_threads(threads)
     if runtime == "edgetpu":
         from edge.edgetpu import open_edgetpu
 
         opened = open_edgetpu(file, name, threads)
     else:
         opened = open_runtime(file.data, name, threads)
+    if opened.output.shape != network.outputs[0].shape:
+        raise EdgeError(
+            f"the network's output is {opened.output.shape}, and its file says {network.outputs[0].shape}: "
+            "expected one shape; convert the network again",
+            "model.output",
+        )
     engine = Engine(file, opened)
     engine.load_ms, engine._load_mb = watch.lap("load"), meter.growth_mb(before)
     return engine
@@ -254,20 +283,26 @@ def _picture(source: object, name: str, how: Preprocessing) -> Picture:
     if not isinstance(source, Image.Image):
         source = _image(source, name)
     if not prod(source.size):
-        raise EdgeError(f"{name} has {source.width}x{source.height} pixels: expected at least one")
+        raise EdgeError(
+            f"{name} has {source.width}x{source.height} pixels: expected at least one", code="image.unsupported"
+        )
     return images.take(source, name, how)
 
 
 def _image(source: object, name: str) -> Image.Image:
     if not isinstance(source, np.ndarray):
-        raise EdgeError(f"{name} is a {type(source).__name__}: expected a path, bytes, a Pillow image or a numpy array")
+        raise EdgeError(
+            f"{name} is a {type(source).__name__}: expected a path, bytes, a Pillow image or a numpy array",
+            code="image.unsupported",
+        )
     shape = source.shape
     deep = source.dtype.kind == "u" and source.dtype.itemsize == 2  # in either byte order
     form = len(shape) == 2 or (len(shape) == 3 and shape[2] == 3 and not deep)
     if not (source.dtype == np.uint8 or deep) or prod(shape) == 0 or not form:
         raise EdgeError(
             f"{name} is an array of {source.dtype} {shape}: expected uint8 (height, width) or (height, width, 3), or "
-            "uint16 (height, width); convert it first"
+            "uint16 (height, width); convert it first",
+            code="image.unsupported",
         )
     return Image.fromarray(source.astype(np.uint16) if deep else source)
 
@@ -286,10 +321,12 @@ def _check_tensors(file: ModelFile, runtime: Runtime) -> None:
             raise EdgeError(
                 f"{file.path} has a network whose {name} is {tensor.dtype} {tensor.shape}, and a manifest that says "
                 f"{manifest.type} {shapes[name]}: correct the manifest and build the model file again with "
-                "edge-compress"
+                "edge-compress",
+                "model.tensors",
             )
         if tensor.dtype == "int8" and not 0 < tensor.scale < inf:
             raise EdgeError(
                 f"{file.path} has a network whose int8 {name} has no quantization (scale {tensor.scale}): "
-                "convert the network again with edge-compress"
+                "convert the network again with edge-compress",
+                "model.tensors",
             )

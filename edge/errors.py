@@ -2,6 +2,8 @@
 
 from collections import namedtuple
 
+FULL = "the memory is full: use smaller images or a smaller model"
+
 
 class EdgeError(Exception):
     """Invalid input or configuration: the message says what was found, what was expected and what to do.
@@ -26,6 +28,16 @@ class ImageWarning(namedtuple("ImageWarning", ("code", "message"))):  # typing c
 def one_line(text: str) -> str:
     """Return it with everything unprintable escaped: file names may hold line ends and a terminal's commands."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def quoted(path: str) -> str:
+    """Return a path as a shell's word. `one_line` then leaves it one: what it escapes stands in $'...', as in bash."""
+    path = f"./{path}" if path.startswith("-") else path
+    if path.isascii() and path and all(letter.isalnum() or letter in "@%+=:,./_-" for letter in path):
+        return path
+    if path.isprintable():
+        return "'" + path.replace("'", "'\"'\"'") + "'"
+    return "$'" + path.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def was_interrupted(error: BaseException | None) -> bool:

@@ -69,13 +69,15 @@ class Mask(NamedTuple):
         return {"size": [height, width], "counts": counts if counts[-1] else counts[:-1]}
 
 
-def mask(logits: np.ndarray, size: tuple[int, int], decision: Decision, how: Preprocessing) -> np.ndarray:
+def mask(
+    logits: np.ndarray, size: tuple[int, int], decision: Decision, how: Preprocessing, activation: str = "sigmoid"
+) -> np.ndarray:
     """Return the bool (height, width) mask of a picture of `size` (width, height); arguments as for `segment`."""
-    return segment(logits, size, decision, how)[1].array()
+    return segment(logits, size, decision, how, activation)[1].array()
 
 
 def segment(
-    logits: np.ndarray, size: tuple[int, int], decision: Decision, how: Preprocessing
+    logits: np.ndarray, size: tuple[int, int], decision: Decision, how: Preprocessing, activation: str = "sigmoid"
 ) -> tuple[list[Region], Mask]:
     """Return the regions, the largest first, and the mask that they make up.
 
@@ -88,8 +90,9 @@ def segment(
     Args:
         logits: float32 (h, w), all finite, over the whole of the network's input, h <= how.height, w <= how.width.
         size: (width, height) of the picture.
+        activation: "none" where `logits` are scores already, 0..1: then these are interpolated.
     """
-    runs = _runs(logits, size, decision.threshold, how)
+    runs = _runs(logits, size, decision.threshold, how, activation)
     owner = _components(runs, size[1])
     areas = np.bincount(owner, runs.stop - runs.start).astype(np.int64)
     large = areas >= decision.minimum_area * (size[0] * size[1])
@@ -102,8 +105,10 @@ def segment(
     return regions, Mask(size, starts[np.append(outermost, apart)], stops[np.append(apart, outermost)])
 
 
-def bound(threshold: float) -> float:
-    """Return the logit whose score is `threshold` (0..1)."""
+def bound(threshold: float, activation: str = "sigmoid") -> float:
+    """Return the network's output whose score is `threshold` (0..1): a logit, or with "none" the score itself."""
+    if activation == "none":
+        return threshold
     return log(threshold / (1 - threshold)) if 0 < threshold < 1 else inf if threshold else -inf
 
 
@@ -162,14 +167,14 @@ def _thin(logits: np.ndarray, x: _Axis, y: _Axis) -> np.ndarray:
     return np.asarray(resample(image, shape, (left, top, right, bottom)))
 
 
-def _runs(logits: np.ndarray, size: tuple[int, int], threshold: float, how: Preprocessing) -> _Runs:
+def _runs(logits: np.ndarray, size: tuple[int, int], threshold: float, how: Preprocessing, activation: str) -> _Runs:
     (left, top, right, bottom), inner = place(size, how)
     x = _axis(left, right, inner[0::2], how.width, logits.shape[1])
     y = _axis(top, bottom, inner[1::2], how.height, logits.shape[0])
     if not len(x.at) or not len(y.at):  # all that was seen lies within one pixel, beside its centre
         return _NO_RUNS
     logits = _thin(logits, x, y)
-    limit = bound(threshold)
+    limit = bound(threshold, activation)
 
     # Only a cell that reaches the limit gives its surroundings to the mask, up to the next centres.
     reached = logits >= limit
@@ -195,7 +200,9 @@ def _runs(logits: np.ndarray, size: tuple[int, int], threshold: float, how: Prep
     after = values[column, np.minimum(row, values.shape[1] - 1)].astype(np.float64)
     with np.errstate(all="ignore"):  # there is no line at the edges
         place_ = np.where(edge_above | edge_below, row - edge_below, row - 1 + (limit - before) / (after - before))
-        scores = 1 / (1 + np.exp(-values[inside[:, 1:-1]]))
+        scores = values[inside[:, 1:-1]]
+        if activation == "sigmoid":
+            scores = 1 / (1 + np.exp(-scores))
     starts = np.where(edge_above[::2], 0, np.searchsorted(y.at, low + place_[::2], "left"))
     stops = np.where(edge_below[1::2], len(y.at), np.searchsorted(y.at, low + place_[1::2], "right"))
     means = _means(scores, row[::2], row[1::2], place_[::2], place_[1::2], threshold)

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from compress.model_file import pack, write_beside
+from compress import model_file
 from edge.errors import EdgeError
 from edge.manifest import Unmapped
 from edge.model import EDGETPU, MODELS, ModelFile
@@ -130,11 +130,11 @@ def store(file: ModelFile, compiled: Result, path: Path) -> None:
     members = {name: file.member(name) for name in names} | {EDGETPU: compiled.flatbuffer}
     manifest = {**file.manifest.raw, "edgetpu": compiled.field}
     while True:  # the file's size is one of its own fields; it is right as soon as its number of digits is
-        data = pack(path, file.flatbuffer, manifest, members)
+        data = model_file.pack(path, file.flatbuffer, manifest, members)
         if manifest["measured"].get("file_bytes", len(data)) == len(data):
             break
         manifest["measured"] = {**manifest["measured"], "file_bytes": len(data)}
-    write_beside(path, data)
+    model_file.store(path, data)
 
 
 def _table(log: str) -> str:

@@ -30,10 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run `edge-deploy export-c`."""
+    from edge.activation import check_activation
     from edge.model import find, read
     from firmware_bridge import micro
 
     file = read(find(options.model))
+    check_activation(file.manifest.activation, file.network(), file.path)
     trial = micro.run(file)
     for verdict in trial.verdicts:
         if verdict.failed:
@@ -95,7 +97,7 @@ def header(file: ModelFile, trial: Trial) -> str:
  * Software for engineers; not a medical device.
  *
  * Input: {_shape(trial.input.shape)}, {how.color}, values (pixel / 255 - mean) / std.{_window(how.window)}
- * Output: {_shape(trial.output.shape)}, logits; {manifest.activation} after it gives scores.
+ * Output: {_shape(trial.output.shape)}, {_outputs(manifest.activation)}.
  * int8: real = (q - zero point) * scale.
  * The arena is the smallest with which tflite-micro {trial.version} ran the network on a 64-bit machine
  * with its reference kernels. A 32-bit machine needs less of it for structures; optimized kernels may need more.
@@ -170,6 +172,10 @@ def write(contents: Mapping[Path, str]) -> None:
         for part in parts.values():
             if part.exists():
                 part.unlink()
+
+
+def _outputs(activation: str) -> str:
+    return "scores from 0 to 1" if activation == "none" else f"logits; {activation} after it gives scores"
 
 
 def _string(text: str) -> str:

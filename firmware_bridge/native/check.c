@@ -30,7 +30,7 @@ static bool add_change(const struct engine *engine, const void *expected, struct
             text_word(reason, ", and another label is the highest");
         return other;
     }
-    float limit = (float)bound(manifest->decision.threshold);
+    float limit = (float)bound(manifest->decision.threshold, manifest->are_scores);
     size_t flipped = 0, count = output_count(engine);
     for (size_t index = 0; index < count; index++)
         flipped += (dequantize(engine, engine->output, index) >= limit) != (dequantize(engine, expected, index) >= limit);

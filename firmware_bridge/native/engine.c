@@ -8,6 +8,7 @@
 #include "memory.h"
 #include "meter.h"
 #include "plausibility.h"
+#include "shortage.h"
 #include "text.h"
 
 static void show_shape(const struct tensor *tensor, struct text *text)
@@ -37,17 +38,18 @@ static bool hold_tensor(const struct engine *engine, const char *name, const str
     if (!fits || strcmp(tensor->type, type) != 0 || tensor->bytes != size) {
         struct text shape = {0};
         show_shape(tensor, &shape);
-        fail(failure,
-             "%s has a network whose %s is %s, and a manifest that says %s %s: correct the manifest and build the model "
-             "file again with edge-compress", engine->model.path, name, shape.at, type, expected);
+        fail_as(failure, "model.tensors",
+                "%s has a network whose %s is %s, and a manifest that says %s %s: correct the manifest and build the "
+                "model file again with edge-compress", engine->model.path, name, shape.at, type, expected);
         text_free(&shape);
         return false;
     }
     if (manifest->is_int8 && !(tensor->scale > 0 && isfinite(tensor->scale))) {
         struct text scale = {0};
         text_float(&scale, tensor->scale);
-        fail(failure, "%s has a network whose int8 %s has no quantization (scale %s): convert the network again with "
-                      "edge-compress", engine->model.path, name, scale.at);
+        fail_as(failure, "model.tensors",
+                "%s has a network whose int8 %s has no quantization (scale %s): convert the network again with "
+                "edge-compress", engine->model.path, name, scale.at);
         text_free(&scale);
         return false;
     }
@@ -85,16 +87,21 @@ bool engine_load(struct engine *engine, const char *model, const char *runtime, 
     if (!path)
         return false;
     if (strcmp(runtime, "tflite") == 0 || strcmp(runtime, "edgetpu") == 0)
-        fail(failure, "the runtime %s is not part of the native edge-infer: expected litert; use --runtime litert, or "
-                      "edge-infer for Python", runtime);
-    engine->library = failure->text ? NULL : library_open(failure);
+        fail_as(failure, "runtime.missing",
+                "the runtime %s is not part of the native edge-infer: expected litert; use --runtime litert, or "
+                "edge-infer for Python", runtime);
+    engine->library = failure->text || !hold_descriptors(failure) ? NULL : library_open(failure);
     double before = now_mb(), begun = now_ms();
     bool loaded = engine->library && model_read(&engine->model, path, failure) &&
+                  model_network(&engine->model, failure) && hold_threads(threads, failure) &&
                   runtime_open(&engine->runtime, engine->library, &engine->model.data, threads, once, failure) &&
                   hold_tensors(engine, failure);
     free(path);
-    if (!loaded)
+    if (!loaded) {
+        explain_shortage(failure);
         return false;
+    }
+    memcpy(engine->model_sha256, engine->model.data.at + engine->model.data.count - 64, 64);
     model_rest(&engine->model); /* LiteRT has packed the weights its own way */
     const struct preprocessing *how = &engine->model.manifest.input;
     if (engine->model.manifest.is_int8)
@@ -122,7 +129,7 @@ bool engine_fill(struct engine *engine, struct picture *picture, struct warnings
     const struct manifest *manifest = &engine->model.manifest;
     unsigned char *pixels = preprocess_pixels(picture, &manifest->input);
     if (!pixels)
-        return fail(failure, "the memory is full: use smaller pictures or a smaller model");
+        return fail_as(failure, "image.memory", "the memory is full: use smaller images or a smaller model");
     doubt_uniform(pixels, picture->planes, picture->width, picture->height, &manifest->input, warnings);
     look_up(pixels, picture->planes, &manifest->input, manifest->is_int8 ? NULL : engine->floats,
             manifest->is_int8 ? engine->int8s : NULL, engine->input);
@@ -154,26 +161,53 @@ float dequantize(const struct engine *engine, const void *raw, size_t index)
     return ((float)((const int8_t *)raw)[index] - (float)output->zero_point) * (float)output->scale;
 }
 
-/* Scores s_i = exp(z_i) / sum_j exp(z_j), the highest first; equal ones in the order of the labels. */
-static void classify(const struct engine *engine, const float *logits, struct answer *answer)
+/* Clip outputs that are scores already to 0..1; fail where one is none. */
+static bool clip_scores(float *scores, size_t count, const char *usual, struct failure *failure)
 {
-    const struct manifest *manifest = &engine->model.manifest;
-    const struct decision *rule = &manifest->decision;
-    size_t count = manifest->label_count;
-    struct result *results = answer->results = need(count * sizeof *results);
+    const float least = -0.01f, most = 1.01f; /* rounding, and a quantization range beside 0..1 */
+    for (size_t index = 0; index < count; index++) {
+        float score = scores[index];
+        if (score < least || score > most)
+            return fail_as(failure, "model.output",
+                           "the network's output holds %g, which is no score: expected values from 0 to 1, as the "
+                           "manifest's activation is \"none\"; if these are logits, say \"%s\" there and pack the "
+                           "model again", (double)score, usual);
+        scores[index] = score < 0 ? 0 : score > 1 ? 1 : score;
+    }
+    return true;
+}
+
+/* Put scores s_i = exp(z_i) / sum_j exp(z_j) into `scores`. */
+static void softmax(const float *logits, size_t count, double *scores)
+{
     float highest = logits[0];
     for (size_t index = 1; index < count; index++)
         highest = logits[index] > highest ? logits[index] : highest;
     double sum = 0;
     for (size_t index = 0; index < count; index++)
-        sum += exp((double)logits[index] - (double)highest);
+        sum += scores[index] = exp((double)logits[index] - (double)highest);
+    for (size_t index = 0; index < count; index++)
+        scores[index] /= sum;
+}
+
+/* The scores of the network's outputs, the highest first; equal ones in the order of the labels. */
+static void classify(const struct engine *engine, const float *outputs, struct answer *answer)
+{
+    const struct manifest *manifest = &engine->model.manifest;
+    const struct decision *rule = &manifest->decision;
+    size_t count = manifest->label_count;
+    struct result *results = answer->results = need(count * sizeof *results);
+    double *scores = need(count * sizeof *scores);
+    if (!manifest->are_scores)
+        softmax(outputs, count, scores);
     for (size_t index = 0; index < count; index++) {
-        struct result result = {manifest->labels[index], exp((double)logits[index] - (double)highest) / sum};
+        struct result result = {manifest->labels[index], manifest->are_scores ? (double)outputs[index] : scores[index]};
         size_t place = index;
         for (; place > 0 && results[place - 1].score < result.score; place--)
             results[place] = results[place - 1];
         results[place] = result;
     }
+    free(scores);
     const char *decision = results[0].label;
     if (rule->label) {
         size_t mine = 0;
@@ -190,31 +224,30 @@ static void draw_outline(const struct engine *engine, const float *logits, const
     const struct manifest *manifest = &engine->model.manifest;
     const int32_t *shape = engine->runtime.output.shape;
     segment(&answer->outline, logits, shape[1], shape[2], picture->width, picture->height, &manifest->decision,
-            &manifest->input);
+            &manifest->input, manifest->are_scores);
     struct text decision = {0};
     text_print(&decision, "%s%s", answer->outline.region_count ? "" : "no ", manifest->decision.label);
     answer->decision = decision.at;
 }
 
-static bool invoke_often(struct engine *engine, long repeat, struct answer *answer, struct failure *failure)
+/* Invoke the network `warmup` times uncounted, then `repeat` times; the very first invoke of all is never counted. */
+static bool invoke_often(struct engine *engine, long warmup, long repeat, struct answer *answer, struct failure *failure)
 {
-    double *times = need((size_t)repeat * sizeof *times);
-    size_t count = 0;
+    double *times = answer->warm_ms = need((size_t)repeat * sizeof *times);
     bool done = true;
-    for (long turn = 0; done && turn < repeat; turn++) {
+    for (long turn = -warmup; done && turn < repeat; turn++) {
         bool first = isnan(engine->first_invoke_ms);
         double begun = now_ms();
         done = engine_invoke(engine, failure);
-        if (!first) /* the very first is left out where there are others */
-            times[count++] = now_ms() - begun;
+        if (turn >= 0 && !first)
+            times[answer->warm_count++] = now_ms() - begun;
     }
-    answer->ms[INVOKE] = count ? median(times, count) : engine->first_invoke_ms;
-    free(times);
+    answer->ms[INVOKE] = answer->warm_count ? percentile(times, answer->warm_count, 0.5) : engine->first_invoke_ms;
     return done;
 }
 
-bool engine_answer(struct engine *engine, const struct bytes *data, const char *name, long repeat, uint64_t max_pixels,
-                   struct answer *answer, struct failure *failure)
+bool engine_answer(struct engine *engine, const struct bytes *data, const char *name, long warmup, long repeat,
+                   uint64_t max_pixels, struct answer *answer, struct failure *failure)
 {
     *answer = (struct answer){0};
     const struct manifest *manifest = &engine->model.manifest;
@@ -227,7 +260,7 @@ bool engine_answer(struct engine *engine, const struct bytes *data, const char *
     picture.warnings.count = 0;
     long long columns = (long long)manifest->input.width, limit = (long long)(max_pixels > MAX_PIXELS ? max_pixels : MAX_PIXELS);
     if (picture.rows > limit / columns) { /* rows are resampled first */
-        fail(failure, "%s has %lld rows, too many for a network that reads %lld columns: expected at most %lld; make it "
+        fail_as(failure, "image.too-large", "%s has %lld rows, too many for a network that reads %lld columns: expected at most %lld; make it "
                       "smaller", name, (long long)picture.rows, columns, limit / columns);
         picture_free(&picture);
         answer_free(answer);
@@ -237,15 +270,18 @@ bool engine_answer(struct engine *engine, const struct bytes *data, const char *
     bool done = engine_fill(engine, &picture, &answer->warnings, failure);
     answer->ms[PREPROCESS] = now_ms() - before;
     picture_free(&picture);
-    done = done && invoke_often(engine, repeat, answer, failure);
+    done = done && invoke_often(engine, warmup, repeat, answer, failure);
     before = now_ms();
     float *logits = need(output_count(engine) * sizeof *logits);
     for (size_t index = 0; done && index < output_count(engine); index++) {
         logits[index] = dequantize(engine, engine->output, index);
         if (!isfinite(logits[index]))
-            done = fail(failure, "the network's output holds values that are no finite numbers: expected logits; convert "
-                                 "the network again with edge-compress");
+            done = fail_as(failure, "model.output",
+                           "the network's output holds values that are no finite numbers: expected logits or scores; "
+                           "convert the network again with edge-compress");
     }
+    if (done && manifest->are_scores)
+        done = clip_scores(logits, output_count(engine), manifest->is_segmentation ? "sigmoid" : "softmax", failure);
     if (done && manifest->is_segmentation)
         draw_outline(engine, logits, &picture, answer);
     else if (done)
@@ -264,6 +300,7 @@ void answer_free(struct answer *answer)
     warnings_free(&answer->warnings);
     free(answer->results);
     free(answer->decision);
+    free(answer->warm_ms);
     outline_free(&answer->outline);
     *answer = (struct answer){0};
 }

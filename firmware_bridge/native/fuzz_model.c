@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t count)
     struct model model = {.path = need_copy("model.tflite"), .data = data};
     struct failure failure = {0};
     struct text text = {0};
-    if (model_hold(&model, &failure)) {
+    if (model_hold(&model, &failure) && model_network(&model, &failure)) {
         report_models(&model, 1, true, &text);
         report_models(&model, 1, false, &text);
         decode_golden(&model);

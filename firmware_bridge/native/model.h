@@ -15,6 +15,8 @@ struct model {
 bool model_read(struct model *model, const char *path, struct failure *failure);
 /* Hold that the bytes in `data` are a model file, and read what they say. */
 bool model_hold(struct model *model, struct failure *failure);
+/* Hold the flatbuffer before a runtime sees it (network.h), and the activation to it (activation.h). */
+bool model_network(const struct model *model, struct failure *failure);
 /* Give the memory of the file's bytes back; what is read of them later comes from the file again. */
 void model_rest(const struct model *model);
 void model_close(struct model *model);
@@ -27,7 +29,7 @@ char **model_shipped(void);
    there is. NULL and a failure for a bare word that is neither. */
 char *model_find(const char *name, struct failure *failure);
 /* Return the path of what is installed at `place` beside the running program's folder, or what the environment's
-   `variable` says instead; the caller frees it. */
+   `variable` (or NULL) says instead; the caller frees it. */
 char *installed(const char *variable, const char *place);
 
 #endif

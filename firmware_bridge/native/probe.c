@@ -1,15 +1,24 @@
-/* For tests: the picture's way into a network, without the network. Each line on standard input asks for one tensor:
+/* For tests. `edge-probe manifest` and `edge-probe network` read manifests or flatbuffers from standard input, each after a
+   line with the number of its bytes, and answer a line each: "ok", or the code and the sentence of what is wrong.
+
+   Without an argument: the picture's way into a network, without the network. Each line asks for one tensor:
 
        height width grey|rgb channels stretch|crop|pad full|draft int8|float32 scale zero_point mean mean mean std std std
        low high PATH
 
    with a window of 0 0 where there is none. The answer is "ok WIDTH HEIGHT BYTES", then the tensor's bytes and a line for
-   each warning, code and message, and one that is empty; or "no" and the sentence. */
+   each warning, code and message, and one that is empty; or "no", the code and the sentence.
+
+   With "cores ROOT" it says how many cores this process may use, with "percentile SHARE MS..." that of these times. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "board.h"
+#include "manifest.h"
 #include "memory.h"
+#include "meter.h"
+#include "network.h"
 #include "picture.h"
 #include "plausibility.h"
 #include "preprocess.h"
@@ -21,9 +30,9 @@ static void answer(const struct preprocessing *how, bool full, bool is_int8, dou
     struct bytes data = {0};
     struct picture picture = {0};
     unsigned char *pixels = NULL;
-    if (!read_picture(path, &data, &failure) ||
+    if (!read_image(path, &data, &failure) ||
         !picture_decode(&picture, &data, path, how, full, MAX_PIXELS, &failure)) {
-        printf("no %s\n", failure.text);
+        printf("no %s %s\n", failure.code, failure.text);
     } else if ((pixels = preprocess_pixels(&picture, how))) {
         float floats[3][256];
         int8_t int8s[3][256];
@@ -47,8 +56,49 @@ static void answer(const struct preprocessing *how, bool full, bool is_int8, dou
     picture_free(&picture);
 }
 
-int main(void)
+/* Hold each of the texts on standard input. */
+static int hold(bool is_manifest)
 {
+    char line[40];
+    while (fgets(line, sizeof line, stdin)) {
+        struct failure failure = {0};
+        size_t count = strtoull(line, NULL, 10);
+        /* Of that size to the byte, so that a sanitizer finds what reads on. */
+        unsigned char *text = need(count);
+        if (fread(text, 1, count, stdin) != count)
+            return 2;
+        if (is_manifest) {
+            struct manifest manifest;
+            manifest_parse(&manifest, (const char *)text, count, "m.tflite", &failure);
+            manifest_free(&manifest);
+        } else {
+            network_check(text, count, "m.tflite", NULL, &failure);
+        }
+        if (failure.text)
+            printf("%s %s\n", failure.code, failure.text);
+        else
+            puts("ok");
+        fflush(stdout);
+        free(failure.text);
+        free(text);
+    }
+    return 0;
+}
+
+int main(int count, char **words)
+{
+    if (count > 2 && strcmp(words[1], "cores") == 0)
+        return printf("%d\n", usable_cores(words[2])) < 0;
+    if (count > 3 && strcmp(words[1], "percentile") == 0) {
+        double *values = need((size_t)count * sizeof *values);
+        for (int index = 3; index < count; index++)
+            values[index - 3] = strtod(words[index], NULL);
+        printf("%.17g\n", percentile(values, (size_t)count - 3, strtod(words[2], NULL)));
+        free(values);
+        return 0;
+    }
+    if (count == 2)
+        return hold(strcmp(words[1], "manifest") == 0);
     char line[8192];
     while (fgets(line, sizeof line, stdin)) {
         struct preprocessing how = {0};

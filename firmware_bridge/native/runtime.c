@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,15 +19,19 @@
 
 /* XNNPACK's: int8 and uint8 kernels, which LiteRT has on of itself, and tables of addresses that are not kept. */
 enum { INT8_KERNELS = 1 | 2, TRANSIENT_TABLES = 32 };
-enum { MAX_THREADS = 64, CPU = 1, READ = 0, WRITE = 1, FLOAT32 = 1, INT8 = 9, PER_TENSOR = 1, MAX_RANK = 8 };
+enum { MAX_THREADS = 64, CPU = 1, READ = 0, WRITE = 1, FLOAT32 = 1, INT8 = 9, PER_TENSOR = 1, MAX_RANK = 8, OUTPUT_DIFFERS = -1 };
 
 typedef struct opaque *handle;
 
-struct ranked_type {
-    int32_t element;
+struct layout {
     uint32_t rank; /* the lowest 7 bits */
     int32_t dimensions[MAX_RANK];
     uint32_t strides[MAX_RANK];
+};
+
+struct ranked_type {
+    int32_t element;
+    struct layout layout;
 };
 
 struct quantization {
@@ -68,6 +73,7 @@ struct library {
     void (*DestroyCompiledModel)(handle);
     int (*CompiledModelIsFullyAccelerated)(handle, bool *);
     int (*GetCompiledModelInputBufferRequirements)(handle, size_t, size_t, handle *);
+    int (*GetCompiledModelOutputTensorLayouts)(handle, size_t, size_t, struct layout *, bool);
     int (*GetCompiledModelOutputBufferRequirements)(handle, size_t, size_t, handle *);
     int (*CreateManagedTensorBufferFromRequirements)(handle, const struct ranked_type *, handle, handle *);
     void (*DestroyTensorBuffer)(handle);
@@ -94,7 +100,7 @@ static const struct {
     NAMED(GetPerTensorQuantization), NAMED(CreateOptions), NAMED(DestroyOptions), NAMED(SetOptionsHardwareAccelerators),
     NAMED(AddOpaqueOptions), NAMED(CreateOpaqueOptions), NAMED(CreateCompiledModel), NAMED(DestroyCompiledModel),
     NAMED(CompiledModelIsFullyAccelerated), NAMED(GetCompiledModelInputBufferRequirements),
-    NAMED(GetCompiledModelOutputBufferRequirements), NAMED(CreateManagedTensorBufferFromRequirements),
+    NAMED(GetCompiledModelOutputTensorLayouts), NAMED(GetCompiledModelOutputBufferRequirements), NAMED(CreateManagedTensorBufferFromRequirements),
     NAMED(DestroyTensorBuffer), NAMED(GetTensorBufferPackedSize), NAMED(LockTensorBuffer), NAMED(UnlockTensorBuffer),
     NAMED(RunCompiledModel),
     /* of generation 2.1 alone */
@@ -151,9 +157,9 @@ struct library *library_open(struct failure *failure)
     int major = 0, minor = 0;
     if (!opened) {
         const char *reason = dlerror();
-        fail(failure,
-             "LiteRT's library can't be opened (%s): expected libLiteRt.so of ai-edge-litert 2.1 to 2.3 in ../lib beside "
-             "the program's folder, or named by EDGE_INFER_LITERT", reason ? reason : path);
+        fail_as(failure, access(path, F_OK) == 0 ? "runtime.broken" : "runtime.missing", "LiteRT's library can't be "
+                "opened (%s): expected libLiteRt.so of ai-edge-litert 2.1 to 2.3 in ../lib beside the program's "
+                "folder, or named by EDGE_INFER_LITERT", reason ? reason : path);
     } else {
         library->version = version_of(path);
         bool whole = find_functions(library, opened);
@@ -161,10 +167,10 @@ struct library *library_open(struct failure *failure)
             sscanf(library->version, "%d.%d", &major, &minor);
         /* Other versions may have other arguments, and calling them with these would be a leap in the dark. */
         if (!library->version || major != 2 || minor < 1 || minor > 3 || !whole || library->first != (minor == 1))
-            fail(failure,
-                 "%s is of LiteRT %s: expected 2.1, 2.2 or 2.3, said by its name (libLiteRt.so.2.3.0) or by the "
-                 "__init__.py of ai-edge-litert beside it; take it from that package", path,
-                 library->version ? library->version : "of no known version");
+            fail_as(failure, "runtime.broken",
+                    "%s is of LiteRT %s: expected 2.1, 2.2 or 2.3, said by its name (libLiteRt.so.2.3.0) or by the "
+                    "__init__.py of ai-edge-litert beside it; take it from that package", path, library->version ?
+                    library->version : "of no known version");
     }
     free(path);
     if (!failure->text)
@@ -181,23 +187,35 @@ void library_close(struct library *library)
     free(library);
 }
 
-/* LiteRT tells of its start on standard error; nothing of that is for users. */
-static int hold_back(void)
+static volatile sig_atomic_t at_work, saved = -1; /* `saved`: standard error, while LiteRT is at work */
+
+/* LiteRT tells of its start and its troubles on standard error; nothing of that is for users. */
+static void hold_back(void)
 {
-    int saved = fcntl(2, F_DUPFD_CLOEXEC, 3), nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    saved = fcntl(2, F_DUPFD_CLOEXEC, 3);
     if (saved >= 0 && nowhere >= 0)
         dup2(nowhere, 2);
     if (nowhere >= 0)
         close(nowhere);
-    return saved;
+    at_work = 1;
 }
 
-static void let_go(int saved)
+static void let_go(void)
 {
+    at_work = 0;
     if (saved >= 0) {
         dup2(saved, 2);
         close(saved);
     }
+    saved = -1;
+}
+
+bool runtime_interrupted(void)
+{
+    if (at_work && saved >= 0)
+        dup2(saved, 2);
+    return at_work;
 }
 
 static int set_options(const struct library *library, handle options, int threads, bool once)
@@ -227,15 +245,15 @@ static bool describe(const struct library *library, handle of, struct ranked_typ
     struct quantization quantization = {0};
     if (library->GetRankedTensorType(of, type))
         return false;
-    *tensor = (struct tensor){.rank = (int)(type->rank & 0x7f), .type = type->element == INT8      ? "int8"
+    *tensor = (struct tensor){.rank = (int)(type->layout.rank & 0x7f), .type = type->element == INT8      ? "int8"
                                                                         : type->element == FLOAT32 ? "float32"
                                                                                                    : "of another type"};
     if (tensor->rank > MAX_RANK)
         return false;
     for (int index = 0; index < tensor->rank; index++) {
-        if (type->dimensions[index] < 0)
-            type->dimensions[index] = 1; /* a batch of any size */
-        tensor->shape[index] = type->dimensions[index];
+        if (type->layout.dimensions[index] < 0)
+            type->layout.dimensions[index] = 1; /* a batch of any size */
+        tensor->shape[index] = type->layout.dimensions[index];
     }
     if (library->GetQuantizationTypeId(of, &kind) == 0 && kind == PER_TENSOR &&
         library->GetPerTensorQuantization(of, &quantization) == 0) {
@@ -245,6 +263,15 @@ static bool describe(const struct library *library, handle of, struct ranked_typ
     return true;
 }
 
+static bool same_shape(const struct layout *one, const struct layout *other)
+{
+    uint32_t rank = one->rank & 0x7f;
+    bool same = rank == (other->rank & 0x7f);
+    for (uint32_t index = 0; same && index < rank; index++)
+        same = one->dimensions[index] == other->dimensions[index];
+    return same;
+}
+
 /* Make the session, and say in `status` what LiteRT answered where that fails. */
 static bool start(struct runtime *runtime, const struct bytes *flatbuffer, bool once, size_t counts[2], int *status)
 {
@@ -252,6 +279,7 @@ static bool start(struct runtime *runtime, const struct bytes *flatbuffer, bool 
     const struct library *library = session->library;
     handle graph = NULL, input = NULL, output = NULL, wants_input = NULL, wants_output = NULL;
     struct ranked_type input_type, output_type;
+    struct layout given = {0};
     bool all = false;
     if ((*status = library->CreateEnvironment(0, NULL, &session->environment)))
         return false;
@@ -278,6 +306,12 @@ static bool start(struct runtime *runtime, const struct bytes *flatbuffer, bool 
         *status = 1;
         return false;
     }
+    if ((*status = library->GetCompiledModelOutputTensorLayouts(session->compiled, 0, 1, &given, true)))
+        return false;
+    if (!same_shape(&given, &output_type.layout)) { /* it would be written over the end of a buffer of the other size */
+        *status = OUTPUT_DIFFERS;
+        return false;
+    }
     runtime->delegate = all ? "xnnpack" : "xnnpack in part";
     runtime->kernel_path = "xnnpack";
     if ((*status = library->GetCompiledModelInputBufferRequirements(session->compiled, 0, 0, &wants_input)) ||
@@ -299,20 +333,26 @@ bool runtime_open(struct runtime *runtime, const struct library *library, const 
     size_t counts[2] = {1, 1};
     int status = 0;
     if (threads < 1 || threads > MAX_THREADS)
-        return fail(failure, "%d threads were asked for: expected a whole number from 1 to %d", threads, MAX_THREADS);
+        return fail_as(failure, "arguments.invalid",
+                       "%d threads were asked for: expected a whole number from 1 to %d", threads, MAX_THREADS);
     runtime->session = need(sizeof *runtime->session);
     runtime->session->library = library;
-    int saved = hold_back();
+    hold_back();
     bool started = start(runtime, flatbuffer, once, counts, &status);
-    let_go(saved);
+    let_go();
     if (started)
         return true;
     runtime_close(runtime);
     if (counts[0] != 1 || counts[1] != 1)
-        return fail(failure, "the network has %zu inputs and %zu outputs: expected one of each", counts[0], counts[1]);
-    return fail(failure,
-                "ai-edge-litert %s can't load the network (status %d): upgrade the runtime, or convert the network again "
-                "with operators that it has", library->version, status);
+        return fail_as(failure, "model.tensors",
+                       "the network has %zu inputs and %zu outputs: expected one of each", counts[0], counts[1]);
+    if (status == OUTPUT_DIFFERS)
+        return fail_as(failure, "model.output",
+                       "the network's output has another shape than the file says: expected one shape; convert the "
+                       "network again");
+    return fail_as(failure, "runtime.refused",
+                   "ai-edge-litert %s can't load the network (status %d): upgrade the runtime, or convert the "
+                   "network again with operators that it has", library->version, status);
 }
 
 bool runtime_run(struct runtime *runtime, const void *input, void *output, struct failure *failure)
@@ -325,15 +365,19 @@ bool runtime_run(struct runtime *runtime, const void *input, void *output, struc
         memcpy(memory, input, runtime->input.bytes);
         status = library->UnlockTensorBuffer(session->input);
     }
-    if (!status)
+    if (!status) {
+        hold_back();
         status = library->RunCompiledModel(session->compiled, 0, 1, &session->input, 1, &session->output);
+        let_go();
+    }
     if (!status)
         status = library->LockTensorBuffer(session->output, &memory, READ);
     if (!status) {
         memcpy(output, memory, runtime->output.bytes);
         status = library->UnlockTensorBuffer(session->output);
     }
-    return !status || fail(failure, "ai-edge-litert %s can't run the network: status %d", runtime->version, status);
+    return !status || fail_as(failure, "runtime.refused",
+                              "ai-edge-litert %s can't run the network: status %d", runtime->version, status);
 }
 
 void runtime_close(struct runtime *runtime)
@@ -342,7 +386,7 @@ void runtime_close(struct runtime *runtime)
     if (!session)
         return;
     const struct library *library = session->library;
-    int saved = hold_back();
+    hold_back();
     if (session->input)
         library->DestroyTensorBuffer(session->input);
     if (session->output)
@@ -355,7 +399,7 @@ void runtime_close(struct runtime *runtime)
         library->DestroyModel(session->model);
     if (session->environment)
         library->DestroyEnvironment(session->environment);
-    let_go(saved);
+    let_go();
     free(session);
     runtime->session = NULL;
 }

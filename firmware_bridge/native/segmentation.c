@@ -30,8 +30,10 @@ struct runs {
     size_t count, room;
 };
 
-double bound(double threshold)
+double bound(double threshold, bool are_scores)
 {
+    if (are_scores)
+        return threshold;
     return threshold > 0 && threshold < 1 ? log(threshold / (1 - threshold)) : threshold > 0 ? INFINITY : -INFINITY;
 }
 
@@ -95,18 +97,19 @@ static double crossing(const float *values, int64_t row, int64_t rows, double li
     return (double)(row - 1) + (limit - before) / (after - before);
 }
 
-static float score_of(float logit)
+static float score_of(float output, bool are_scores)
 {
-    return 1 / (1 + (float)exp(-(double)logit));
+    return are_scores ? output : 1 / (1 + (float)exp(-(double)output));
 }
 
 /* The mean score of the rows `first` to before `stop`, by trapezoids between their centres and the run's ends. */
-static double mean_score(const float *values, int64_t first, int64_t stop, double begin, double end, double threshold)
+static double mean_score(const float *values, int64_t first, int64_t stop, double begin, double end, double threshold,
+                         bool are_scores)
 {
-    float of_first = score_of(values[first]), of_last = score_of(values[stop - 1]);
+    float of_first = score_of(values[first], are_scores), of_last = score_of(values[stop - 1], are_scores);
     double area = 0;
     for (int64_t row = first; row < stop; row++)
-        area += (double)score_of(values[row]);
+        area += (double)score_of(values[row], are_scores);
     area -= (double)((of_first + of_last) / 2);
     area += ((double)first - begin) * (double)((float)threshold + of_first) / 2 +
             (end - (double)(stop - 1)) * (double)((float)threshold + of_last) / 2;
@@ -143,9 +146,9 @@ static bool find_window(struct window *window, const float *logits, int64_t rows
 }
 
 static void find_runs(struct runs *runs, const float *logits, int64_t columns, const struct window *window,
-                      const struct axis *x, const struct axis *y, double threshold)
+                      const struct axis *x, const struct axis *y, double threshold, bool are_scores)
 {
-    double limit = bound(threshold);
+    double limit = bound(threshold, are_scores);
     int64_t rows = window->high - window->low + 1, last = columns - 2 > 0 ? columns - 2 : 0;
     float *values = need((size_t)rows * sizeof *values);
     for (int64_t pixel = window->begin; pixel < window->end; pixel++) {
@@ -168,7 +171,7 @@ static void find_runs(struct runs *runs, const float *logits, int64_t columns, c
             int64_t stop = row == rows ? y->count : search(y, (double)window->low + end, false);
             if (start < stop) /* a peak between the centres of two pixels is in no mask */
                 add_run(runs, (struct run){x->first + pixel, y->first + start, y->first + stop,
-                                           mean_score(values, first, row, begin, end, threshold), 0});
+                                           mean_score(values, first, row, begin, end, threshold, are_scores), 0});
         }
     }
     free(values);
@@ -313,7 +316,7 @@ static const float *thin(const float *logits, int64_t *rows, int64_t *columns, c
 }
 
 void segment(struct outline *outline, const float *logits, int64_t rows, int64_t columns, int64_t width, int64_t height,
-             const struct decision *decision, const struct preprocessing *how)
+             const struct decision *decision, const struct preprocessing *how, bool are_scores)
 {
     *outline = (struct outline){.width = width, .height = height, .window = how->window};
     struct placement placed = place(width, height, how);
@@ -323,8 +326,8 @@ void segment(struct outline *outline, const float *logits, int64_t rows, int64_t
     struct window window;
     if (x.count && y.count) { /* else all that was seen lies within one pixel, beside its centre */
         const float *thinned = thin(logits, &rows, &columns, &x, &y);
-        if (find_window(&window, thinned, rows, columns, (float)bound(decision->threshold), &x, &y))
-            find_runs(&runs, thinned, columns, &window, &x, &y, decision->threshold);
+        if (find_window(&window, thinned, rows, columns, (float)bound(decision->threshold, are_scores), &x, &y))
+            find_runs(&runs, thinned, columns, &window, &x, &y, decision->threshold, are_scores);
         if (thinned != logits)
             free((void *)thinned);
     }
@@ -342,10 +345,15 @@ void outline_free(struct outline *outline)
     *outline = (struct outline){0};
 }
 
+double outline_share(const struct outline *outline, int64_t pixels)
+{
+    return (double)pixels / (double)(outline->width * outline->height);
+}
+
 double outline_area(const struct outline *outline)
 {
     int64_t pixels = 0;
     for (size_t index = 0; index < outline->run_count; index++)
         pixels += outline->stops[index] - outline->starts[index];
-    return (double)pixels / (double)(outline->width * outline->height);
+    return outline_share(outline, pixels);
 }

@@ -21,13 +21,14 @@ struct outline {
     size_t run_count;
 };
 
-/* `logits` are rows x columns, all finite, over the whole of the network's input. */
+/* `logits` are rows x columns, all finite, over the whole of the network's input; scores, 0..1, if `are_scores`. */
 void segment(struct outline *outline, const float *logits, int64_t rows, int64_t columns, int64_t width, int64_t height,
-             const struct decision *decision, const struct preprocessing *how);
+             const struct decision *decision, const struct preprocessing *how, bool are_scores);
 void outline_free(struct outline *outline);
 /* Share of the picture. */
 double outline_area(const struct outline *outline);
-/* The logit whose score is `threshold`. */
-double bound(double threshold);
+double outline_share(const struct outline *outline, int64_t pixels);
+/* The network's output whose score is `threshold`: a logit, or the score itself. */
+double bound(double threshold, bool are_scores);
 
 #endif

@@ -12,6 +12,7 @@ from PIL import Image
 from compress import cifar
 from compress.cifar import FOLDER, NAMES, PARTS, load_cifar
 from compress.classification import Classification
+from compress.independence import Allowed
 from compress.recipe import Recipe, parse
 from edge.errors import EdgeError
 from edge.preprocess import Preprocessing, pixels
@@ -167,3 +168,27 @@ def test_the_real_one(cifar10: Path) -> None:
     means = data.train.pixels.reshape(-1, 3).mean(0) / 255
     np.testing.assert_allclose(means, [0.4914, 0.4822, 0.4465], atol=1e-3)
     assert len({hashlib.sha256(picture.tobytes()).digest() for picture in data.test.pixels}) == 10_000
+
+
+def test_all_damaged_files_are_named_at_once(spoilt: Path) -> None:
+    for file in ("data_batch_2.bin", "test_batch.bin"):
+        (spoilt / file).unlink()
+        (spoilt / file).write_bytes(b"short")
+    message = refusal(spoilt)
+    assert f"2 of 6 files of {spoilt} can't be used" in message
+    assert "data_batch_2.bin has 5 bytes" in message and "test_batch.bin has 5 bytes" in message
+
+
+def test_a_test_image_that_is_trained_on_is_refused(spoilt: Path) -> None:
+    size = 1 + 3 * 32 * 32
+    train, test = (spoilt / file for file in ("data_batch_3.bin", "test_batch.bin"))
+    content = bytearray(test.read_bytes())
+    content[5 * size + 1 : 6 * size] = train.read_bytes()[7 * size + 1 : 8 * size]
+    test.unlink()
+    test.write_bytes(content)
+    message = refusal(spoilt)
+    assert "has 1 images in test that equal images of" in message
+    assert "(test/test_batch-00005 = train/data_batch_3-00007)" in message
+    allowed = Allowed(duplicates="as published")
+    found = load_cifar(TASK, spoilt, HOW, allowed=allowed).summary["independence"]["duplicates"]
+    assert found == {"images": 1, "reason": "as published"}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,11 @@ TASK = Classification()
 PATIENT = r"p\d+"
 
 
-def draw(path: Path, value: int = 100) -> None:
+def draw(path: Path, value: int | None = None) -> None:
+    """An image of one grey, or of noise that no other path has."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.full((8, 8), value, np.uint8)).save(path)
+    noise = np.random.default_rng(zlib.crc32(str(path).encode())).integers(0, 256, (8, 8), np.uint8)
+    Image.fromarray(noise if value is None else np.full((8, 8), value, np.uint8)).save(path)
 
 
 @pytest.fixture
@@ -121,12 +124,42 @@ def test_the_digest_changes_with_a_pixel_and_with_a_name(folder: Path) -> None:
     assert len(seen) == 3
 
 
-def test_other_files_are_left_alone(folder: Path) -> None:
+def test_other_files_are_left_out_and_counted(folder: Path) -> None:
     first = load_folder(TASK, folder, HOW)
     (folder / "train/notes.txt").write_text("notes")
     (folder / "train/ill/Thumbs.db").write_bytes(b"\0")
     (folder / "train/ill/picture.png.part").write_bytes(b"half a pict")
-    assert same(first, load_folder(TASK, folder, HOW))
+    draw(folder / "train/9.jfif.png")  # in no class
+    draw(folder / "valid/ill/9.png")  # a folder of another name
+    said: list[str] = []
+    data = load_folder(TASK, folder, HOW, progress=said.append)
+    assert data.summary["digest"] == first.summary["digest"]
+    assert "left_out" not in first.summary
+    assert data.summary["left_out"] == {"in the folder 'valid'": 1, ".db": 1, ".part": 1, ".png": 1}
+    assert any("4 files were left out" in line and line.endswith("\n") for line in said)
+
+
+def test_sub_folders_and_rare_endings_are_read(folder: Path) -> None:
+    for label in ("ill", "well"):
+        for number in range(6):
+            draw(folder / f"train/{label}/patient{number}/{number}.png")
+            draw(folder / f"train/{label}/deep/er/{number}.bmp")
+            draw(folder / f"train/{label}/{number}.jpg")
+            (folder / f"train/{label}/{number}.jpg").rename(folder / f"train/{label}/{number}.jfif")
+    data = load_folder(TASK, folder, HOW, 0.2, group=r"patient\d+|p\d+")
+    assert np.sum([data.summary["counts"][part] for part in ("train", "val")], 0).tolist() == [30, 30]
+    assert "left_out" not in data.summary
+
+
+def test_a_patient_may_be_a_sub_folder(tmp_path: Path) -> None:
+    for label in ("ill", "well"):
+        for patient in range(6):
+            for number in range(4):
+                draw(tmp_path / f"train/{label}/{label}{patient}/{number}.png")
+    data = load_folder(TASK, tmp_path, HOW, 0.3, group="^[^/]+")
+    sides = [{name.split("/")[2] for name in split.names} for split in (data.train, data.val)]
+    assert not sides[0] & sides[1] and len(sides[0] | sides[1]) == 12
+    assert "group" in refusal(tmp_path, r"person\d+")  # which matches none
 
 
 def remove(folder: Path, pattern: str) -> None:
@@ -190,6 +223,30 @@ def test_an_unreadable_training_picture_is_named(folder: Path, content: bytes | 
     path = folder / "train/ill/0-p2.png"
     path.write_bytes(path.read_bytes()[:40] if content is None else content)
     assert str(path) in refusal(folder)
+
+
+def test_all_unreadable_images_are_named_at_once(folder: Path) -> None:
+    damaged = sorted((folder / "train/ill").iterdir())[:8] + sorted((folder / "test/well").iterdir())
+    for number, path in enumerate(damaged):
+        path.write_bytes((b"", b"no picture", path.read_bytes()[:50])[number % 3])
+    message = refusal(folder)
+    assert message.startswith(f"10 of 28 files of {folder} can't be used (")
+    assert all(str(path) in message for path in damaged)
+    more = sorted((folder / "train/well").iterdir())
+    for path in more:
+        path.write_bytes(b"")
+    assert "22 of 28 files" in refusal(folder) and "; and 12 more)" in refusal(folder)
+
+
+def test_warnings_are_counted_and_said(folder: Path) -> None:
+    for path in (folder / "train/ill").iterdir():
+        Image.fromarray(np.random.default_rng(len(path.name)).integers(0, 1024, (8, 8), np.uint16)).save(path)
+        break
+    said: list[str] = []
+    summary = load_folder(TASK, folder, HOW, progress=said.append).summary
+    warning = summary["warnings"]["image.depth"]
+    assert (warning["count"], warning["example"]) == (1, f"train/ill/{path.name}")
+    assert [line for line in said if line.startswith("data: 1 images: ") and "image.depth" in line]
 
 
 @pytest.mark.parametrize(("many", "few", "share"), [(200, 20, 0.1), (100, 10, 0.1), (50, 4, 0.5)])

@@ -162,9 +162,9 @@ def only(root: Path, *stems: str) -> Split:
     return data.test
 
 
-def test_grey_is_divided_at_half_of_the_full_range(tmp_path: Path) -> None:
+def test_a_soft_rim_is_divided_at_half_of_the_full_range(tmp_path: Path) -> None:
     draw(tmp_path / "test", "a", left(0.5, 8, 8))
-    row = np.array([0, 1, 100, 127, 128, 129, 254, 255], np.uint8)
+    row = np.array([0, 0, 0, 127, 128, 255, 255, 255], np.uint8)
     Image.fromarray(np.tile(row, (8, 1))).save(tmp_path / "test/masks/a.png")
     split = only(tmp_path, "a")
     assert (split.masks[0] == (row >= 128)).all()
@@ -208,14 +208,16 @@ def test_a_part_whose_masks_show_nothing_is_refused(part: str, folder: Path) -> 
         draw(folder, stem, left(0))
     message = refusal(folder)
     assert f"{folder} has no mask that shows polyp among the {len(split)} of the part {part}" in message
-    assert "128 to 255" in message
+    assert "expected white there, black elsewhere" in message
 
 
 @pytest.mark.parametrize("brightest", [1, 127])
 def test_a_mask_of_other_values_than_black_and_white_is_named(brightest: int, folder: Path) -> None:
     path = folder / "masks/07-v1.png"
     Image.fromarray(np.uint8(brightest) * (np.asarray(Image.open(path)) > 0)).save(path)
-    assert f"{path} has {brightest} as its brightest pixel: expected 128 to 255" in refusal(folder)
+    message = refusal(folder)
+    assert f"1 of 20 masks of {folder} can't be read for certain (masks/07-v1.png): found 8-bit grey 0 (" in message
+    assert f", {brightest} (" in message and f"foreground = [{brightest}]" in message
 
 
 def test_a_folder_that_is_divided_and_is_not_is_refused(folder: Path) -> None:
@@ -230,14 +232,26 @@ def test_the_formats_of_a_picture_and_its_mask_may_differ(tmp_path: Path) -> Non
     assert len(only(tmp_path, "1", "2", "3.b")) == 3
 
 
-def test_other_files_are_left_alone(folder: Path) -> None:
+def test_other_files_are_left_out_and_counted(folder: Path) -> None:
     first = load(folder).summary
     (folder / "notes.txt").write_text("notes")
     for kind in ("images", "masks"):
         (folder / kind / "Thumbs.db").write_bytes(b"\0")
         (folder / kind / "._00-v0.png").write_bytes(b"\0")
         (folder / kind / "picture.png.part").write_bytes(b"half a pict")
-    assert load(folder).summary == first
+    summary = load(folder).summary
+    assert summary["digest"] == first["digest"]
+    assert summary["left_out"] == {".db": 2, ".part": 2, "hidden": 2}
+
+
+def test_sub_folders_are_read(folder: Path) -> None:
+    for kind in ("images", "masks"):
+        for path in sorted((folder / kind).iterdir()):
+            (folder / kind / path.stem[3:]).mkdir(exist_ok=True)
+            path.rename(folder / kind / path.stem[3:] / path.name)
+    data = load(folder, group=r"^[^/]+")
+    assert sum(len(split) for split in parts(data)) == 20
+    assert sum(len(videos(split)) for split in parts(data)) == 5
 
 
 def turned(path: Path, upright: np.ndarray) -> None:
@@ -331,7 +345,7 @@ def test_a_file_without_its_partner_is_named(kind: str, other: str, folder: Path
     assert f"{folder / kind / '07-v1.png'} has no partner in {folder / other}:" in message
     assert "07-v1.png for example" in message
     (folder / other / "11-v2.png").unlink()
-    assert f"no partner in {folder / other} (and 1 more)" in refusal(folder)
+    assert f"no partner in {folder / other} (nor have {kind}/11-v2.png)" in refusal(folder)
 
 
 @pytest.mark.parametrize("kind", ["images", "masks"])
@@ -346,6 +360,33 @@ def test_a_mask_of_another_size_is_named(folder: Path) -> None:
     message = refusal(folder)
     assert f"{folder / 'masks/07-v1.png'} is 12x16 and its image 16x12" in message
     assert "expected a mask of the image's size" in message
+
+
+def test_all_masks_of_another_size_are_named_at_once(folder: Path) -> None:
+    for stem in ("03-v0", "07-v1", "11-v2"):
+        Image.fromarray(np.uint8(255) * left(0.5, 12, 16)).save(folder / f"masks/{stem}.png")
+    Image.fromarray(left(0.5).astype(np.uint8)).save(folder / "masks/15-v3.png")
+    (folder / "images/08-v2.png").write_bytes(b"")
+    message = refusal(folder)
+    assert "4 of 20 files" in message and "1 of 20 masks" in message
+    assert all(stem in message for stem in ("03-v0", "07-v1", "11-v2", "15-v3", "08-v2"))
+
+
+@pytest.mark.parametrize("kind", ["images", "masks"])
+@pytest.mark.parametrize("orientation", [2, 3, 4, 6])
+def test_one_of_the_two_that_exif_turns_is_refused(kind: str, orientation: int, tmp_path: Path) -> None:
+    """Of a square nothing says whether the mask was drawn on what is stored or on what is seen."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    draw(tmp_path / "test", "a", left(0.3, 12, 12))
+    path = tmp_path / "test" / kind / "a.png"
+    Image.open(path).save(path, exif=exif)
+    with pytest.raises(EdgeError, match=r"a.png has EXIF orientation .*expected the same") as caught:
+        only(tmp_path, "a")
+    assert caught.value.code == "data.masks"
+    other = tmp_path / "test" / ("masks" if kind == "images" else "images") / "a.png"
+    Image.open(other).save(other, exif=exif)
+    assert only(tmp_path, "a").masks[0].mean() == pytest.approx(left(0.3, 12, 12).mean())
 
 
 def test_a_turned_picture_is_not_taken_for_the_size_it_is_stored_in(folder: Path) -> None:

@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compress.augmentation import Augmentation
+from compress.independence import Allowed
+from compress.mask_values import Values
 from compress.recipe import Recipe, build_network, kind_of, load, parse, shipped
 from compress.training import Training
 from edge.errors import EdgeError
@@ -105,6 +107,20 @@ MISTAKES = [
     (("data", "test"), 0, ["data.test is 0.0", "between 0 and 1"]),
     (("data", "test"), 1.5, ["data.test is 1.5", "between 0 and 1"]),
     (("data", "minimum_area"), -0.1, ["data.minimum_area is -0.1", "from 0 to below 1"]),
+    (("data", "shared_patients"), "yes", ["data.shared_patients is 'yes'", "'allow', with shared_patients_reason"]),
+    (
+        ("data", "shared_patients"),
+        "allow",
+        ["data.shared_patients_reason is ''", "one line of printable text", "that says why"],
+    ),
+    (("data", "duplicates"), "allow", ["data.duplicates_reason is ''", "one line of printable text", "that says why"]),
+    (("data", "duplicates_reason"), "why", ["data.duplicates_reason is 'why'", "and else none"]),
+    (("data", "group_within"), "patient", ["data.group_within is 'patient'", "'folder', with group_within_reason"]),
+    (("data", "foreground"), [1], ["data.foreground is [1]", "only a segmentation has masks"]),
+    (("data", "ignore"), ["#ff0000"], ["data.ignore is ['#ff0000']", "only a segmentation has masks"]),
+    (("data", "ignore"), [1.5], ["data.ignore[1] is 1.5", "a whole number or a string in quotes"]),
+    (("data", "foreground"), [True], ["data.foreground[1] is True", "a whole number or a string in quotes"]),
+    (("data", "foreground"), 1, ["data.foreground is 1", "a list in brackets"]),
     (("data", "minimum_area"), 1.0, ["data.minimum_area is 1.0", "from 0 to below 1"]),
     (("task",), "segmentaton", ["task is 'segmentaton'", "'classification' or 'segmentation'"]),
     (("steps", 0, "optimizer"), "adam", ["steps[1].optimizer is 'adam'", "one of sgd, adamw"]),
@@ -146,6 +162,26 @@ def test_a_teacher_that_reads_other_planes_is_refused() -> None:
     assert len(parse(changed(("steps",), before), "recipe.toml").steps) == 5
     with pytest.raises(EdgeError, match=r"steps\[5\].distill.share is 0.5: expected 0 after fold-grey"):
         parse(changed(("steps",), after), "recipe.toml")
+
+
+def test_what_data_may_have_and_what_masks_mean() -> None:
+    said = {"shared_patients": "allow", "shared_patients_reason": "one has two knees"}
+    allowed = parse(changed(("data",), VALID["data"] | said), "recipe.toml").data.allowed
+    assert allowed == Allowed(shared_patients="one has two knees")
+    for wrong in (
+        {"group": ""},
+        {"group_within": "folder", "group_within_reason": "x"},
+        {"shared_patients_reason": " "},
+    ):
+        with pytest.raises(EdgeError, match=r"data\.shared_patients"):
+            parse(changed(("data",), VALID["data"] | said | wrong), "recipe.toml")
+    masks = {"positive": "polyp", "foreground": [1, "2-9", "#00ff00"], "ignore": [255]}
+    data = parse(changed(("data",), masks) | {"task": "segmentation"}, "recipe.toml").data
+    assert data.values == Values((1, "2-9", "#00ff00"), (255,))
+    with pytest.raises(EdgeError, match=r"data\.ignore is .* none of the values that foreground names"):
+        parse(changed(("data",), masks | {"ignore": [5]}) | {"task": "segmentation"}, "recipe.toml")
+    with pytest.raises(EdgeError, match=r"data\.foreground is 'white'"):
+        parse(changed(("data",), masks | {"foreground": ["white"]}) | {"task": "segmentation"}, "recipe.toml")
 
 
 @pytest.mark.parametrize("data", [{}, {"positive": ""}, {"positive": "two\nlines"}])
@@ -267,6 +303,11 @@ def test_the_recipes_that_the_documentation_shows_are_valid() -> None:
     assert whole
     for number, block in enumerate(whole):
         parse(tomllib.loads(block), f"block {number}")
+    parts = [tomllib.loads(block) for block in blocks if block.startswith("[data]")]
+    assert len(parts) == 2  # masks, independence
+    for part in parts:
+        task = "segmentation" if "foreground" in part["data"] else "classification"
+        parse(copy.deepcopy(VALID) | {"task": task, "data": VALID["data"] | part["data"]}, "a part")
 
 
 def test_a_name_that_is_no_recipe_lists_the_shipped_ones() -> None:

@@ -6,8 +6,9 @@ import numpy as np
 
 from compress.classification import Classification
 from compress.data import Split
+from compress.golden import COUNT, golden
 from compress.model_file import write
-from compress.verify import GOLDEN, edge_logits, golden, latency, open_engine
+from compress.verify import edge_logits, latency, open_engine
 from edge.check import BIT_EXACT, check
 from edge.engine import Engine
 from edge.manifest import parse
@@ -31,7 +32,7 @@ def model_file(folder: Path) -> Path:
     """A model file with golden vectors, as a run makes it."""
     how = parse(packing.manifest(FLATBUFFER), "test").input
     entry = open_runtime(FLATBUFFER, "litert", 1).input
-    entries, members = golden(FLATBUFFER, how, int8_table(how, entry.scale, entry.zero_point), Classification())
+    entries, members = golden(FLATBUFFER, how, int8_table(how, entry.scale, entry.zero_point), Classification().golden)
     assert parse(packing.manifest(FLATBUFFER, golden=entries), "test").golden
     write(folder / "tiny.tflite", FLATBUFFER, packing.manifest(FLATBUFFER, golden=entries), members)
     return folder / "tiny.tflite"
@@ -39,17 +40,17 @@ def model_file(folder: Path) -> Path:
 
 def test_golden_vectors_pass_the_devices_check(tmp_path: Path) -> None:
     file = read(model_file(tmp_path))
-    assert len(file.manifest.golden) == GOLDEN
+    assert len(file.manifest.golden) == COUNT
     for name in RUNTIMES:
         runtime = open_runtime(file.data, name, 1)
         assert all(runtime.kernel_path in vector.outputs for vector in file.manifest.golden)
         verdicts = check(Engine(file, runtime))
-        assert [verdict.verdict for verdict in verdicts] == [BIT_EXACT] * GOLDEN
+        assert [verdict.verdict for verdict in verdicts] == [BIT_EXACT] * COUNT
 
 
 def test_golden_pictures_are_of_different_inputs(tmp_path: Path) -> None:
     vectors = read(model_file(tmp_path)).manifest.golden
-    assert len({vector.input_sha256 for vector in vectors}) == GOLDEN
+    assert len({vector.input_sha256 for vector in vectors}) == COUNT
 
 
 def test_logits_are_the_engines(tmp_path: Path) -> None:

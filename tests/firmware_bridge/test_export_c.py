@@ -154,6 +154,15 @@ def test_constants_are_read_back_as_they_are(value):
     assert text.endswith("f") and np.float32(text[:-1]) == np.float32(value)
 
 
+@pytest.mark.parametrize(
+    ("activation", "said"),
+    [("softmax", "2, logits; softmax after it gives scores.\n"), ("none", "2, scores from 0 to 1.\n")],
+)
+def test_the_header_says_what_the_outputs_are(activation, said, tmp_path):
+    header = export_c.header(read(model_file(tmp_path / "m.tflite", activation=activation)), trial())
+    assert f" * Output: 1 x {said}" in header
+
+
 def test_a_folder_that_can_not_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(EdgeError, match="can't be written"):

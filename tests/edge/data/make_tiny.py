@@ -1,7 +1,8 @@
 """Make the networks of the tests, each full int8 and float32:
 
 tiny.tflite, a classifier of 24x24x3, two labels, random but fixed weights;
-tiny-mask.tflite, a segmentation of 24x24x3 to 12x12 logits, which finds what is brighter than middle grey.
+tiny-mask.tflite, a segmentation of 24x24x3 to 12x12 logits, which finds what is brighter than middle grey;
+tiny-scores.tflite and tiny-mask-scores.tflite, the same with a softmax and a sigmoid at the end, as public models have.
 
 And tiny-edgetpu.tflite, in the form that the Edge TPU's compiler gives a network: the int8 classifier with one custom
 operator in the place of all but the last one. What a real compiler puts into that operator is not there.
@@ -46,6 +47,14 @@ def main() -> None:
     def segmentation(x: tf.Tensor) -> tf.Tensor:
         return tf.nn.conv2d(x, tf.fill([2, 2, 3, 1], 3 / 12), 2, "VALID")  # 3 times the mean, from -6 to 6
 
+    @tf.function(input_signature=[tf.TensorSpec([1, 24, 24, 3], tf.float32)])
+    def classifier_scores(x: tf.Tensor) -> tf.Tensor:
+        return tf.nn.softmax(classifier(x))
+
+    @tf.function(input_signature=[tf.TensorSpec([1, 24, 24, 3], tf.float32)])
+    def segmentation_scores(x: tf.Tensor) -> tf.Tensor:
+        return tf.sigmoid(segmentation(x))
+
     def calibration():
         for brightness in np.linspace(0.1, 1, 32):
             plane = random.random((1, 24, 24, 1)) * brightness
@@ -56,8 +65,14 @@ def main() -> None:
             yield [np.full((1, 24, 24, 3), (brightness - 0.5) / 0.25, np.float32)]
 
     module = tf.Module()
-    module.networks = [classifier, segmentation]
-    for name, network, examples in (("tiny", classifier, calibration), ("tiny-mask", segmentation, ends)):
+    networks = (
+        ("tiny", classifier, calibration),
+        ("tiny-mask", segmentation, ends),
+        ("tiny-scores", classifier_scores, calibration),
+        ("tiny-mask-scores", segmentation_scores, ends),
+    )
+    module.networks = [network for _, network, _ in networks]
+    for name, network, examples in networks:
         for ending in ("", "-float"):
             converter = tf.lite.TFLiteConverter.from_concrete_functions([network.get_concrete_function()], module)
             if not ending:

@@ -1,0 +1,99 @@
+"""A recipe's network must end in logits: one whose outputs are scores already is refused before any training.
+
+Training computes its loss of logits, and the device makes scores of them; of scores, both would be made twice.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+
+import torch
+from torch import Tensor, nn
+
+from edge.errors import EdgeError
+
+PROBES = 2  # images of noise: normalization in training mode wants more than one
+# What all weights are multiplied by: bounded outputs stay bounded, logits do not.
+SCALES = (1.0, -1.0, 1.5, -1.5, 4.0, -4.0)
+TOLERANCE = 1e-4
+
+_ENDS = {
+    "Softmax": "a softmax",
+    "Sigmoid": "a sigmoid",
+    "Hardsigmoid": "a sigmoid",
+    "LogSoftmax": "a log-softmax",
+    "LogSigmoid": "a log-sigmoid",
+}
+# Of autograd's operations those that keep scores what they are: shape, type, part, size, mean, bounds.
+_KEEPS = re.compile(
+    "(Reshape|View|UnsafeView|ReshapeAlias|Alias|Clone|ToCopy|Permute|Transpose|T|Squeeze|Unsqueeze|Flatten|Expand|Slice|"
+    "Select|Split|Chunk|Unbind|Index|IndexSelect|Gather|Cat|Stack|Clamp|ClampMin|ClampMax|Log|Mean|Amax|Max|Min|"
+    r"Upsample\w+|AvgPool2D|AdaptiveAvgPool2D|MkldnnAdaptiveAvgPool2D|MaxPool2DWithIndices|AdaptiveMaxPool2D)$"
+)
+
+
+def check_logits(network: nn.Module, shape: tuple[int, int, int]) -> None:
+    """Raise EdgeError where the outputs of `network` are scores, or their logarithms, and no logits.
+
+    By what autograd notes of the last operation, in training and in evaluation; and by the outputs themselves, for
+    what is written by hand: they lie in 0..1, and for several classes add up to 1, whatever the weights.
+
+    Args:
+        shape: (channels, height, width) of the network's input. The network stays as it is.
+    """
+    device = next(iter(network.parameters()), torch.empty(0)).device
+    noise = torch.randn(PROBES, *shape, generator=torch.Generator().manual_seed(0)).to(device)
+    for training in (False, True):
+        with torch.enable_grad():
+            # Not a leaf of autograd's: a network may change its input in place.
+            output = copy.deepcopy(network).train(training)(noise.clone().requires_grad_() + 0)
+        end = _end(output.grad_fn) if isinstance(output, Tensor) else ""
+        if end:
+            raise _refused(f"ends in {end}")
+    if _are_scores(copy.deepcopy(network).eval(), noise):
+        raise _refused("gives numbers from 0 to 1 whatever its weights are")
+
+
+def _refused(what: str) -> EdgeError:
+    return EdgeError(
+        f"the network {what}, so its outputs are scores: expected logits, as training, the card and the device make "
+        "scores of them; take its last activation out"
+    )
+
+
+def _end(node: torch.autograd.graph.Node | None) -> str:
+    """Return in words what made the output, where that is an operation that makes scores; "" where it is not."""
+    ends: set[str] = set()
+    waiting, seen = [node], set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        name = re.sub(r"Backward\d*$", "", node.name())
+        if not _KEEPS.match(name):
+            ends.add(_ENDS.get(name, ""))
+            continue
+        waiting += [source for source, _ in node.next_functions]
+    return min(ends) if ends else ""
+
+
+@torch.no_grad()
+def _are_scores(network: nn.Module, noise: Tensor) -> bool:
+    weights = [parameter.clone() for parameter in network.parameters()]
+    varied = False
+    for scale in SCALES:
+        for parameter, weight in zip(network.parameters(), weights, strict=True):
+            parameter.copy_(weight * scale)
+        output = network(noise)
+        if not isinstance(output, Tensor):
+            return False
+        if not output.isfinite().all():  # of a deep network with large weights; it tells nothing
+            continue
+        if output.min() < 0 or output.max() > 1:
+            return False
+        if output.dim() == 2 and (output.sum(1) - 1).abs().max() > TOLERANCE:
+            return False
+        varied = varied or bool(output.std() > 0)
+    return varied
