@@ -155,7 +155,8 @@ class Engine:
         if rows * columns > limit:  # rows are resampled first
             raise EdgeError(
                 f"{name} has {rows} rows, too many for a network that reads {columns} columns: expected at most "
-                f"{limit // columns}; make it smaller"
+                f"{limit // columns}; make it smaller",
+                "image.too-large",
             )
         array = pixels(picture, manifest.input)
         tensor = self.tensor(array)
