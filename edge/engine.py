@@ -156,7 +156,7 @@ class Engine:
             raise EdgeError(
                 f"{name} has {rows} rows, too many for a network that reads {columns} columns: expected at most "
                 f"{limit // columns}; make it smaller",
-                code="image.too-large",
+                "image.too-large",
             )
         array = pixels(picture, manifest.input)
         tensor = self.tensor(array)

@@ -16,6 +16,7 @@ from edge.errors import EdgeError, ImageWarning, was_interrupted
 from edge.files import form_of, read_image
 from edge.plausibility import doubts
 from edge.preprocess import Picture, Preprocessing
+from edge.shortage import lacks_memory
 from edge.silence import Silence
 from edge.window import Window, apply, narrow
 
@@ -123,13 +124,13 @@ def _explained(action: Callable[[str], Result], data: bytes, name: str) -> Resul
             return action(form)
     except EdgeError:
         raise
-    except MemoryError:
-        raise EdgeError(
-            f"{name} does not fit into memory: make it smaller or set a lower --max-pixels", "image.memory"
-        ) from None
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, EOFError, ...
         if was_interrupted(error):  # while a decoder was imported
             raise KeyboardInterrupt from None
+        if isinstance(error, MemoryError) or lacks_memory():  # some say so in words of their own
+            raise EdgeError(
+                f"{name} does not fit into memory: make it smaller or set a lower --max-pixels", "image.memory"
+            ) from None
         reason = str(error).split("\n")[0] or type(error).__name__
         raise EdgeError(
             f"{name} is damaged or cut short ({reason}): expected a whole picture; copy it again", "image.damaged"
@@ -166,6 +167,8 @@ def _loaded(
     reduction = _reduce(image, how, turned) if form == "JPEG" and how and not full_size else 1
     if isinstance(parts, png.Structure):
         _load_png(image, parts)
+    elif form == "TIFF":
+        _load_tiff(image, data, name)
     else:
         image.load()
     warnings = _spare(file) if form == "JPEG" else []
@@ -325,6 +328,15 @@ def _load_png(image: Image.Image, parts: png.Structure) -> None:
         raise ValueError("the pixels end before the last row")
     if parts.colours is not None and max(image.getextrema()) >= parts.colours:  # type: ignore[type-var]
         raise ValueError("a pixel of a colour that the palette has not")
+
+
+def _load_tiff(image: Image.Image, data: bytes, name: str) -> None:
+    from edge.tiff import hold_whole, listen  # other forms do not need it
+
+    tags = dict(image.tag_v2)  # type: ignore[attr-defined]
+    listen()
+    image.load()
+    hold_whole(tags, data, name)
 
 
 def _reduce(image: Image.Image, how: Preprocessing, turned: bool) -> int:

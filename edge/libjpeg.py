@@ -151,7 +151,7 @@ def _library() -> tuple[ctypes.CDLL, int, int]:
             raise EdgeError(
                 "Pillow's libjpeg is built in, so that it can't be asked for lost data: expected a shared library; "
                 "`pip install pillow` brings one",
-                "image.unsupported",
+                "runtime.broken",
             )
         own: list[int] = []
         decompress, callbacks = _prepared(

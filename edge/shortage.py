@@ -21,7 +21,7 @@ def explained(error: EdgeError) -> EdgeError:
         return error
     if _lacks_descriptors():
         return EdgeError("too few files may be open at once: allow more (`ulimit -n`)", "descriptors")
-    return EdgeError(FULL, "memory") if _lacks_memory() else error
+    return EdgeError(FULL, "memory") if lacks_memory() else error
 
 
 def hold_threads(count: int) -> None:
@@ -44,7 +44,8 @@ def hold_threads(count: int) -> None:
             thread.join()
 
 
-def _lacks_memory() -> bool:
+def lacks_memory() -> bool:
+    """Return whether there is no room for 64 MiB more."""
     from mmap import mmap
 
     try:

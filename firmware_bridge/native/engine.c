@@ -260,8 +260,9 @@ bool engine_answer(struct engine *engine, const struct bytes *data, const char *
     picture.warnings.count = 0;
     long long columns = (long long)manifest->input.width, limit = (long long)(max_pixels > MAX_PIXELS ? max_pixels : MAX_PIXELS);
     if (picture.rows > limit / columns) { /* rows are resampled first */
-        fail_as(failure, "image.too-large", "%s has %lld rows, too many for a network that reads %lld columns: expected at most %lld; make it "
-                      "smaller", name, (long long)picture.rows, columns, limit / columns);
+        fail_as(failure, "image.too-large",
+                "%s has %lld rows, too many for a network that reads %lld columns: expected at most %lld; make it smaller",
+                name, (long long)picture.rows, columns, limit / columns);
         picture_free(&picture);
         answer_free(answer);
         return false;

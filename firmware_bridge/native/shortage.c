@@ -11,7 +11,7 @@ enum { ROOM = 64 << 20, DESCRIPTORS = 4, NEEDED = 2, MAX_THREADS = 64 };
 
 static const char too_few[] = "too few files may be open at once: allow more (`ulimit -n`)";
 
-static bool lacks_memory(void)
+bool lacks_memory(void)
 {
     void *room = mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (room == MAP_FAILED)

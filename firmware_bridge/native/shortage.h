@@ -3,6 +3,8 @@
 
 #include "failure.h"
 
+/* Whether there is no room for 64 MiB more. */
+bool lacks_memory(void);
 /* Put in place of a failure of the runtime, or of reading a model file, what lies behind it where that is too little
    memory or too few descriptors: a library that can't be mapped says many things. The same rules as edge/shortage.py. */
 void explain_shortage(struct failure *failure);
