@@ -44,6 +44,8 @@ def golden(
         tensor = look_up(pixels(decode(file.getvalue(), f"{name}.png", how), how), table)
         outputs = {}
         for runtime in runtimes:
+            if runtime.kernel_path in outputs:  # another version of the same kernels, which rounds floats otherwise
+                continue
             outputs[runtime.kernel_path] = f"{name}.{runtime.kernel_path}"
             members[f"{name}.{runtime.kernel_path}"] = runtime.run(tensor).tobytes()
         digest = hashlib.sha256(tensor.tobytes()).hexdigest()

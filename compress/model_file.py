@@ -107,8 +107,20 @@ def pack(path: Path, flatbuffer: bytes, manifest: Mapping[str, Any], members: Ma
     digest = {"bytes": len(flatbuffer), "sha256": hashlib.sha256(flatbuffer).hexdigest()}
     raw = dict(manifest) | {"model": digest}
     parsed = parse(raw, str(path))
+    try:
+        text = json.dumps(raw, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False).encode()
+    except (
+        ValueError,
+        TypeError,
+        RecursionError,
+    ) as error:  # no finite number, a lone surrogate, an object of Python's
+        raise EdgeError(
+            f"{path} can't be written: its manifest is not what JSON can hold ({str(error)[:80]}): expected texts, finite "
+            "numbers, lists and objects of these",
+            "model.manifest",
+        ) from None
     contents = {
-        "manifest.json": (json.dumps(raw, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode(),
+        "manifest.json": text + b"\n",
         "labels.txt": ("\n".join(raw["labels"]) + "\n").encode(),
     } | {name: members[name] for name in sorted(members)}
     _check_members(path, parsed, contents)

@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.command import say
 from edge.errors import EdgeError
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def run(options: argparse.Namespace) -> None:
         compiled = None if file.manifest.edgetpu is None else file.manifest.raw["edgetpu"]
         print(json.dumps({"model": file.manifest.name, **report.record(), "compiled": compiled}))
     else:
-        print("\n".join([*_lines(file.manifest.name, report), *_compiled_lines(file.manifest.edgetpu)]))
+        for line in (*_lines(file.manifest.name, report), *_compiled_lines(file.manifest.edgetpu)):
+            say(line)
 
 
 def _lines(name: str, report: Report) -> list[str]:
