@@ -57,7 +57,9 @@ def _check(engine: Engine, golden: Golden) -> Verdict:
         return Verdict(golden.image, word, path, difference, reason)
 
     try:
-        picture = images.decode(engine.file.member(golden.image), golden.image)
+        picture = images.decode(
+            engine.file.member(golden.image), golden.image, engine.file.manifest.input, full_size=True
+        )
     except EdgeError as error:
         return verdict(FAILED, None, str(error))
     tensor = engine.tensor(pixels(picture, engine.file.manifest.input))

@@ -285,7 +285,10 @@ def _drawn(name: str, data: bytes, answer: Outline) -> dict[str, bytes]:
     from edge.overlay import mask_png, overlay_jpeg
 
     mask, captions = answer.mask, [report.caption(answer), report.NOTICE]
-    return {name + _MASK: mask_png(mask), name + _OVERLAY: overlay_jpeg(data, mask, answer.results, captions)}
+    return {
+        name + _MASK: mask_png(mask),
+        name + _OVERLAY: overlay_jpeg(data, mask, answer.results, captions, answer.window),
+    }
 
 
 def _write_files(folder: str, files: dict[str, bytes]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from math import inf, prod
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +21,8 @@ from edge.board import usable_cores
 from edge.classification import Result, decide, rank, scores, softmax
 from edge.errors import EdgeError, ImageWarning
 from edge.model import ModelFile, find, read
-from edge.preprocess import Picture, float_table, int8_table, look_up, pixels
+from edge.plausibility import uniform
+from edge.preprocess import Picture, Preprocessing, float_table, int8_table, look_up, pixels
 from edge.runtime import Runtime, import_runtime, open_runtime
 
 TYPE_CHECKING = False  # only models that segment need that module
@@ -56,6 +58,7 @@ class Outline(NamedTuple):
         latency_ms: as `Answer`'s.
         runs: the mask as `edge.segmentation.Mask`: share of the picture, run-length encoding, array.
         warnings: as `Answer`'s.
+        window: the stored values that the network saw as black and as white, to draw the picture alike; None: all.
     """
 
     results: list[Region]
@@ -63,6 +66,7 @@ class Outline(NamedTuple):
     latency_ms: dict[str, float]
     runs: Mask
     warnings: tuple[ImageWarning, ...] = ()
+    window: tuple[int, int] | None = None
 
     @property
     def mask(self) -> np.ndarray:
@@ -72,6 +76,10 @@ class Outline(NamedTuple):
 
 class Engine:
     """A loaded model; made by `load`.
+
+    Any number of threads may ask one engine. Pictures are read, decoded and preprocessed at the same time; the network
+    runs for one after the other, and calls wait for it. The time that they wait is in no phase of `latency_ms`. For
+    networks that run at the same time, load an engine for each thread.
 
     Attributes:
         file: the model file; `file.manifest` says what it holds.
@@ -89,6 +97,7 @@ class Engine:
         self.first_invoke_ms: float | None = None
         self.model_mb: float | None = None
         self._load_mb: float | None = None
+        self._lock = Lock()  # a runtime has one input, one output and one state
         _check_tensors(file, runtime)
         how, tensor = file.manifest.input, runtime.input
         if tensor.dtype == "int8":
@@ -110,7 +119,8 @@ class Engine:
         """Return the answer to one picture: an `Outline` where the model is a segmentation.
 
         Args:
-            source: a path, a file's bytes, a Pillow image, or uint8 (height, width) grey or (height, width, 3) rgb.
+            source: a path, a file's bytes, a Pillow image, uint8 (height, width) grey or (height, width, 3) rgb, or
+                uint16 (height, width) grey. The manifest's window is applied to the values of each of them.
             repeat: how often the network is invoked, at least 1. With 2 or more the very first invoke of this engine is
                 left out of the median.
             max_pixels: files with more are refused before they are decoded.
@@ -130,7 +140,7 @@ class Engine:
         if isinstance(source, bytes):
             picture = images.decode(source, name, manifest.input, max_pixels)
         else:
-            picture = _picture(source, name)
+            picture = _picture(source, name, manifest.input)
         watch.lap("decode")
         rows, columns, limit = picture.image.height, manifest.input.width, max(max_pixels, images.MAX_PIXELS)
         if rows * columns > limit:  # rows are resampled first
@@ -138,15 +148,18 @@ class Engine:
                 f"{name} has {rows} rows, too many for a network that reads {columns} columns: expected at most "
                 f"{limit // columns}; make it smaller"
             )
-        tensor = self.tensor(pixels(picture, manifest.input))
+        array = pixels(picture, manifest.input)
+        tensor = self.tensor(array)
         watch.lap("preprocess")
         times = []
-        for _ in range(repeat):
-            first = self.first_invoke_ms is None
-            raw = self.invoke(tensor)
-            lap = watch.lap("invoke")
-            if not first:
-                times.append(lap)
+        with self._lock:
+            watch.restart()
+            for _ in range(repeat):
+                first = self.first_invoke_ms is None
+                raw = self._invoke(tensor)
+                lap = watch.lap("invoke")
+                if not first:
+                    times.append(lap)
         times = times or [self.first_invoke_ms or 0.0]
         logits = self.dequantize(raw)
         if not np.isfinite(logits).all():
@@ -155,6 +168,8 @@ class Engine:
                 "network again with edge-compress",
                 "model.output",
             )
+        doubt = uniform(array, picture.size, manifest.input)
+        warnings = (*picture.warnings, doubt) if doubt else picture.warnings
         answer: Answer | Outline
         if manifest.task == "segmentation":
             assert manifest.decision is not None  # `edge.manifest.parse` holds it
@@ -164,11 +179,12 @@ class Engine:
                 logits[:, :, 0], picture.size, manifest.decision, manifest.input, manifest.activation
             )
             label = manifest.decision.label
-            answer = Outline(regions, label if regions else f"no {label}", watch.laps, mask, picture.warnings)
+            decision = label if regions else f"no {label}"
+            answer = Outline(regions, decision, watch.laps, mask, warnings, manifest.input.window)
         else:
             found = softmax(logits) if manifest.activation == "softmax" else scores(logits, "softmax")
             ranked = rank(manifest.labels, found)
-            answer = Answer(ranked, decide(ranked, manifest.decision), watch.laps, picture.warnings)
+            answer = Answer(ranked, decide(ranked, manifest.decision), watch.laps, warnings)
         watch.lap("postprocess")
         watch.laps["invoke"] = meter.median(times)
         watch.laps["total"] = sum(watch.laps.values())
@@ -179,7 +195,14 @@ class Engine:
         return look_up(array, self._table)
 
     def invoke(self, tensor: np.ndarray) -> np.ndarray:
-        """Return the network's raw output, int8 or float32, for its raw input: (1, classes), or (1, h, w, 1)."""
+        """Return the network's raw output, int8 or float32, for its raw input: (1, classes), or (1, h, w, 1).
+
+        Waits while another thread's call runs.
+        """
+        with self._lock:
+            return self._invoke(tensor)
+
+    def _invoke(self, tensor: np.ndarray) -> np.ndarray:
         if self.first_invoke_ms is not None:
             return self.runtime.run(tensor)
         before, watch = meter.now_mb(), meter.Stopwatch()
@@ -207,7 +230,7 @@ class Engine:
 
 
 def load(model: str | os.PathLike[str] | None = None, runtime: str = "auto", threads: int | None = None) -> Engine:
-    """Return an engine for a shipped model's name or a model file's path.
+    """Return an engine for a shipped model's name or a model file's path; any number of threads may ask it.
 
     Args:
         model: None takes pneumonia, or the only one there is.
@@ -224,37 +247,45 @@ def load(model: str | os.PathLike[str] | None = None, runtime: str = "auto", thr
     name, _, _ = import_runtime(runtime)
     before, watch = meter.now_mb(), meter.Stopwatch()
     file = read(path)
-    check_activation(file.manifest.activation, file.network(), file.path)
+    network = file.network()
+    check_activation(file.manifest.activation, network, file.path)
     if runtime == "edgetpu":
         from edge.edgetpu import open_edgetpu
 
         opened = open_edgetpu(file, name, threads)
     else:
         opened = open_runtime(file.data, name, threads)
+    if opened.output.shape != network.outputs[0].shape:
+        raise EdgeError(
+            f"the network's output is {opened.output.shape}, and its file says {network.outputs[0].shape}: "
+            "expected one shape; convert the network again",
+            "model.output",
+        )
     engine = Engine(file, opened)
     engine.load_ms, engine._load_mb = watch.lap("load"), meter.growth_mb(before)
     return engine
 
 
-def _picture(source: object, name: str) -> Picture:
+def _picture(source: object, name: str, how: Preprocessing) -> Picture:
     if not isinstance(source, Image.Image):
         source = _image(source, name)
     if not prod(source.size):
         raise EdgeError(f"{name} has {source.width}x{source.height} pixels: expected at least one")
-    image = images.plain(source)
-    return Picture(image, image.size)
+    return images.take(source, name, how)
 
 
 def _image(source: object, name: str) -> Image.Image:
     if not isinstance(source, np.ndarray):
         raise EdgeError(f"{name} is a {type(source).__name__}: expected a path, bytes, a Pillow image or a numpy array")
     shape = source.shape
-    if source.dtype != np.uint8 or prod(shape) == 0 or not (len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)):
+    deep = source.dtype.kind == "u" and source.dtype.itemsize == 2  # in either byte order
+    form = len(shape) == 2 or (len(shape) == 3 and shape[2] == 3 and not deep)
+    if not (source.dtype == np.uint8 or deep) or prod(shape) == 0 or not form:
         raise EdgeError(
-            f"{name} is an array of {source.dtype} {shape}: expected uint8 (height, width) or (height, width, 3); "
-            "convert it first"
+            f"{name} is an array of {source.dtype} {shape}: expected uint8 (height, width) or (height, width, 3), or "
+            "uint16 (height, width); convert it first"
         )
-    return Image.fromarray(source)
+    return Image.fromarray(source.astype(np.uint16) if deep else source)
 
 
 def _check_tensors(file: ModelFile, runtime: Runtime) -> None:

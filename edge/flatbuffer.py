@@ -41,7 +41,8 @@ class Tensor(NamedTuple):
     """A tensor of the graph.
 
     Attributes:
-        shape: sizes, each from 0; NHWC where there are four. A size that the converter left open is 1 here.
+        shape: sizes, each from 0; NHWC where there are four.
+        is_open: of each size whether the converter left it open; it is 1 in `shape` then.
         type: the schema's name: "INT8", "FLOAT32", ...
         scales, zero_points: real = (q - zero_point) * scale; one of each for the whole tensor, one for each index of
             the dimension `axis`, or none.
@@ -51,6 +52,7 @@ class Tensor(NamedTuple):
 
     name: str
     shape: tuple[int, ...]
+    is_open: tuple[bool, ...]
     type: str
     scales: tuple[float, ...]
     zero_points: tuple[int, ...]
@@ -377,6 +379,8 @@ class _Reader:
         shape, kind, buffer, name, quantization, *more = self.fields(at, "Tensor")
         is_variable, sparsity, signature, _, variants, external = more
         what, type_name = f"tensor {index}", schema.TENSOR_TYPES[kind]
+        if type_name == "BFLOAT16":  # LiteRT for Python has no numpy type for it
+            raise _Fault(f"whose {what} is of {type_name}: expected float32 or whole numbers; {_CONVERT}")
         if sparsity is not None:
             raise _Fault(f"whose {what} is sparse: expected every value; {_CONVERT}")
         if variants is not None and variants[1]:
@@ -406,7 +410,8 @@ class _Reader:
         if begin % min(max(bits // 8, 1), 4):
             raise _damaged(f"{what} is not aligned")
         scales, zero_points, axis = self._quantization(what, sizes, type_name, quantization)
-        return Tensor(name or "", sizes, type_name, scales, zero_points, axis, begin, count, is_variable)
+        is_open = tuple(size < 0 for size in open_sizes or sizes)
+        return Tensor(name or "", sizes, is_open, type_name, scales, zero_points, axis, begin, count, is_variable)
 
     def _quantization(
         self, what: str, sizes: tuple[int, ...], kind: str, at: int | None

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import io
 import os
-import warnings
 import zlib
 from importlib import import_module
 
 import numpy as np
 from PIL import Image
 
+from edge import frames
 from edge.errors import EdgeError, was_interrupted
+from edge.plausibility import doubts
 from edge.preprocess import Picture, Preprocessing
+from edge.silence import Silence
+from edge.window import Window, apply, narrow
 
 MAX_PIXELS = 64_000_000  # two and a half times the largest usual radiograph (about 4300 x 5000)
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")
 
+_SILENCE = Silence()
 _ORIENTATION = 0x0112  # EXIF tag
 _REDUCIBLE = ("JPEG", "MPO")  # MPO: a JPEG with further pictures behind it, as some cameras write them
 _TURNED = (5, 6, 7, 8)  # its values that swap width and height
@@ -52,22 +56,26 @@ def read(
 
 
 def decode(
-    data: bytes, name: str = "the image", how: Preprocessing | None = None, max_pixels: int = MAX_PIXELS
+    data: bytes,
+    name: str = "the image",
+    how: Preprocessing | None = None,
+    max_pixels: int = MAX_PIXELS,
+    full_size: bool = False,
 ) -> Picture:
     """Return the decoded, upright picture in `data`, a file's bytes, in mode L or RGB. `name` is for messages.
 
     EXIF orientation is applied. Of a file with several frames the first counts. 16-bit grey keeps its high byte,
-    transparency is dropped, palettes and CMYK become RGB, 1-bit becomes 0 and 255. With `how`, a JPEG is decoded at the
-    smallest of 1/1, 1/2, 1/4 and 1/8 that leaves it twice as wide and as high as the network's input, at least; the
-    limit of pixels and `Picture.size` are about its own size all the same.
+    transparency is dropped, palettes and CMYK become RGB, 1-bit becomes 0 and 255. With `how`, its window is applied to
+    the stored values, the picture has warnings, and a JPEG is decoded at the smallest of 1/1, 1/2, 1/4 and 1/8 that
+    leaves it twice as wide and as high as the network's input, at least (not with `full_size`); the limit of pixels and
+    `Picture.size` are about its own size all the same.
 
     Raises EdgeError as `read` does.
     """
     if not data:
         raise EdgeError(f"{name} is empty: expected a picture ({', '.join(FORMATS)}); copy the file again")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of damaged metadata, which is not read here
+        with _SILENCE:  # Pillow warns of damaged metadata, which is not read here
             image = _open(data)
             width, height = image.size
             if width * height > max_pixels:
@@ -77,13 +85,12 @@ def decode(
                 )
             if image.format == "TIFF" and image.mode.startswith("I"):
                 _hold_grey(image, name)
-            reduction = 1 if how is None else _reduce(image, how)
+            reduction = 1 if how is None or full_size else _reduce(image, how)
             _load(image, data)
-            upright = plain(image, name)
-            if reduction == 1:
-                return Picture(upright, upright.size)
-            turned = image.getexif().get(_ORIENTATION) in _TURNED
-            return Picture(upright, (height, width) if turned else (width, height), reduction)
+            size = width, height
+            if reduction > 1 and image.getexif().get(_ORIENTATION) in _TURNED:
+                size = height, width
+            return take(image, name, how, None if reduction == 1 else size, reduction, _bits(image, data), data)
     except EdgeError:
         raise
     except Image.UnidentifiedImageError:
@@ -116,8 +123,37 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         raise EdgeError(f"{path} can't be read ({reason}): check the file and its permissions") from None
 
 
-def plain(image: Image.Image, name: str = "the image") -> Image.Image:
+def take(
+    image: Image.Image,
+    name: str = "the image",
+    how: Preprocessing | None = None,
+    size: tuple[int, int] | None = None,
+    reduction: int = 1,
+    bits: int = 8,
+    data: bytes = b"",
+) -> Picture:
+    """Return a loaded Pillow image as a picture for a network with this input, as `decode` does.
+
+    Args:
+        size: (width, height) of the upright picture itself, where the image is not as large.
+        bits: 16 where the image holds the high bytes of so many.
+        data: the file that it is from.
+
+    Raises EdgeError as `plain` does.
+    """
+    upright = plain(image, name, how.window if how else None, bits == 16)
+    size = size or upright.size
+    if how is None:
+        return Picture(upright, size, reduction)
+    return Picture(upright, size, reduction, doubts(image, size, how, bits, frames.count(data, image.format)))
+
+
+def plain(
+    image: Image.Image, name: str = "the image", window: Window | None = None, high_bytes: bool = False
+) -> Image.Image:
     """Return a loaded picture upright (by its EXIF orientation) and in mode L or RGB. `name` is for messages.
+
+    `window` is the one that its stored values go through; `high_bytes`: colour of 16 bits has kept those.
 
     Raises EdgeError for floating-point pixels: nothing says which value is white.
     """
@@ -126,14 +162,23 @@ def plain(image: Image.Image, name: str = "the image") -> Image.Image:
 
         image = ImageOps.exif_transpose(image)
     if image.mode in ("L", "RGB"):
-        return image
+        return apply(image, window, high_bytes)
     if image.mode == "F":
         raise EdgeError(
             f"{name} has floating-point pixels, which are not read: expected 8 or 16 bits; convert it first"
         )
     if image.mode.startswith("I"):  # 16 bits: "I;16" in one of its byte orders, or "I" where Pillow is old
-        return Image.fromarray(np.clip(np.asarray(image) >> 8, 0, 255).astype(np.uint8))
-    return image.convert("L" if image.mode in ("1", "LA", "La") else "RGB")
+        return Image.fromarray(narrow(np.asarray(image), window))
+    image = image.convert("L" if image.mode in ("1", "LA", "La") else "RGB")
+    return apply(image, window, high_bytes)
+
+
+def _bits(image: Image.Image, data: bytes) -> int:
+    """Return how many bits a channel has in the file, as far as that is more than Pillow keeps: 16, else 8."""
+    if image.format == "PNG":
+        return 16 if data[24] == 16 else 8
+    stored = image.tag_v2.get(258, (8,)) if image.format == "TIFF" else (8,)  # type: ignore[attr-defined]
+    return 16 if max(stored) == 16 else 8
 
 
 def _hold_grey(image: Image.Image, name: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from edge.errors import EdgeError
 from edge.preprocess import Preprocessing
+from edge.window import MOST
 
 FORMAT = "edge-infer"
 VERSION = 1
@@ -186,7 +187,16 @@ def _input(item: _Object) -> Preprocessing:
         fit=item.one_of("fit", ("stretch", "crop", "pad")),
         mean=mean,
         std=std,
+        window=_window(item) if "window" in item.raw else None,
     )
+
+
+def _window(item: _Object) -> tuple[int, int]:
+    values = item.get("window")
+    whole = isinstance(values, list) and all(type(value) is int for value in values) and len(values) == 2
+    if not whole or not 0 <= values[0] < values[1] <= MOST:
+        raise item.wrong("window", values, f"two whole numbers, 0 <= low < high <= {MOST}")
+    return values[0], values[1]
 
 
 def _target(item: _Object) -> Target:

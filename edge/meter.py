@@ -14,6 +14,10 @@ class Stopwatch:
         self.laps: dict[str, float] = {}
         self._since = perf_counter_ns()
 
+    def restart(self) -> None:
+        """Let the next phase begin now: what was since the last one is in none."""
+        self._since = perf_counter_ns()
+
     def lap(self, name: str) -> float:
         now = perf_counter_ns()
         self.laps[name] = (now - self._since) / 1e6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -10,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from edge import image as images
 from edge.preprocess import Preprocessing
 from edge.segmentation import Region
+from edge.window import Window
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,17 +36,20 @@ def mask_png(mask: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def overlay_jpeg(data: bytes, mask: np.ndarray, regions: list[Region], captions: list[str]) -> bytes:
+def overlay_jpeg(
+    data: bytes, mask: np.ndarray, regions: list[Region], captions: list[str], window: Window | None = None
+) -> bytes:
     """Return a JPEG of the picture in `data`, a file's bytes, with its mask tinted and outlined.
 
     The largest regions bear their number in `regions` and their score; `captions` are lines below the picture.
 
     Args:
         mask: bool (height, width), in the picture's own size.
+        window: the manifest's; the picture is drawn as the network saw it.
 
     Raises EdgeError where `data` is no picture.
     """
-    picture = images.decode(data, how=_DECODED, max_pixels=mask.size)
+    picture = images.decode(data, how=replace(_DECODED, window=window), max_pixels=mask.size)
     scale = _scale(picture.size)
     size = (max(1, round(picture.size[0] * scale)), max(1, round(picture.size[1] * scale)))
     image = picture.image.convert("RGB")

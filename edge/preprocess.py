@@ -6,8 +6,8 @@ its channel, so it is a table of 256 entries: of floats for a float network, of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -28,6 +28,8 @@ class Preprocessing:
         fit: "stretch" (aspect ratio not kept), "crop" (centre, shorter side fills) or "pad" (longer side fills,
             black around).
         mean, std: one value per channel or one for all; the network reads (pixel / 255 - mean) / std.
+        window: the stored values, low and high, that become black and white (`edge.window.table`), before all else;
+            0 <= low < high <= 65535. None: 8-bit values as they are, of 16 bits the high byte.
     """
 
     height: int
@@ -37,6 +39,12 @@ class Preprocessing:
     fit: str = "stretch"
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
+    window: tuple[int, int] | None = None
+
+    def record(self) -> dict[str, Any]:
+        """Return the manifest's `input`; what is optional and was not said is not in it."""
+        values = asdict(self)
+        return values if self.window else {key: value for key, value in values.items() if key != "window"}
 
 
 class Picture(NamedTuple):

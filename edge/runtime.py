@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from threading import RLock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ PACKAGES = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}
 _MODULES = {"litert": "ai_edge_litert", "tflite": "tflite_runtime"}
 # Coral's library is built for tflite-runtime.
 _CANDIDATES = {"auto": ("litert", "tflite"), "edgetpu": ("tflite", "litert")}
+_QUIET = RLock()
 
 
 class Tensor(NamedTuple):
@@ -196,8 +198,14 @@ def first_line(error: Exception) -> str:
 def quiet() -> Iterator[None]:
     """Hold back what C++ code writes to standard error; afterwards pass on all but lines of mere information.
 
-    After an exception nothing is passed on: its message says it.
+    After an exception nothing is passed on: its message says it. Standard error is the whole process's: a second thread
+    waits, or it would give back the first one's pipe for it.
     """
+    with _QUIET:
+        yield from _held_back()
+
+
+def _held_back() -> Iterator[None]:
     try:
         saved = os.dup(2)
     except OSError:  # standard error is closed

@@ -103,7 +103,7 @@ struct verdict check_vector(struct engine *engine, const struct golden *golden)
     struct sha256 digest;
     if (!model_member(&engine->model, golden->image, &file, &failure) ||
         !picture_decode(&picture, &file, golden->image, &manifest->input, true, MAX_PIXELS, &failure) ||
-        !engine_fill(engine, &picture, &failure)) {
+        !engine_fill(engine, &picture, &picture.warnings, &failure)) {
         text_word(&reason, failure.text);
     } else {
         sha256_begin(&digest);

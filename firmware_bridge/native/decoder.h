@@ -2,6 +2,7 @@
 #define EDGE_DECODER_H
 
 #include "picture.h"
+#include "plausibility.h"
 
 /* What a decoder is given, and what it says besides the pixels. */
 struct decoding {
@@ -12,6 +13,8 @@ struct decoding {
     uint64_t max_pixels;
     int orientation; /* out: EXIF's, 1 to 8 where it means something */
     struct failure *failure;
+    struct evidence *evidence;
+    unsigned char shown[256]; /* what 8-bit values become in the network's window */
 };
 
 /* Fill the picture with the pixels as they lie in the file; grey from the start where the network is. On failure the

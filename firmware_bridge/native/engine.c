@@ -7,6 +7,7 @@
 
 #include "memory.h"
 #include "meter.h"
+#include "plausibility.h"
 #include "text.h"
 
 static void show_shape(const struct tensor *tensor, struct text *text)
@@ -117,12 +118,13 @@ void engine_close(struct engine *engine)
     free(engine->output);
 }
 
-bool engine_fill(struct engine *engine, struct picture *picture, struct failure *failure)
+bool engine_fill(struct engine *engine, struct picture *picture, struct warnings *warnings, struct failure *failure)
 {
     const struct manifest *manifest = &engine->model.manifest;
     unsigned char *pixels = preprocess_pixels(picture, &manifest->input);
     if (!pixels)
         return fail(failure, "the memory is full: use smaller pictures or a smaller model");
+    doubt_uniform(pixels, picture->planes, picture->width, picture->height, &manifest->input, warnings);
     look_up(pixels, picture->planes, &manifest->input, manifest->is_int8 ? NULL : engine->floats,
             manifest->is_int8 ? engine->int8s : NULL, engine->input);
     free(pixels);
@@ -260,7 +262,7 @@ bool engine_answer(struct engine *engine, const struct bytes *data, const char *
         return false;
     }
     before = now_ms();
-    bool done = engine_fill(engine, &picture, failure);
+    bool done = engine_fill(engine, &picture, &answer->warnings, failure);
     answer->ms[PREPROCESS] = now_ms() - before;
     picture_free(&picture);
     done = done && invoke_often(engine, repeat, answer, failure);

@@ -4,6 +4,7 @@
 
 #include "overlay.h"
 #include "picture.h"
+#include "plausibility.h"
 #include "preprocess.h"
 
 enum { HOW = 4, PIXELS = 1 << 16, DRAWN = 1 << 12 };
@@ -31,6 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t count)
         return 0;
     struct preprocessing how = {.height = 1 + input[0] % 64, .width = 1 + input[1] % 64, .is_grey = input[2] & 1,
                                 .fit = (enum fit)(input[2] / 2 % 3), .std = {1, 1, 1}};
+    if (input[3] & 8)
+        how.window = (struct value_window){input[0], 257 + 255 * input[1]};
     how.channels = how.is_grey && input[3] & 1 ? 1 : 3;
     struct bytes data = {(unsigned char *)input + HOW, count - HOW};
     struct picture picture;
@@ -41,6 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t count)
         float floats[3][256];
         float_table(&how, floats);
         float *tensor = malloc((size_t)(how.height * how.width * how.channels) * sizeof *tensor);
+        if (pixels)
+            doubt_uniform(pixels, picture.planes, width, height, &how, &picture.warnings);
         if (pixels && tensor)
             look_up(pixels, picture.planes, &how, floats, NULL, tensor);
         free(tensor);

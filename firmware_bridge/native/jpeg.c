@@ -178,12 +178,21 @@ static void skip(j_decompress_ptr jpeg, long count)
 }
 
 /* Store one row, which has 1, 3 or 4 channels. */
-static void store(const unsigned char *line, unsigned layers, const struct picture *picture, size_t row)
+static void store(const unsigned char *line, unsigned layers, const struct decoding *decoding,
+                  const struct picture *picture, size_t row)
 {
     size_t columns = (size_t)picture->columns, planes = (size_t)picture->planes;
     unsigned char *to = picture->pixels + row * columns * planes;
-    if (layers == planes) {
+    const unsigned char *shown = decoding->shown;
+    unsigned char (*sample)[4] = evidence_row(decoding->evidence, (int64_t)row);
+    const int64_t *wanted = decoding->evidence->columns, *end = wanted + decoding->evidence->column_count;
+    if (layers == planes && !decoding->how->window.high) {
         memcpy(to, line, columns * planes);
+        return;
+    }
+    if (layers == planes) {
+        for (size_t index = 0; index < columns * planes; index++)
+            to[index] = shown[line[index]];
         return;
     }
     for (size_t column = 0; column < columns; column++, line += layers, to += planes) {
@@ -197,6 +206,12 @@ static void store(const unsigned char *line, unsigned layers, const struct pictu
         } else {
             memcpy(colour, line, 3);
         }
+        if (sample && wanted < end && *wanted == (int64_t)column) {
+            memcpy(*sample++, colour, 3);
+            wanted++;
+        }
+        for (int channel = 0; channel < 3; channel++)
+            colour[channel] = shown[colour[channel]];
         if (planes == 1)
             *to = grey_of(colour[0], colour[1], colour[2]);
         else
@@ -245,7 +260,7 @@ static const char *read_pixels(struct reading *reading, const struct decoding *d
         size_t row = jpeg->output_scanline;
         if (jpeg_read_scanlines(jpeg, &reading->line, 1) != 1)
             return cut;
-        store(reading->line, markers->layers, picture, row);
+        store(reading->line, markers->layers, decoding, picture, row);
     }
     jpeg_finish_decompress(jpeg); /* where it meets the end too early, all rows are there all the same */
     return NULL;
@@ -273,6 +288,8 @@ static bool decode(struct decoding *decoding, struct picture *picture, struct ma
     picture->planes = decoding->how->is_grey || markers->layers == 1 ? 1 : 3;
     if (!make_canvas(decoding, picture))
         return false;
+    evidence_begin(decoding->evidence, picture->columns, picture->rows);
+    decoding->evidence->has_colour = markers->layers > 1;
     struct reading *reading = need(sizeof *reading);
     wrong = read_pixels(reading, decoding, markers, picture);
     bool done = !wrong || damaged(decoding, wrong);

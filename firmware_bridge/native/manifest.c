@@ -240,6 +240,23 @@ static void hold_size(const struct object *object, const char *key, int channels
     text_free(&expected);
 }
 
+static void read_window(struct value_window *window, const struct object *object)
+{
+    const struct json *json = object->reader->json;
+    int value = get(object, "window"), item = json_first(value);
+    bool fits = json_kind(json, value) == JSON_LIST && json_size(json, value) == 2;
+    double ends[2] = {0};
+    for (int index = 0; fits && index < 2; index++, item = json_next(json, item)) {
+        fits = json_kind(json, item) == JSON_INTEGER;
+        ends[index] = fits ? json_number(json, item) : 0;
+    }
+    if (!fits || !(ends[0] >= 0 && ends[0] < ends[1] && ends[1] <= MOST)) {
+        wrong(object, "window", value, "two whole numbers, 0 <= low < high <= 65535");
+        return;
+    }
+    *window = (struct value_window){(int32_t)ends[0], (int32_t)ends[1]};
+}
+
 static void read_input(struct preprocessing *input, const struct object *object)
 {
     static char *const colours[] = {"grey", "rgb", NULL}, *const fits[] = {"stretch", "crop", "pad", NULL};
@@ -258,6 +275,8 @@ static void read_input(struct preprocessing *input, const struct object *object)
     input->height = get_integer(object, "height");
     input->width = get_integer(object, "width");
     input->fit = (enum fit)one_of(object, "fit", fits);
+    if (ok(object->reader) && json_member(object->reader->json, object->value, "window") >= 0)
+        read_window(&input->window, object);
 }
 
 static int compare_words(const void *one, const void *other)

@@ -221,7 +221,7 @@ bool overlay_jpeg(const struct bytes *data, const char *name, const struct outli
                   const char *const *captions, struct text *jpeg, struct failure *failure)
 {
     /* JPEGs far larger than the overlay need not be decoded in full. */
-    static const struct preprocessing decoded = {.height = LARGEST / 2, .width = LARGEST / 2, .channels = 3};
+    struct preprocessing decoded = {.height = LARGEST / 2, .width = LARGEST / 2, .channels = 3, .window = outline->window};
     struct picture picture;
     if (!picture_decode(&picture, data, name, &decoded, false, (uint64_t)(outline->width * outline->height), failure))
         return false;

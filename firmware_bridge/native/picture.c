@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "decoder.h"
+#include "memory.h"
 #include "preprocess.h"
 #include "text.h"
 
@@ -101,10 +102,12 @@ static const char *format_of(const struct bytes *data)
 bool picture_decode(struct picture *picture, const struct bytes *data, const char *name,
                     const struct preprocessing *how, bool full_size, uint64_t max_pixels, struct failure *failure)
 {
-    struct decoding decoding = {data, name, how, full_size, max_pixels, 0, failure};
+    struct decoding decoding = {data, name, how, full_size, max_pixels, 0, failure, NULL, {0}};
     *picture = (struct picture){.reduction = 1};
     if (data->count == 0)
         return fail(failure, "%s is empty: expected a picture (" FORMATS "); copy the file again", name);
+    decoding.evidence = need(sizeof *decoding.evidence);
+    window_bytes(&how->window, false, decoding.shown);
     const char *format = format_of(data);
     bool done = false;
     if (strcmp(format, "PNG") == 0) {
@@ -122,8 +125,11 @@ bool picture_decode(struct picture *picture, const struct bytes *data, const cha
         text_free(&shown);
     }
     done = done && set_upright(&decoding, picture);
-    if (!done)
+    if (done)
+        doubts(decoding.evidence, data, how, picture);
+    else
         picture_free(picture);
+    free(decoding.evidence);
     return done;
 }
 

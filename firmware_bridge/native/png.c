@@ -18,11 +18,15 @@ static const struct {
 struct reading {
     struct png_header header;
     struct picture *picture;
+    struct decoding *decoding;
     png_struct *png;
     png_info *info;
     jmp_buf jump;
     char message[100];
     uint64_t rows_left;
+    bool is_deep_grey; /* 16 bits, all of them read */
+    unsigned char deep[MOST + 1]; /* what they become in the network's window */
+    unsigned char opacity[256]; /* of a palette's entries */
 };
 
 static void on_error(png_struct *png, const char *message)
@@ -41,11 +45,53 @@ static void on_warning(png_struct *png, const char *message)
 static void on_header(png_struct *png, png_info *info)
 {
     png_set_packing(png);
-    png_set_strip_16(png); /* the high byte */
+    const struct reading *reading = png_get_progressive_ptr(png);
+    if (!reading->is_deep_grey)
+        png_set_strip_16(png); /* the high byte */
     png_read_update_info(png, info);
 }
 
-/* Store one row of a pass: 8-bit samples of 1 to 4 channels. */
+/* Red, green, blue and opacity of a pixel of 8-bit samples. */
+static void as_colour(const struct reading *reading, const unsigned char *pixel, unsigned char colour[4])
+{
+    static const unsigned spread[] = {0, 255, 85, 0, 17, 0, 0, 0, 1};
+    const struct png_header *header = &reading->header;
+    unsigned kind = header->colour, factor = header->depth < 8 ? spread[header->depth] : 1;
+    colour[3] = kind == GREY_ALPHA ? pixel[1] : kind == RGBA ? pixel[3] : kind == PALETTE ? reading->opacity[pixel[0]] : 255;
+    if (kind == GREY || kind == GREY_ALPHA)
+        memset(colour, (unsigned char)(pixel[0] * factor), 3);
+    else
+        memcpy(colour, kind == PALETTE ? header->palette[pixel[0]] : pixel, 3);
+}
+
+/* Take from a row of a pass, which begins at `column` of the image and goes on in steps, what the sample wants. */
+static void take_sample(struct reading *reading, const unsigned char *row, uint32_t number, uint32_t column, uint32_t step,
+                        unsigned channels)
+{
+    struct evidence *evidence = reading->decoding->evidence;
+    unsigned char (*sample)[4] = evidence_row(evidence, number);
+    for (int index = 0; sample && index < evidence->column_count; index++) {
+        uint32_t wanted = (uint32_t)evidence->columns[index];
+        if (wanted >= column && (wanted - column) % step == 0)
+            as_colour(reading, row + (size_t)((wanted - column) / step) * channels, sample[index]);
+    }
+}
+
+/* Keep the lowest and the highest of a row's values of 16 bits, opacity left out. */
+static void take_depth(struct reading *reading, const unsigned char *row, uint32_t pixels, unsigned channels)
+{
+    struct evidence *evidence = reading->decoding->evidence;
+    unsigned colours = reading->is_deep_grey ? 1 : channels < 3 ? 1 : 3, wide = reading->is_deep_grey ? 2 : channels;
+    for (uint32_t index = 0; index < pixels; index++, row += wide)
+        for (unsigned channel = 0; channel < colours; channel++) {
+            unsigned least = 256u * row[channel] + (reading->is_deep_grey ? row[1] : 0);
+            unsigned most = reading->is_deep_grey ? least : least + 255;
+            evidence->least = least < evidence->least ? least : evidence->least;
+            evidence->most = most > evidence->most ? most : evidence->most;
+        }
+}
+
+/* Store one row of a pass: samples of 1 to 4 channels, of 8 bits unless the image is deep and grey. */
 static void on_row(png_struct *png, png_byte *row, png_uint_32 number, int pass)
 {
     struct reading *reading = png_get_progressive_ptr(png);
@@ -62,24 +108,32 @@ static void on_row(png_struct *png, png_byte *row, png_uint_32 number, int pass)
     }
     if (number >= header->height)
         return;
-    static const unsigned spread[] = {0, 255, 85, 0, 17, 0, 0, 0, 1};
     unsigned channels = header->colour == GREY_ALPHA ? 2 : header->colour == RGB ? 3 : header->colour == RGBA ? 4 : 1;
-    unsigned factor = header->depth < 8 ? spread[header->depth] : 1;
-    bool to_grey = reading->picture->planes == 1;
-    unsigned char *line = reading->picture->pixels + (size_t)number * header->width * (size_t)reading->picture->planes;
-    if (step == 1 && factor == 1 && (int)channels == reading->picture->planes && header->colour != PALETTE) {
+    size_t planes = (size_t)reading->picture->planes;
+    unsigned char *line = reading->picture->pixels + (size_t)number * header->width * planes;
+    if (header->depth == 16 && column < header->width)
+        take_depth(reading, row, (header->width - column + step - 1) / step, channels);
+    if (!reading->is_deep_grey)
+        take_sample(reading, row, number, column, step, channels);
+    if (step == 1 && header->depth >= 8 && !reading->is_deep_grey && channels == planes && header->colour != PALETTE &&
+        !reading->decoding->how->window.high) {
         memcpy(line, row, (size_t)header->width * channels); /* they lie as the picture has them */
         column = header->width;
     }
-    for (; column < header->width; column += step, row += channels) {
-        unsigned char *to = line + (size_t)column * (size_t)reading->picture->planes;
-        const unsigned char *from = header->colour == PALETTE ? header->palette[row[0]] : row;
-        if (header->colour == GREY || header->colour == GREY_ALPHA)
-            *to = (unsigned char)(row[0] * factor);
-        else if (to_grey)
-            *to = grey_of(from[0], from[1], from[2]);
+    const unsigned char *shown = reading->decoding->shown;
+    for (; column < header->width; column += step, row += reading->is_deep_grey ? 2 : channels) {
+        unsigned char *to = line + (size_t)column * planes, colour[4];
+        if (reading->is_deep_grey) {
+            *to = reading->deep[row[0] << 8 | row[1]];
+            continue;
+        }
+        as_colour(reading, row, colour);
+        for (int channel = 0; channel < 3; channel++)
+            colour[channel] = shown[colour[channel]];
+        if (planes == 3)
+            memcpy(to, colour, 3);
         else
-            memcpy(to, from, 3);
+            *to = channels <= 2 && header->colour != PALETTE ? colour[0] : grey_of(colour[0], colour[1], colour[2]);
     }
     reading->rows_left--;
 }
@@ -212,6 +266,43 @@ static const char *read_front(struct png_header *header, const struct bytes *fil
     }
 }
 
+/* The opacity of a palette's entries, where the file says it: the last chunk that does counts. */
+static bool read_opacity(const struct bytes *file, unsigned char opacity[256])
+{
+    bool found = false;
+    struct chunk chunk;
+    size_t at = 8;
+    memset(opacity, 255, 256);
+    while (chunk_next(file, &at, &chunk) && strcmp(chunk.name, "IEND") != 0) {
+        if (strcmp(chunk.name, "tRNS") == 0 && chunk.is_whole) {
+            memset(opacity, 255, 256);
+            memcpy(opacity, chunk.data, chunk.length < 256 ? chunk.length : 256);
+            found = true;
+        }
+        at = file->count - at < 4 ? file->count : at + 4; /* the checksum */
+    }
+    return found;
+}
+
+/* What the rows are read with. */
+static void prepare(struct reading *reading, const struct bytes *file)
+{
+    struct png_header *header = &reading->header;
+    struct decoding *decoding = reading->decoding;
+    struct evidence *evidence = decoding->evidence;
+    evidence_begin(evidence, header->width, header->height);
+    evidence->is_deep = header->depth == 16;
+    evidence->is_grey = header->colour == GREY;
+    evidence->has_colour = header->colour == RGB || header->colour == PALETTE || header->colour == RGBA;
+    evidence->has_alpha = header->colour == GREY_ALPHA || header->colour == RGBA ||
+                          (header->colour == PALETTE && read_opacity(file, reading->opacity));
+    reading->is_deep_grey = evidence->is_deep && evidence->is_grey;
+    if (reading->is_deep_grey)
+        window_table(&decoding->how->window, reading->deep);
+    else if (evidence->is_deep)
+        window_bytes(&decoding->how->window, true, decoding->shown);
+}
+
 static bool decode(struct decoding *decoding, struct picture *picture, struct reading *reading)
 {
     const struct bytes *file = decoding->data;
@@ -230,6 +321,7 @@ static bool decode(struct decoding *decoding, struct picture *picture, struct re
     picture->planes = decoding->how->is_grey || header->colour == GREY || header->colour == GREY_ALPHA ? 1 : 3;
     if (!make_canvas(decoding, picture))
         return false;
+    prepare(reading, file);
     reading->rows_left = rows_of(header);
     if (!read_pixels(reading, file, &at, &chunk))
         return damaged(decoding, reading->message[0] ? reading->message : "image file is truncated");
@@ -246,6 +338,7 @@ bool png_decode(struct decoding *decoding, struct picture *picture)
     if (!reading)
         return damaged(decoding, "no memory");
     reading->picture = picture;
+    reading->decoding = decoding;
     bool done = decode(decoding, picture, reading);
     if (reading->png)
         png_destroy_read_struct(&reading->png, &reading->info, NULL);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "picture.h"
+#include "window.h"
 
 enum fit { STRETCH, CROP, PAD };
 
@@ -16,6 +17,7 @@ struct preprocessing {
     int channels; /* planes of the input: 3 for rgb; 1, or 3 equal ones, for grey */
     enum fit fit;
     double mean[3], std[3];
+    struct value_window window;
 };
 
 /* Which part of a picture a network sees (in the picture's pixels), and where in its input (in the input's). */

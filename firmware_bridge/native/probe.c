@@ -3,9 +3,11 @@
 
    Without an argument: the picture's way into a network, without the network. Each line asks for one tensor:
 
-       height width grey|rgb channels stretch|crop|pad full|draft int8|float32 scale zero_point mean mean mean std std std PATH
+       height width grey|rgb channels stretch|crop|pad full|draft int8|float32 scale zero_point mean mean mean std std std
+       low high PATH
 
-   The answer is "ok WIDTH HEIGHT BYTES" and the tensor's bytes, or "no" and the sentence. */
+   with a window of 0 0 where there is none. The answer is "ok WIDTH HEIGHT BYTES", then the tensor's bytes and a line for
+   each warning, code and message, and one that is empty; or "no" and the sentence. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +16,7 @@
 #include "memory.h"
 #include "network.h"
 #include "picture.h"
+#include "plausibility.h"
 #include "preprocess.h"
 
 static void answer(const struct preprocessing *how, bool full, bool is_int8, double scale, long long zero_point,
@@ -34,8 +37,12 @@ static void answer(const struct preprocessing *how, bool full, bool is_int8, dou
         float_table(how, floats);
         int8_table(how, scale, zero_point, int8s);
         look_up(pixels, picture.planes, how, is_int8 ? NULL : floats, is_int8 ? int8s : NULL, tensor);
+        doubt_uniform(pixels, picture.planes, picture.width, picture.height, how, &picture.warnings);
         printf("ok %lld %lld %zu\n", (long long)picture.width, (long long)picture.height, bytes);
         fwrite(tensor, 1, bytes, stdout);
+        for (int index = 0; index < picture.warnings.count; index++)
+            printf("%s %s\n", picture.warnings.at[index].code, picture.warnings.at[index].message);
+        printf("\n");
         free(tensor);
     }
     fflush(stdout);
@@ -86,10 +93,11 @@ int main(int count, char **words)
         long long height, width, zero_point;
         int path = 0;
         line[strcspn(line, "\n")] = 0;
-        int read = sscanf(line, "%lld %lld %7s %d %7s %7s %7s %lf %lld %lf %lf %lf %lf %lf %lf %n", &height, &width, colour,
+        int read = sscanf(line, "%lld %lld %7s %d %7s %7s %7s %lf %lld %lf %lf %lf %lf %lf %lf %d %d %n", &height, &width, colour,
                           &how.channels, fit, size, type, &scale, &zero_point, &how.mean[0], &how.mean[1], &how.mean[2],
-                          &how.std[0], &how.std[1], &how.std[2], &path);
-        if (read != 15)
+                          &how.std[0], &how.std[1], &how.std[2], &how.window.low,
+                          &how.window.high, &path);
+        if (read != 17)
             return 2;
         how.height = height;
         how.width = width;

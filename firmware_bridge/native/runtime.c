@@ -18,15 +18,19 @@
 
 /* XNNPACK's: int8 and uint8 kernels, which LiteRT has on of itself, and tables of addresses that are not kept. */
 enum { INT8_KERNELS = 1 | 2, TRANSIENT_TABLES = 32 };
-enum { MAX_THREADS = 64, CPU = 1, READ = 0, WRITE = 1, FLOAT32 = 1, INT8 = 9, PER_TENSOR = 1, MAX_RANK = 8 };
+enum { MAX_THREADS = 64, CPU = 1, READ = 0, WRITE = 1, FLOAT32 = 1, INT8 = 9, PER_TENSOR = 1, MAX_RANK = 8, OUTPUT_DIFFERS = -1 };
 
 typedef struct opaque *handle;
 
-struct ranked_type {
-    int32_t element;
+struct layout {
     uint32_t rank; /* the lowest 7 bits */
     int32_t dimensions[MAX_RANK];
     uint32_t strides[MAX_RANK];
+};
+
+struct ranked_type {
+    int32_t element;
+    struct layout layout;
 };
 
 struct quantization {
@@ -68,6 +72,7 @@ struct library {
     void (*DestroyCompiledModel)(handle);
     int (*CompiledModelIsFullyAccelerated)(handle, bool *);
     int (*GetCompiledModelInputBufferRequirements)(handle, size_t, size_t, handle *);
+    int (*GetCompiledModelOutputTensorLayouts)(handle, size_t, size_t, struct layout *, bool);
     int (*GetCompiledModelOutputBufferRequirements)(handle, size_t, size_t, handle *);
     int (*CreateManagedTensorBufferFromRequirements)(handle, const struct ranked_type *, handle, handle *);
     void (*DestroyTensorBuffer)(handle);
@@ -94,7 +99,7 @@ static const struct {
     NAMED(GetPerTensorQuantization), NAMED(CreateOptions), NAMED(DestroyOptions), NAMED(SetOptionsHardwareAccelerators),
     NAMED(AddOpaqueOptions), NAMED(CreateOpaqueOptions), NAMED(CreateCompiledModel), NAMED(DestroyCompiledModel),
     NAMED(CompiledModelIsFullyAccelerated), NAMED(GetCompiledModelInputBufferRequirements),
-    NAMED(GetCompiledModelOutputBufferRequirements), NAMED(CreateManagedTensorBufferFromRequirements),
+    NAMED(GetCompiledModelOutputTensorLayouts), NAMED(GetCompiledModelOutputBufferRequirements), NAMED(CreateManagedTensorBufferFromRequirements),
     NAMED(DestroyTensorBuffer), NAMED(GetTensorBufferPackedSize), NAMED(LockTensorBuffer), NAMED(UnlockTensorBuffer),
     NAMED(RunCompiledModel),
     /* of generation 2.1 alone */
@@ -227,15 +232,15 @@ static bool describe(const struct library *library, handle of, struct ranked_typ
     struct quantization quantization = {0};
     if (library->GetRankedTensorType(of, type))
         return false;
-    *tensor = (struct tensor){.rank = (int)(type->rank & 0x7f), .type = type->element == INT8      ? "int8"
+    *tensor = (struct tensor){.rank = (int)(type->layout.rank & 0x7f), .type = type->element == INT8      ? "int8"
                                                                         : type->element == FLOAT32 ? "float32"
                                                                                                    : "of another type"};
     if (tensor->rank > MAX_RANK)
         return false;
     for (int index = 0; index < tensor->rank; index++) {
-        if (type->dimensions[index] < 0)
-            type->dimensions[index] = 1; /* a batch of any size */
-        tensor->shape[index] = type->dimensions[index];
+        if (type->layout.dimensions[index] < 0)
+            type->layout.dimensions[index] = 1; /* a batch of any size */
+        tensor->shape[index] = type->layout.dimensions[index];
     }
     if (library->GetQuantizationTypeId(of, &kind) == 0 && kind == PER_TENSOR &&
         library->GetPerTensorQuantization(of, &quantization) == 0) {
@@ -245,6 +250,15 @@ static bool describe(const struct library *library, handle of, struct ranked_typ
     return true;
 }
 
+static bool same_shape(const struct layout *one, const struct layout *other)
+{
+    uint32_t rank = one->rank & 0x7f;
+    bool same = rank == (other->rank & 0x7f);
+    for (uint32_t index = 0; same && index < rank; index++)
+        same = one->dimensions[index] == other->dimensions[index];
+    return same;
+}
+
 /* Make the session, and say in `status` what LiteRT answered where that fails. */
 static bool start(struct runtime *runtime, const struct bytes *flatbuffer, bool once, size_t counts[2], int *status)
 {
@@ -252,6 +266,7 @@ static bool start(struct runtime *runtime, const struct bytes *flatbuffer, bool 
     const struct library *library = session->library;
     handle graph = NULL, input = NULL, output = NULL, wants_input = NULL, wants_output = NULL;
     struct ranked_type input_type, output_type;
+    struct layout given = {0};
     bool all = false;
     if ((*status = library->CreateEnvironment(0, NULL, &session->environment)))
         return false;
@@ -276,6 +291,12 @@ static bool start(struct runtime *runtime, const struct bytes *flatbuffer, bool 
     if (!describe(library, input, &input_type, &runtime->input) ||
         !describe(library, output, &output_type, &runtime->output)) {
         *status = 1;
+        return false;
+    }
+    if ((*status = library->GetCompiledModelOutputTensorLayouts(session->compiled, 0, 1, &given, true)))
+        return false;
+    if (!same_shape(&given, &output_type.layout)) { /* it would be written over the end of a buffer of the other size */
+        *status = OUTPUT_DIFFERS;
         return false;
     }
     runtime->delegate = all ? "xnnpack" : "xnnpack in part";
@@ -310,9 +331,12 @@ bool runtime_open(struct runtime *runtime, const struct library *library, const 
     runtime_close(runtime);
     if (counts[0] != 1 || counts[1] != 1)
         return fail(failure, "the network has %zu inputs and %zu outputs: expected one of each", counts[0], counts[1]);
-    return fail(failure,
-                "ai-edge-litert %s can't load the network (status %d): upgrade the runtime, or convert the network again "
-                "with operators that it has", library->version, status);
+    if (status == OUTPUT_DIFFERS)
+        return fail_as(failure, "model.output", "the network's output has another shape than the file says: expected one "
+                       "shape; convert the network again");
+    return fail_as(failure, "runtime.refused",
+                   "ai-edge-litert %s can't load the network (status %d): upgrade the runtime, or convert the network "
+                   "again with operators that it has", library->version, status);
 }
 
 bool runtime_run(struct runtime *runtime, const void *input, void *output, struct failure *failure)

@@ -318,7 +318,7 @@ static const float *thin(const float *logits, int64_t *rows, int64_t *columns, c
 void segment(struct outline *outline, const float *logits, int64_t rows, int64_t columns, int64_t width, int64_t height,
              const struct decision *decision, const struct preprocessing *how, bool are_scores)
 {
-    *outline = (struct outline){.width = width, .height = height};
+    *outline = (struct outline){.width = width, .height = height, .window = how->window};
     struct placement placed = place(width, height, how);
     struct axis x = make_axis(placed.box[0], placed.box[2], placed.inner[0], placed.inner[2], how->width, columns);
     struct axis y = make_axis(placed.box[1], placed.box[3], placed.inner[1], placed.inner[3], how->height, rows);

@@ -14,6 +14,7 @@ struct region {
 /* A mask as runs of pixels down the columns of the picture, one column after the other. */
 struct outline {
     int64_t width, height; /* of the picture */
+    struct value_window window;  /* in which the network saw it */
     struct region *regions; /* the largest first */
     size_t region_count;
     int64_t *starts, *stops;

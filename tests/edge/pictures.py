@@ -56,3 +56,17 @@ def raw_png(width: int, height: int, depth: int, colour: int, rows: bytes, inter
     packed = zlib.compress(rows)
     data = chunk(b"IDAT", packed[:7]) + chunk(b"IDAT", packed[7:])
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + palette + data + chunk(b"IEND", b"")
+
+
+def mpo(images: list[Image.Image], kind: int = 0) -> bytes:
+    """Return a JPEG with others behind it and an index of them; `kind` is theirs, 0x010001 a large thumbnail."""
+    parts = [encoded(image, "JPEG") for image in images]
+    entries = b"".join(
+        struct.pack("<LLLHH", kind if number else 0x030000, len(part), 0, 0, 0) for number, part in enumerate(parts)
+    )
+    index = struct.pack("<2sHLH", b"II", 42, 8, 2) + struct.pack("<HHLL", 0xB001, 4, 1, len(parts))
+    index += struct.pack("<HHLLL", 0xB002, 7, len(entries), 8 + 2 + 2 * 12 + 4, 0) + entries
+    segment = b"MPF\0" + index
+    return (
+        parts[0][:2] + b"\xff\xe2" + struct.pack(">H", 2 + len(segment)) + segment + parts[0][2:] + b"".join(parts[1:])
+    )

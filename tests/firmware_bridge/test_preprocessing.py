@@ -1,4 +1,4 @@
-"""The native program's tensors are edge's, byte for byte: any picture, any size, any preprocessing."""
+"""The native program's tensors and warnings are edge's, to the byte: any picture, any size, any preprocessing."""
 
 from __future__ import annotations
 
@@ -15,47 +15,56 @@ from PIL import Image
 
 from edge import image as images
 from edge.errors import EdgeError
+from edge.plausibility import uniform
 from edge.preprocess import Preprocessing, float_table, int8_table, look_up, pixels
 from tests.edge.pictures import encoded, raw_png
 
 SCALE, ZERO_POINT = 0.017, -3
-Probe = Callable[..., "tuple[tuple[int, int], bytes] | str"]
+Found = tuple[tuple[int, int], bytes, list[tuple[str, str]]]
+Probe = Callable[..., "Found | str"]
 
 
 @pytest.fixture(scope="module")
 def probe(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probe]:
-    """A picture's tensor by the native program, or its sentence."""
+    """A picture's size, tensor and warnings by the native program, or its sentence."""
     path = tmp_path_factory.mktemp("probe") / "picture"
     pipe = subprocess.PIPE
     with subprocess.Popen([build / "edge-probe"], stdin=pipe, stdout=pipe) as process:
         assert process.stdin is not None and process.stdout is not None
 
-        def ask(data: bytes, how: Preprocessing, kind: str, full: bool) -> tuple[tuple[int, int], bytes] | str:
+        def ask(data: bytes, how: Preprocessing, kind: str, full: bool) -> Found | str:
             path.write_bytes(data)
             mean, std = (list(np.broadcast_to(values, 3)) for values in (how.mean, how.std))
             words = [how.height, how.width, how.color, how.channels, how.fit, "full" if full else "draft", kind, SCALE]
-            line = " ".join(map(str, [*words, ZERO_POINT, *mean, *std, path])) + "\n"
+            line = " ".join(map(str, [*words, ZERO_POINT, *mean, *std, *(how.window or (0, 0)), path])) + "\n"
             process.stdin.write(line.encode())
             process.stdin.flush()
             verdict, _, rest = process.stdout.readline().decode().rstrip("\n").partition(" ")
             if verdict != "ok":
                 return rest.replace(str(path), "the image")
             width, height, count = map(int, rest.split())
-            return (width, height), process.stdout.read(count)
+            tensor, warnings = process.stdout.read(count), []
+            while line := process.stdout.readline().decode().rstrip("\n"):
+                code, _, message = line.partition(" ")
+                warnings.append((code, message))
+            return (width, height), tensor, warnings
 
         yield ask
         process.stdin.close()
         assert process.wait(10) == 0
 
 
-def expected(data: bytes, how: Preprocessing, kind: str, full: bool) -> tuple[tuple[int, int], bytes] | None:
+def expected(data: bytes, how: Preprocessing, kind: str, full: bool) -> Found | None:
     """The same by edge; None where it refuses the picture."""
     try:
-        picture = images.decode(data, how=None if full else how)
+        picture = images.decode(data, how=how, full_size=full)
     except EdgeError:
         return None
     table = int8_table(how, SCALE, ZERO_POINT) if kind == "int8" else float_table(how)
-    return picture.size, look_up(pixels(picture, how), table).tobytes()
+    array = pixels(picture, how)
+    doubt = uniform(array, picture.size, how)
+    warnings = [tuple(warning) for warning in (*picture.warnings, doubt) if warning]
+    return picture.size, look_up(array, table).tobytes(), warnings
 
 
 def adam7(array: np.ndarray, depth: int, colour: int) -> bytes:
@@ -78,6 +87,11 @@ def adam7(array: np.ndarray, depth: int, colour: int) -> bytes:
     return raw_png(array.shape[1], array.shape[0], depth, colour, b"".join(rows), interlaced=True)
 
 
+WINDOWS = (
+    st.none()
+    | st.tuples(st.integers(0, 65534), st.integers(1, 65535)).filter(lambda ends: ends[0] < ends[1])
+    | (st.sampled_from([(0, 1), (0, 255), (0, 4095), (100, 140), (1000, 3000), (0, 65535), (65534, 65535)]))
+)
 SIZES = st.integers(1, 90) | st.integers(1, 700)
 KINDS = [(1, 0), (2, 0), (4, 0), (8, 0), (16, 0), (4, 3), (8, 2), (16, 2), (8, 4), (16, 6)]
 MODES = ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"]
@@ -132,6 +146,7 @@ def preprocessings(draw: st.DrawFn) -> Preprocessing:
         fit=draw(st.sampled_from(["stretch", "crop", "pad"])),
         mean=tuple(draw(st.lists(floats, min_size=length, max_size=length))),
         std=tuple(draw(st.lists(floats, min_size=length, max_size=length))),
+        window=draw(WINDOWS),
     )
 
 

@@ -1,0 +1,81 @@
+"""Both programs warn of the same images in the same words: what is generated here lies at the rules' limits."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from edge.preprocess import Preprocessing
+from tests.edge.pictures import encoded, mpo, png, raw_png
+from tests.firmware_bridge.test_preprocessing import Probe, expected, preprocessings, probe
+
+__all__ = ["probe"]  # a fixture
+
+BITS = st.sampled_from([8, 9, 10, 12, 13, 16])
+SIDES = st.sampled_from([1, 7, 23, 24, 25, 127, 128, 129, 300])
+
+
+def smooth(generator: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
+    """Return uint8 (height, width, channels)."""
+    small = generator.integers(0, 256, (5, 6, 4), dtype=np.uint8)
+    return np.asarray(Image.fromarray(small, "RGBA").resize((shape[1], shape[0])))[:, :, : shape[2]]
+
+
+@st.composite
+def doubtful(draw: st.DrawFn) -> bytes:
+    generator = np.random.default_rng(draw(st.integers(0, 2**32)))
+    height, width = draw(SIDES), draw(SIDES)
+    rgba = smooth(generator, (height, width, 4)).copy()
+    kind = draw(
+        st.sampled_from(["deep grey", "deep", "flat", "alpha", "palette", "colour", "jpeg", "animation", "mpo"])
+    )
+    if kind == "deep grey":
+        values = (
+            rgba[:, :, 0].astype(np.uint16) << 8 | generator.integers(0, 256, (height, width), dtype=np.uint16)
+        ) >> (16 - draw(BITS))
+        return png(values)
+    if kind == "deep":
+        colour, channels = draw(st.sampled_from([(0, 1), (2, 3), (4, 2), (6, 4)]))
+        values = (rgba[:, :, :channels].astype(np.uint16) * 257) >> (16 - draw(BITS))
+        rows = np.hstack([np.zeros((height, 1), np.uint8), values.astype(">u2").reshape(height, -1).view(np.uint8)])
+        return raw_png(width, height, 16, colour, rows.tobytes())
+    if kind == "flat":
+        spread = draw(st.integers(0, 20))
+        grey = 100 + generator.integers(0, spread + 1, (height, width, 1)).astype(np.uint8)
+        dots = generator.random((height, width, 1)) < draw(st.sampled_from([0, 0.0005, 0.0015, 0.01]))
+        array = np.where(dots, 250, grey).astype(np.uint8).repeat(draw(st.sampled_from([1, 3])), 2)
+        image = Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
+        return encoded(image, draw(st.sampled_from(["PNG", "JPEG"])))
+    if kind in ("alpha", "palette"):
+        rgba[:, :, :3] = draw(st.integers(0, 255))
+        rgba[:, :, 0] -= generator.integers(0, draw(st.integers(1, 20)), (height, width), dtype=np.uint8)
+        rgba[:, :, 3] = (rgba[:, :, 3] >> draw(st.integers(0, 8))) | draw(st.sampled_from([0, 255, 16]))
+        if draw(st.booleans()):  # as optimizers write it
+            rgba[rgba[:, :, 3] == 0] = draw(st.sampled_from([0, 255])), 0, 0, 0
+        if kind == "alpha":
+            image = Image.fromarray(rgba)
+            return encoded(image if draw(st.booleans()) else image.convert("LA"), "PNG")
+        opacity = bytes(generator.integers(0, 256, draw(st.integers(0, 300)), dtype=np.uint8))
+        return encoded(Image.fromarray(rgba[:, :, :3]).quantize(draw(st.integers(2, 256))), "PNG", transparency=opacity)
+    if kind == "colour":
+        rgba[:, :, 1:3] = rgba[:, :, :1]
+        some = generator.random((height, width)) < draw(st.sampled_from([0, 0.001, 0.002, 0.003, 0.1]))
+        rgba[some, 0] ^= draw(st.integers(14, 40))
+        return png(rgba[:, :, :3])
+    options = {"quality": draw(st.integers(20, 98)), "subsampling": draw(st.sampled_from([0, 2]))}
+    tint = generator.integers(-1, draw(st.sampled_from([1, 4, 12])), (height, width, 3))
+    image = Image.fromarray(np.clip(rgba[:, :, :1].astype(int) + tint, 0, 255).astype(np.uint8))
+    if kind == "animation":
+        frames = [Image.new("RGB", image.size, (n, 0, 0)) for n in range(draw(st.integers(1, 3)))]
+        return encoded(image, "PNG", save_all=True, append_images=frames, default_image=draw(st.booleans()))
+    if kind == "mpo":
+        return mpo([image] * draw(st.integers(1, 3)), draw(st.sampled_from([0, 0x010001, 0x020001])))
+    return encoded(image, "JPEG", **options)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(data=doubtful(), how=preprocessings(), full=st.booleans())
+def test_the_same_warnings(probe: Probe, data: bytes, how: Preprocessing, full: bool) -> None:
+    assert probe(data, how, "int8", full) == expected(data, how, "int8", full)
