@@ -9,7 +9,7 @@ from stat import S_ISDIR, S_ISREG
 
 from edge.archive import Archive, Member
 from edge.digest import sha256
-from edge.errors import EdgeError
+from edge.errors import EdgeError, quoted
 from edge.manifest import Manifest, parse
 
 MODELS = os.path.join(os.path.dirname(__file__), "models")
@@ -134,7 +134,8 @@ def read(path: str | os.PathLike[str]) -> ModelFile:
             raise EdgeError(f"{path} was cut short or changed (its digest is missing at the end): {_AGAIN}")
         raise EdgeError(
             f"{path} is a TFLite file without a manifest, or was cut short before it: "
-            f"add one with `edge-compress pack {os.path.basename(path)} --manifest manifest.json`, or {_AGAIN}"
+            f"add one, beginning with `edge-compress pack {quoted(path)} --init`, or {_AGAIN}",
+            "model.no-manifest",
         )
     try:
         archive, damage = Archive(data, _TRAILER_BYTES), ""
