@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from compress.window import stored
 from edge.errors import EdgeError
 from edge.image import decode
 from edge.preprocess import Preprocessing, look_up, pixels
@@ -38,7 +39,7 @@ def golden(
     members: dict[str, bytes] = {}
     for number in range(COUNT):
         file = io.BytesIO()
-        draw(number).save(file, format="PNG", optimize=True)
+        stored(draw(number), how.window).save(file, format="PNG", optimize=True)
         name = f"golden/{number}"
         members[f"{name}.png"] = file.getvalue()
         tensor = look_up(pixels(decode(file.getvalue(), f"{name}.png", how), how), table)

@@ -109,14 +109,10 @@ def pack(path: Path, flatbuffer: bytes, manifest: Mapping[str, Any], members: Ma
     parsed = parse(raw, str(path))
     try:
         text = json.dumps(raw, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False).encode()
-    except (
-        ValueError,
-        TypeError,
-        RecursionError,
-    ) as error:  # no finite number, a lone surrogate, an object of Python's
+    except (ValueError, TypeError, RecursionError) as error:  # not finite, a lone surrogate, an object
         raise EdgeError(
-            f"{path} can't be written: its manifest is not what JSON can hold ({str(error)[:80]}): expected texts, finite "
-            "numbers, lists and objects of these",
+            f"{path} can't be written: its manifest is not what JSON can hold ({str(error)[:80]}): expected texts, "
+            "finite numbers, lists and objects of these",
             "model.manifest",
         ) from None
     contents = {

@@ -129,7 +129,7 @@ def _measured(run: Run, result: dict[str, Any], baseline: State, state: State) -
 
 
 def _manifest(run: Run, state: State, flatbuffer: bytes) -> dict[str, Any]:
-    recipe, how = run.recipe, asdict(state.how)
+    recipe, how = run.recipe, state.how.record()
     steps = [{"kind": kind_of(step), **asdict(step)} for step in recipe.steps]
     return {
         "format": FORMAT,

@@ -29,8 +29,9 @@ def lines(file: ModelFile, asked: str) -> Iterator[str]:
         if decision.get("minimum_area"):
             yield f"           regions under {decision['minimum_area']:.2%} of the picture are left out"
     how = raw["input"]
+    window = ", values from {} to {}".format(*how["window"]) if how.get("window") else ""
     yield (
-        f"input      {how['height']}x{how['width']}, {how['color']} in {how['channels']} planes, {how['fit']}; "
+        f"input      {how['height']}x{how['width']}, {how['color']} in {how['channels']} planes, {how['fit']}{window}; "
         f"{raw['runtime']['type']}"
     )
     counts = [f"{brief(name)} {count}" for name, count in raw["runtime"]["operators"].items()]

@@ -157,7 +157,9 @@ def plain(
 
     Raises EdgeError for floating-point pixels: nothing says which value is white.
     """
-    if image.getexif().get(_ORIENTATION, 1) != 1:
+    image.load()
+    # Pillow turns TIFFs while it loads them, and before version 10.1, which Debian 12 has, still says that they lie.
+    if image.format != "TIFF" and image.getexif().get(_ORIENTATION, 1) != 1:
         from PIL import ImageOps  # most pictures lie upright and need none of it
 
         image = ImageOps.exif_transpose(image)
