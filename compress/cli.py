@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     pack.add_argument("--manifest", type=Path, metavar="FILE", help="the manifest, JSON (docs/model-file.md)")
     pack.add_argument("--output", type=Path, metavar="FILE", help="the model file to write")
     pack.add_argument(
-        "--init", action="store_true", help="write an example manifest to fill in (default: NAME.manifest.json)"
+        "--init", action="store_true", help="write an example manifest to fill in, by default MODEL's .manifest.json"
     )
     pack.set_defaults(action=_pack)
 

@@ -1,4 +1,4 @@
-"""`edge-compress pack` on files of other tools: what it takes off, fills in, refuses, and that a device runs the rest."""
+"""`edge-compress pack` on files of other tools: what it takes off, fills in, refuses; and a device runs the rest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import edge
@@ -19,15 +18,18 @@ from compress import cli
 from compress.model_file import strip, write
 from compress.packing import pack
 from compress.packing.manifest import FIELDS, NEEDED, without_comments
+from compress.packing.network import examine
+from edge import flatbuffer as flatbuffers
 from edge.check import BIT_EXACT, check
 from edge.errors import EdgeError
+from edge.flatbuffer import Network
 from edge.manifest import parse
 from edge.model import read
 from edge.runtime import Runtime
 from tests.compress.conftest import environment
 from tests.edge import packing
 from tests.edge.conftest import HERE
-from tests.edge.networks import changed, ended
+from tests.edge.networks import ended
 from tests.edge.pictures import grey_ramp
 
 INPUT = {"color": "grey", "fit": "stretch", "mean": [0.5], "std": [0.25]}
@@ -144,57 +146,65 @@ def test_a_cut_flatbuffer_is_refused(tmp_path: Path, name: str) -> None:
         assert refusal(tmp_path, data, LEAST).code == "model.format"
 
 
-def typed(kind: int) -> bytes:
-    """Return the network with input and output of another type, by the schema's number."""
-
-    def change(model: Any, graph: Any) -> None:
-        for index in (graph.inputs[0], graph.outputs[0]):
-            graph.tensors[index].type = kind
-            graph.tensors[index].quantization.zeroPoint = [0]
-
-    return changed("tiny", change)
-
-
-def shaped(entry: list[int] | None, end: list[int] | None) -> bytes:
-    def change(model: Any, graph: Any) -> None:
-        for index, shape in ((graph.inputs[0], entry), (graph.outputs[0], end)):
-            if shape is not None:
-                graph.tensors[index].shape = np.array(shape, np.int32)
-                graph.tensors[index].shapeSignature = None
-
-    return changed("tiny", change)
-
-
-def two_outputs(model: Any, graph: Any) -> None:
-    graph.outputs = [graph.outputs[0], graph.operators[0].outputs[0]]
-    model.signatureDefs = None
+def other(entry: dict[str, Any], end: dict[str, Any], **graph: Any) -> Network:
+    """Return the tiny network with other fields of its input and output."""
+    first = flatbuffers.read(network(), "tiny").graphs[0]
+    tensors = list(first.tensors)
+    for number, fields in ((first.inputs[0], entry), (first.outputs[0], end)):
+        tensors[number] = tensors[number]._replace(**fields)
+    return Network((first._replace(tensors=tuple(tensors), **graph),), 0)
 
 
 UNFIT = {
-    "uint8": (lambda: typed(3), "its input is uint8 and its output uint8: expected int8 or float32 of both"),
-    "int16": (lambda: typed(7), "its input is int16 and its output int16: expected int8 or float32 of both"),
+    "int16": (other({"type": "INT16"}, {"type": "INT16"}), "its input is int16 and its output int16: expected int8 or"),
+    "mixed": (other({}, {"type": "FLOAT32"}), "its input is int8 and its output float32: expected int8 or float32"),
+    "int64": (other({}, {"type": "INT64"}), "its output int64: expected int8 or float32 of both"),
+    "no scale": (other({"scales": (), "zero_points": ()}, {}), "int8 input or output has no quantization"),
     "channels first": (
-        lambda: shaped([1, 3, 24, 24], None),
-        r"\(1, 3, 24, 24\), channels first: .* convert it to NHWC",
+        other({"shape": (1, 3, 24, 24)}, {}),
+        r"\(1, 3, 24, 24\), channels first: .* to NHWC",
     ),
-    "a batch": (lambda: shaped([4, 24, 24, 3], None), "expected a batch of 1"),
-    "no size": (lambda: shaped([1, 1, 1, 3], None), "expected images of a fixed size"),
-    "a vector": (lambda: shaped([1, 1728], None), r"its input is \(1, 1728\): expected \(1, height, width, 1 or 3\)"),
-    "four channels": (lambda: shaped([1, 24, 24, 4], None), r"expected \(1, height, width, 1 or 3\)"),
-    "one output": (lambda: shaped(None, [1, 1]), "one score for two classes: expected one for each"),
-    "flat": (lambda: shaped(None, [2]), "flatten|expected"),
-    "not squeezed": (lambda: shaped(None, [1, 1, 1, 2]), "flatten it in the network"),
-    "two outputs": (lambda: changed("tiny", two_outputs), "1 inputs .* and 2 outputs .*: expected one of each"),
-    "for an Edge TPU": (lambda: network("tiny-edgetpu"), "compiled for an Edge TPU already"),
+    "a batch": (other({"shape": (4, 24, 24, 3)}, {}), "expected a batch of 1"),
+    "no size": (other({"shape": (1, 1, 1, 3)}, {}), "expected images of a fixed size"),
+    "a vector": (other({"shape": (1, 1728)}, {}), r"its input is \(1, 1728\): expected \(1, height, width, 1 or 3\)"),
+    "four channels": (other({"shape": (1, 24, 24, 4)}, {}), r"expected \(1, height, width, 1 or 3\)"),
+    "one output": (other({}, {"shape": (1, 1)}), "one score for two classes: expected one for each"),
+    "flat": (other({}, {"shape": (2,)}), "flatten it in the network"),
+    "not squeezed": (other({}, {"shape": (1, 1, 1, 2)}), "flatten it in the network"),
+    "classes of pixels": (
+        other({}, {"shape": (1, 12, 12, 5)}),
+        r"its output is \(1, 12, 12, 5\): expected \(1, labels\)",
+    ),
+    "too large a mask": (other({}, {"shape": (1, 48, 48, 1)}), "its output is larger than its input"),
+    "two outputs": (other({}, {}, outputs=(3, 4)), "1 inputs .* and 2 outputs .*: expected one of each"),
+    "no input": (other({}, {}, inputs=()), "0 inputs .* and 1 outputs"),
 }
 
 
 @pytest.mark.parametrize("name", UNFIT)
-def test_a_network_that_edge_infer_can_not_run_is_refused(tmp_path: Path, name: str) -> None:
-    make, said = UNFIT[name]
-    with pytest.raises(EdgeError, match=said) as error:
-        packed(tmp_path, make(), LEAST)
-    assert error.value.code in ("model.tensors", "model.network") and not list(tmp_path.iterdir())
+def test_a_network_that_edge_infer_can_not_run_is_refused(name: str) -> None:
+    unfit, said = UNFIT[name]
+    with pytest.raises(EdgeError, match=f"net can't be packed, as edge-infer would not run it: .*{said}") as error:
+        examine(unfit, "net")
+    assert error.value.code == "model.tensors"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "tiny-uint8",
+            "its input is uint8 and its output uint8: expected int8 or float32 of both; convert it",
+        ),
+        ("tiny-edgetpu", "compiled for an Edge TPU already: pack the network before that"),
+    ],
+)
+def test_files_of_two_kinds_get_a_plain_answer(tmp_path: Path, name: str, said: str) -> None:
+    error = refusal(tmp_path, network(name), LEAST)
+    assert said in str(error) and error.code == "model.tensors"
+    with pytest.raises(EdgeError):
+        write(tmp_path / "m.tflite", network(name), packing.manifest(network(name)), {})
+    assert not list(tmp_path.iterdir())
 
 
 def test_every_missing_field_is_named_at_once(tmp_path: Path) -> None:
@@ -223,7 +233,8 @@ def test_everything_wrong_is_named_at_once(tmp_path: Path) -> None:
         "title = ''",
         "has 3 labels, and the network has 2 outputs",
         "decision.threshold = 2",
-        'its activation is "none", and the network ends in FULLY_CONNECTED, so its outputs are logits: expected "softmax"',
+        'its activation is "none", and the network ends in FULLY_CONNECTED, so its outputs are logits: ',
+        ': expected "softmax"',
         "input.height is 32, and the network's is 24",
         "input.channels is 1, and the network's is 3",
         "input.color = 'blue'",
