@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 # Bits of the Raspberry Pi firmware's get_throttled; the same ones 16 higher say that it happened since the start.
@@ -77,11 +79,66 @@ def read(root: str | os.PathLike[str] = "/") -> Board:
     )
 
 
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def usable_cores(root: str | os.PathLike[str] = "/") -> int:
+    """Return how many cores this process may use: those of its affinity, and no more than its CPU quota, rounded up.
+
+    A container's limit (`docker --cpus=0.5`) is a quota of its control group: time per period, on whatever cores.
+    `root` is where proc and the control groups are looked for.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min([cores, *_quotas(os.fspath(root))]))
+
+
+def _quotas(root: str) -> Iterator[int]:
+    """Yield the CPU quota of each control group around this process, in cores, rounded up.
+
+    Version 1 and 2 may be there at once; the one that counts the processor's time has the files.
+    """
+    groups = dict(_groups(_lines(os.path.join(root, "proc/self/cgroup"))))
+    for line in _lines(os.path.join(root, "proc/self/mountinfo")):
+        fields, _, rest = line.partition(" - ")
+        place, kind = fields.split(" "), rest.split(" ")
+        if len(place) < 5 or len(kind) < 3:
+            continue
+        if kind[0] == "cgroup2":
+            group = groups.get("")
+        else:
+            group = groups.get("cpu") if kind[0] == "cgroup" and "cpu" in kind[2].split(",") else None
+        if group is None:
+            continue
+        top, path = place[3].rstrip("/"), group.rstrip("/")
+        inside = path[len(top) :] if f"{path}/".startswith(f"{top}/") and "/../" not in f"{path}/" else ""
+        mount = os.path.join(root, re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), place[4]).lstrip("/"))
+        while True:  # a group is limited by those that it lies in, too
+            yield from _quota(mount + inside)
+            if not inside:
+                break
+            inside = inside[: inside.rfind("/")]
+
+
+def _groups(lines: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield (controller, path of this process's group); "" is the controller of version 2."""
+    for line in lines:
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        for controller in controllers.split(","):
+            yield controller, path
+
+
+def _quota(folder: str) -> Iterator[int]:
+    words = (_text(os.path.join(folder, "cpu.max")) or "").split()
+    words = words or [_text(os.path.join(folder, f"cpu.cfs_{name}_us")) or "" for name in ("quota", "period")]
+    # "max" and -1 say that there is none.
+    if len(words) == 2 and all(word.isascii() and word.isdecimal() and int(word) > 0 for word in words):
+        yield -(-int(words[0]) // int(words[1]))
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read().splitlines()
+    except OSError:
+        return []
 
 
 def _text(path: str) -> str | None:

@@ -44,7 +44,8 @@ def check(engine: Engine) -> list[Verdict]:
     vectors = engine.file.manifest.golden
     if not vectors:
         raise EdgeError(
-            f"{engine.file.path} holds no golden vectors to check: build the model file again with edge-compress"
+            f"{engine.file.path} holds no golden vectors to check: build the model file again with edge-compress",
+            code="model.golden",
         )
     return [_check(engine, vector) for vector in vectors]
 

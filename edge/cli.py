@@ -1,75 +1,153 @@
-"""The command `edge-infer`: pictures in, answers and their cost out.
+"""The command `edge-infer`: images in, answers and their cost out.
 
-Exit status: 0 every picture is answered; 1 `--check` failed; 2 something that the user can mend (every other picture is
-answered); 130 after Ctrl-C; 141 where standard output was closed early.
+Exit status: 0 every image is answered; 1 `--check` failed; 2 invalid input (every other image is answered); 130 after
+Ctrl-C; 141 where standard output was closed early. docs/answers.md says what it prints.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from errno import EISDIR
+from contextlib import suppress
 
-from edge.errors import EdgeError, one_line, was_interrupted
+from edge.errors import EdgeError, was_interrupted
+from edge.record import error_record
+from edge.terminal import complain, say, wants_colour, write
 
 # What takes long to import is imported inside functions, where a Ctrl-C meanwhile is caught.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from typing import Any
+    from types import FrameType
 
-    from edge.engine import Engine, Outline
+OK, CHECK_FAILED, INVALID, INTERRUPTED, CLOSED = 0, 1, 2, 130, 141
+_WITH_VALUE = "motr"  # short options
+_MOST_INVOKES = 1_000_000  # of an image
 
-OK, CHECK_FAILED, MENDABLE, INTERRUPTED, CLOSED = 0, 1, 2, 130, 141
-_MASK, _OVERLAY = ".mask.png", ".overlay.jpg"
+
+class _Terminated(BaseException):
+    """SIGTERM or SIGHUP came: what is half-written is removed on the way out."""
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command with `argv` (by default the process's own); return the exit status."""
+    heard = _listen()
+    try:
+        return _ended(sys.argv[1:] if argv is None else argv)
+    finally:
+        for number in heard:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _ended(words: list[str]) -> int:
+    as_json = _wants_json(words)
     try:
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names in any encoding
         try:
-            return _run(_arguments(argv))
+            return _run(_arguments(words))
         finally:
-            _write("")  # what argparse wrote meets a closed or full standard output here and not at the exit
+            write("")  # what argparse wrote meets a closed or full standard output here and not at the exit
     except EdgeError as error:
-        _complain(error)
-        return MENDABLE
+        return _refused(error, as_json)
     except MemoryError:
-        _complain("the memory is full: use smaller pictures or a smaller model")
-        return MENDABLE
+        from edge.inference import FULL
+
+        return _refused(EdgeError(FULL, code="memory"), as_json)
     except BrokenPipeError:
         return CLOSED
     except KeyboardInterrupt:
         return INTERRUPTED
+    except _Terminated as terminated:
+        number = terminated.args[0]
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+        return 128 + number
     except ImportError as error:
         if was_interrupted(error):
             return INTERRUPTED
-        _complain(f"{error.name or 'a package'} can't be imported ({error}): `pip install numpy pillow`")
-        return MENDABLE
+        from edge.inference import import_failed
+
+        return _refused(import_failed(error), as_json)
 
 
-def _arguments(argv: list[str] | None) -> argparse.Namespace:
+def _listen() -> list[int]:
+    """Let SIGTERM and SIGHUP end the program by way of its clean-up, where they would end it at once; return which."""
+    heard = []
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        raise _Terminated(number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            with suppress(ValueError):  # not the main thread
+                signal.signal(number, terminate)
+                heard.append(number)
+    return heard
+
+
+def _refused(error: EdgeError, as_json: bool) -> int:
+    """Say what was refused before there was an image, or instead of one; return the exit status."""
+    complain(error)
+    if as_json and error.code != "output.unwritable":
+        with suppress(EdgeError, BrokenPipeError):
+            write(_to_json(error_record(None, error)))
+    return INVALID
+
+
+def _wants_json(words: list[str]) -> bool:
+    """Return whether --json is among the words, which may be wrong otherwise."""
+    for word in words:
+        if word == "--":
+            break
+        if word.startswith("--"):
+            if len(word) > 2 and "--json".startswith(word):
+                return True
+        elif word.startswith("-"):
+            for letter in word[1:]:
+                if letter == "j":
+                    return True
+                if letter in _WITH_VALUE:
+                    break
+    return False
+
+
+def _arguments(words: list[str]) -> argparse.Namespace:
     from edge import __version__
-    from edge.arguments import Parser
+    from edge.arguments import MixedParser, count
 
-    parser = Parser(
+    parser = MixedParser(
         prog="edge-infer",
-        description="Run a compressed network on pictures, and say what it cost. For engineers; not a medical device.",
-        epilog="exit status: 0 all answered, 1 --check failed, 2 something to mend (good pictures are still answered), "
+        usage="edge-infer [OPTION ...] IMAGE ...",
+        description="Run a compressed network on images, and say what it cost. For engineers; not a medical device.",
+        epilog="exit status: 0 all answered, 1 --check failed, 2 invalid input (all other images are answered), "
         "130 interrupted, 141 output closed early",
     )
     parser.add_argument(
-        "images", nargs="*", metavar="IMAGE", help="a file, a folder (its pictures), a quoted pattern, or - for stdin"
+        "images",
+        nargs="*",
+        metavar="IMAGE",
+        help="a file, a folder (its images and those of its sub-folders), a quoted pattern, or - for stdin",
     )
     parser.add_argument(
-        "--model", metavar="NAME|FILE", help="a model of --list, or a file (default: pneumonia, or the only one)"
+        "-m", "--model", metavar="NAME|FILE", help="a model of --list, or a file (default: pneumonia, or the only one)"
     )
-    parser.add_argument("--list", action="store_true", help="list the models that came with the program")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout, all else on stderr")
-    parser.add_argument("--threads", type=int, metavar="N", help="default: the cores of this process, at most 4")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="DIR",
+        help="also write each answer to DIR by the image's name: NAME.json; mask and overlay of a segmentation",
+    )
+    parser.add_argument("-j", "--json", action="store_true", help="one JSON object an image on stdout")
+    parser.add_argument("-q", "--quiet", action="store_true", help="the answers alone, one line an image")
+    parser.add_argument("--strict", action="store_true", help="an image with a warning is invalid input")
+    parser.add_argument("--targets", action="store_true", help="show the model's targets as a table")
+    parser.add_argument(
+        "-t", "--threads", type=count(1, 64), metavar="N", help="default: the cores of this process, at most 4"
+    )
     parser.add_argument(
         "--runtime",
         choices=("auto", "litert", "tflite", "edgetpu"),
@@ -77,17 +155,30 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         help="default: litert, else tflite; edgetpu: a Coral Edge TPU or an error",
     )
     parser.add_argument(
-        "--repeat", type=_positive, default=1, metavar="N", help="invoke N times a picture, say the median"
+        "-r",
+        "--repeat",
+        type=count(1, _MOST_INVOKES),
+        default=1,
+        metavar="N",
+        help="invoke N times an image, say how times spread",
     )
     parser.add_argument(
-        "--output",
-        metavar="DIR",
-        help="also write each answer to DIR by the picture's name: NAME.json; mask and overlay of a segmentation",
+        "--warmup",
+        type=count(0, _MOST_INVOKES),
+        default=0,
+        metavar="N",
+        help="before that, invoke N times an image, uncounted",
+    )
+    parser.add_argument(
+        "--max-pixels",
+        type=count(1),
+        metavar="N",
+        help="refuse larger images (default: 64000000)",
     )
     parser.add_argument("--check", action="store_true", help="compare with the golden vectors in the model file")
-    parser.add_argument("--max-pixels", type=_positive, metavar="N", help="refuse larger pictures (default: 64000000)")
-    parser.add_argument("--version", action="version", version=f"edge-infer {__version__}")
-    arguments = parser.parse_args(argv)
+    parser.add_argument("--list", action="store_true", help="list the models that came with the program")
+    parser.add_argument("-V", "--version", action="version", version=f"edge-infer {__version__}")
+    arguments = parser.parse_words(words, "images")
     if (arguments.list or arguments.check) and arguments.images:
         parser.error("--list and --check take no IMAGE")
     if not (arguments.list or arguments.check or arguments.images):
@@ -95,258 +186,59 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     return arguments
 
 
-def _positive(text: str) -> int:
-    import argparse
-
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, not {text!r}")
-    return number
-
-
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.list:
-        return _list(arguments.json)
-    from edge.engine import load
+        return _list(arguments.json, arguments.quiet)
+    if arguments.check:
+        return _check(arguments)
+    from edge.inference import Run
 
-    if arguments.output is not None:
-        _make_folder(arguments.output)
-    engine = load(arguments.model, arguments.runtime, arguments.threads)
-    return _check(engine, arguments.json) if arguments.check else _infer(engine, arguments)
-
-
-def _infer(engine: Engine, arguments: argparse.Namespace) -> int:
-    from edge import board, meter, report, targets
-    from edge.engine import Outline
-    from edge.image import MAX_PIXELS, SUFFIXES
-    from edge.sources import STDIN, expand, result_names
-
-    status, names = OK, []
-    drawing = arguments.output is not None and engine.file.manifest.task == "segmentation"
-    for word in arguments.images:
-        try:
-            found = expand(word, SUFFIXES)
-        except EdgeError as error:
-            _complain(error)
-            status = MENDABLE
-            continue
-        if drawing and found != [word]:
-            _refuse_to_mix(word, found, arguments.output)
-        names += found
-    text = report.Text(_colour())
-    max_pixels = arguments.max_pixels or MAX_PIXELS
-    pictures = {os.path.realpath(name) for name in names} if drawing else set()
-    invokes: list[float] = []
-    for name, result_name in zip(names, result_names(names), strict=True):
-        first = engine.first_invoke_ms is None
-        try:
-            if drawing:
-                _refuse_to_replace(pictures, arguments.output, result_name)
-            # Read here and once: it may be a pipe, and is decoded again to be drawn over.
-            data, read_ms = _read(name)
-            title = "the picture on standard input" if name == STDIN else name
-            answer = engine(data, arguments.repeat, max_pixels, title)
-            files = _drawn(result_name, data, answer) if isinstance(answer, Outline) and drawing else {}
-        except EdgeError as error:
-            _complain(error)
-            status = MENDABLE
-            continue
-        except MemoryError:
-            _complain(f"{name} does not fit into memory: make it smaller or set a lower --max-pixels")
-            status = MENDABLE
-            continue
-        for phase in ("read", "total"):
-            answer.latency_ms[phase] += read_ms
-        invokes.append(answer.latency_ms["invoke"])
-        if arguments.json or arguments.output is not None:
-            memory = {"peak": meter.peak_mb(), "model": engine.model_mb}
-            measured = {"latency_ms": answer.latency_ms["invoke"], "memory_mb": memory["peak"]}
-            comparison = targets.compare(engine.file.manifest, measured)
-            line = _json(report.record(name, engine, answer, memory, comparison, board.read()))
-            if arguments.output is not None:
-                try:
-                    _write_files(arguments.output, {**files, f"{result_name}.json": line.encode()})
-                except EdgeError as error:
-                    _complain(error)
-                    status = MENDABLE
-        if arguments.json:
-            _write(line)
-        else:
-            _write(text.answer(name, engine, answer, _how(first, arguments.repeat)))
-    if not invokes:
-        return status
-    here = board.read()
-    if arguments.json:
-        _say(report.NOTICE)
-    else:
-        memory = {"peak": meter.peak_mb(), "model": engine.model_mb}
-        measured = {"latency_ms": meter.median(invokes), "memory_mb": memory["peak"]}
-        _write(text.summary(engine, memory, targets.compare(engine.file.manifest, measured), here))
-    for warning in here.warnings():
-        _say(f"warning: {warning}")
-    return status
+    return Run(arguments)()
 
 
-def _how(first: bool, repeat: int) -> str:
-    if repeat == 1:
-        return "the first" if first else "one"
-    return f"median of {repeat - first}{' after the first' if first else ''}"
-
-
-def _check(engine: Engine, as_json: bool) -> int:
+def _check(arguments: argparse.Namespace) -> int:
     from edge import report
     from edge.check import check
+    from edge.engine import load
 
+    engine = load(arguments.model, arguments.runtime, arguments.threads)
     verdicts = check(engine)
-    text = report.Text(_colour())
+    text = report.Text(wants_colour())
     for verdict in verdicts:
-        _write(_json(verdict._asdict()) if as_json else text.verdict(verdict))
+        if arguments.json:
+            write(_to_json(verdict._asdict()))
+        elif verdict.failed or not arguments.quiet:
+            write(text.verdict(verdict))
     failed = sum(verdict.failed for verdict in verdicts)
-    (_say if as_json else _write)(
-        f"{len(verdicts) - failed} of {len(verdicts)} golden vectors passed on {report.runtime_line(engine.runtime)}\n"
-    )
+    passed = f"{len(verdicts) - failed} of {len(verdicts)}"
+    if not arguments.quiet:
+        (say if arguments.json else write)(f"{passed} golden vectors passed on {report.runtime_line(engine.runtime)}\n")
     return CHECK_FAILED if failed else OK
 
 
-def _list(as_json: bool) -> int:
+def _list(as_json: bool, quiet: bool) -> int:
     from edge import report
     from edge.model import read, shipped
+    from edge.record import model_record
 
     status, rows = OK, []
     for path in shipped():
         try:
-            rows.append(report.model_record(read(path)))
+            rows.append(model_record(read(path)))
         except EdgeError as error:
-            _complain(error)
-            status = MENDABLE
+            status = _refused(error, as_json)
     if as_json:
-        _write("".join(_json(row) for row in rows))
+        write("".join(_to_json(row) for row in rows))
+    elif quiet:
+        write("".join(f"{row['name']}\n" for row in rows))
     elif rows:
-        _write(report.model_table(rows))
+        write(report.model_table(rows))
     else:
-        _write("no models came with this installation: name a file with --model FILE\n")
+        write("no models came with this installation: name a file with --model FILE\n")
     return status
 
 
-def _json(value: dict[str, Any]) -> str:
-    import json
+def _to_json(value: dict[str, object]) -> str:
+    from edge.inference import to_json
 
-    return json.dumps(value) + "\n"
-
-
-def _read(name: str) -> tuple[bytes, float]:
-    """Return a picture's bytes and the milliseconds to read them, not counted for what standard input waits for."""
-    from edge import meter
-    from edge.image import read_bytes
-    from edge.sources import STDIN
-
-    if name == STDIN:
-        return _stdin(), 0.0
-    watch = meter.Stopwatch()
-    return read_bytes(name), watch.lap("read")
-
-
-def _stdin() -> bytes:
-    if sys.stdin is None:
-        raise EdgeError("standard input is closed: expected a picture there")
-    try:
-        return sys.stdin.buffer.read()
-    except OSError as error:
-        raise EdgeError(f"standard input can't be read ({error.strerror}): expected a picture there") from None
-
-
-def _make_folder(path: str) -> None:
-    try:
-        os.makedirs(path, exist_ok=True)
-    except OSError as error:
-        raise EdgeError(f"{path} can't be made a folder ({error.strerror}): give --output another one") from None
-
-
-def _refuse_to_replace(pictures: set[str], folder: str, name: str) -> None:
-    """Raise EdgeError where a mask or overlay of this name would take the place of one of the pictures."""
-    for ending in (_MASK, _OVERLAY):
-        path = os.path.join(folder, name + ending)
-        if os.path.realpath(path) in pictures:
-            raise EdgeError(f"{path} is one of the pictures and would be replaced: give --output another folder")
-
-
-def _refuse_to_mix(word: str, found: list[str], folder: str) -> None:
-    """Raise EdgeError where masks would lie among the pictures that a word found, and be found the next time."""
-    if os.path.realpath(folder) in {os.path.realpath(os.path.dirname(name)) for name in found}:
-        raise EdgeError(f"{word} is where the pictures are and where results would go: give --output another folder")
-
-
-def _drawn(name: str, data: bytes, answer: Outline) -> dict[str, bytes]:
-    """Return file name -> content: the mask, and the picture in `data` with it drawn over."""
-    from edge import report
-    from edge.overlay import mask_png, overlay_jpeg
-
-    mask, captions = answer.mask, [report.caption(answer), report.NOTICE]
-    return {
-        name + _MASK: mask_png(mask),
-        name + _OVERLAY: overlay_jpeg(data, mask, answer.results, captions, answer.window),
-    }
-
-
-def _write_files(folder: str, files: dict[str, bytes]) -> None:
-    """Write all of them whole or none: beside their places first, then renamed."""
-    places = {name: (os.path.join(folder, f".{name}.{os.getpid()}"), os.path.join(folder, name)) for name in files}
-    path = folder
-    try:
-        try:
-            for name, (beside, path) in places.items():
-                if os.path.isdir(path):
-                    raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
-                with open(beside, "wb") as file:
-                    file.write(files[name])
-            for beside, path in places.values():
-                os.replace(beside, path)
-        finally:
-            for beside, _ in places.values():
-                if os.path.exists(beside):
-                    os.unlink(beside)
-    except OSError as error:
-        raise EdgeError(
-            f"{path} can't be written ({error.strerror}): make room there, or give --output another folder"
-        ) from None
-
-
-def _write(text: str) -> None:
-    """Write to standard output at once, so that what goes wrong there shows here."""
-    if sys.stdout is None:
-        return
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except OSError as error:
-        # What is left in the buffer would be tried again at the exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            raise
-        raise EdgeError(f"standard output can't be written ({error.strerror}): make room where it goes") from None
-
-
-def _say(text: str) -> None:
-    """Write a line to standard error, if there is one that can be written."""
-    try:
-        if sys.stderr is not None:
-            sys.stderr.write(text.rstrip("\n") + "\n")
-            sys.stderr.flush()
-    except OSError:
-        pass
-
-
-def _complain(error: object) -> None:
-    _say(f"edge-infer: {one_line(str(error))}")
-
-
-def _colour() -> bool:
-    return (
-        sys.stdout is not None
-        and sys.stdout.isatty()
-        and not os.environ.get("NO_COLOR")
-        and os.environ.get("TERM") != "dumb"
-    )
+    return to_json(value)

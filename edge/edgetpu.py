@@ -43,13 +43,15 @@ def open_edgetpu(file: ModelFile, name: str, threads: int) -> Runtime:
     if compiled is None:
         raise EdgeError(
             f"{file.path} holds no network that is compiled for the Edge TPU: compile it on the host with "
-            f"`edge-deploy coral {os.path.basename(file.path)} --compile`, or choose another --runtime"
+            f"`edge-deploy coral {os.path.basename(file.path)} --compile`, or choose another --runtime",
+            "model.not-compiled",
         )
     flatbuffer = file.member(EDGETPU)
     if (len(flatbuffer), sha256(flatbuffer).hexdigest()) != (compiled.bytes, compiled.sha256):
         raise EdgeError(
             f"{file.path} holds another {EDGETPU} than its manifest says (digests differ): compile it again on the "
-            "host with `edge-deploy coral --compile`"
+            "host with `edge-deploy coral --compile`",
+            "model.damaged",
         )
     read(flatbuffer, f"the {EDGETPU} of {file.path}")
     library = os.environ.get("EDGE_INFER_EDGETPU") or LIBRARY
@@ -66,7 +68,8 @@ def _load(library: str, flatbuffer: bytes, name: str, threads: int) -> Runtime:
         except (OSError, ValueError, AttributeError) as error:
             raise EdgeError(
                 f"the Edge TPU's library {library} can't be loaded ({first_line(error)}): install a libedgetpu made "
-                "for TensorFlow 2.13 or later, name it in EDGE_INFER_EDGETPU, or choose another --runtime"
+                "for TensorFlow 2.13 or later, name it in EDGE_INFER_EDGETPU, or choose another --runtime",
+                "runtime.missing",
             ) from None
         try:
             # Without the default delegates, so that what was delegated is the Edge TPU's.
@@ -80,7 +83,8 @@ def _load(library: str, flatbuffer: bytes, name: str, threads: int) -> Runtime:
         except (ValueError, RuntimeError) as error:
             raise EdgeError(
                 f"{PACKAGES[name]} {version} can't load the compiled network with the Edge TPU's library {library} "
-                f"({first_line(error)}): {_CURE}"
+                f"({first_line(error)}): {_CURE}",
+                "runtime.refused",
             ) from None
         except (SystemError, ImportError) as error:  # tflite-runtime meets numpy 2 only here
             raise broken(name, error) from None
@@ -88,7 +92,8 @@ def _load(library: str, flatbuffer: bytes, name: str, threads: int) -> Runtime:
     if not runtime.taken:
         raise EdgeError(
             f"the Edge TPU's library {library} took none of the network's {runtime.operators} operators: compile the "
-            "model again with `edge-deploy coral --compile`, or choose another --runtime"
+            "model again with `edge-deploy coral --compile`, or choose another --runtime",
+            "runtime.refused",
         )
     return runtime
 
@@ -104,12 +109,14 @@ def _probe(library: str, flatbuffer: bytes, name: str) -> None:
     except subprocess.TimeoutExpired:
         raise EdgeError(
             f"the Edge TPU's library {library} gave no answer within {PROBE_SECONDS:g} seconds in a child process that "
-            f"tried it: {_CURE}"
+            f"tried it: {_CURE}",
+            "runtime.broken",
         ) from None
     if done.returncode < 0:
         raise EdgeError(
             f"the Edge TPU's library {library} crashed in a child process that tried it "
-            f"({strsignal(-done.returncode)}): {_CURE}"
+            f"({strsignal(-done.returncode)}): {_CURE}",
+            "runtime.crashed",
         )
     answers = [line for line in done.stdout.decode(errors="replace").splitlines() if line.startswith(_ANSWER)]
     if done.returncode or not answers:
@@ -117,7 +124,8 @@ def _probe(library: str, flatbuffer: bytes, name: str) -> None:
             answers[-1][len(_ANSWER) :]
             if answers
             else f"the Edge TPU's library {library} ended a child process that tried it with exit status "
-            f"{done.returncode}: {_CURE}"
+            f"{done.returncode}: {_CURE}",
+            "runtime.broken",
         )
 
 
@@ -128,7 +136,9 @@ def _try(library: str, name: str) -> int:
         try:
             runtime.run(np.zeros(runtime.input.shape, runtime.input.dtype))
         except EdgeError as error:
-            raise EdgeError(f"the Edge TPU's library {library} loads, but {error}: {_CURE}") from None
+            raise EdgeError(
+                f"the Edge TPU's library {library} loads, but {error}: {_CURE}", "runtime.refused"
+            ) from None
     except EdgeError as error:
         print(f"\n{_ANSWER}{error}", flush=True)
         return 2

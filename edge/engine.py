@@ -40,6 +40,7 @@ class Answer(NamedTuple):
         decision: the label that the manifest's rule decides for.
         latency_ms: milliseconds of the phases "read", "decode", "preprocess", "invoke" (the median of those asked for),
             "postprocess" and their sum "total".
+        warm_ms: milliseconds of each counted invoke; none where all that ran was the engine's first.
         warnings: what makes the answer doubtful (docs/answers.md lists the codes).
     """
 
@@ -47,6 +48,7 @@ class Answer(NamedTuple):
     decision: str
     latency_ms: dict[str, float]
     warnings: tuple[ImageWarning, ...] = ()
+    warm_ms: tuple[float, ...] = ()
 
 
 class Outline(NamedTuple):
@@ -57,7 +59,7 @@ class Outline(NamedTuple):
         decision: the label where there is a region, else "no " and the label.
         latency_ms: as `Answer`'s.
         runs: the mask as `edge.segmentation.Mask`: share of the picture, run-length encoding, array.
-        warnings: as `Answer`'s.
+        warnings, warm_ms: as `Answer`'s.
         window: the stored values that the network saw as black and as white, to draw the picture alike; None: all.
     """
 
@@ -66,6 +68,7 @@ class Outline(NamedTuple):
     latency_ms: dict[str, float]
     runs: Mask
     warnings: tuple[ImageWarning, ...] = ()
+    warm_ms: tuple[float, ...] = ()
     window: tuple[int, int] | None = None
 
     @property
@@ -115,6 +118,7 @@ class Engine:
         repeat: int = 1,
         max_pixels: int = images.MAX_PIXELS,
         name: str = "the image",
+        warmup: int = 0,
     ) -> Answer | Outline:
         """Return the answer to one picture: an `Outline` where the model is a segmentation.
 
@@ -125,12 +129,15 @@ class Engine:
                 left out of the median.
             max_pixels: files with more are refused before they are decoded.
             name: what messages call a picture that is given as bytes or an array.
+            warmup: how often the network is invoked before that, uncounted.
 
         Raises EdgeError where the picture can't be read or is not one of these, where an output is no finite number,
         and where the manifest says that outputs are scores (activation "none") and one lies outside of 0..1.
         """
-        if repeat < 1:
-            raise EdgeError(f"{repeat} invokes were asked for: expected at least 1")
+        if repeat < 1 or warmup < 0:
+            raise EdgeError(
+                f"{repeat} invokes after {warmup} were asked for: expected at least 1 and 0", code="arguments.invalid"
+            )
         watch = meter.Stopwatch()
         if isinstance(source, (str, os.PathLike)):
             name = os.fspath(source)
@@ -154,13 +161,12 @@ class Engine:
         times = []
         with self._lock:
             watch.restart()
-            for _ in range(repeat):
+            for turn in range(warmup + repeat):
                 first = self.first_invoke_ms is None
                 raw = self._invoke(tensor)
                 lap = watch.lap("invoke")
-                if not first:
+                if turn >= warmup and not first:
                     times.append(lap)
-        times = times or [self.first_invoke_ms or 0.0]
         logits = self.dequantize(raw)
         if not np.isfinite(logits).all():
             raise EdgeError(
@@ -179,14 +185,16 @@ class Engine:
                 logits[:, :, 0], picture.size, manifest.decision, manifest.input, manifest.activation
             )
             label = manifest.decision.label
-            decision = label if regions else f"no {label}"
-            answer = Outline(regions, decision, watch.laps, mask, warnings, manifest.input.window)
+            decided = label if regions else f"no {label}"
+            window = manifest.input.window
+            answer = Outline(regions, decided, watch.laps, mask, warnings, tuple(times), window)
         else:
             found = softmax(logits) if manifest.activation == "softmax" else scores(logits, "softmax")
             ranked = rank(manifest.labels, found)
-            answer = Answer(ranked, decide(ranked, manifest.decision), watch.laps, warnings)
+            decided = decide(ranked, manifest.decision)
+            answer = Answer(ranked, decided, watch.laps, warnings, tuple(times))
         watch.lap("postprocess")
-        watch.laps["invoke"] = meter.median(times)
+        watch.laps["invoke"] = meter.median(times or [self.first_invoke_ms or 0.0])
         watch.laps["total"] = sum(watch.laps.values())
         return answer
 
@@ -302,10 +310,12 @@ def _check_tensors(file: ModelFile, runtime: Runtime) -> None:
             raise EdgeError(
                 f"{file.path} has a network whose {name} is {tensor.dtype} {tensor.shape}, and a manifest that says "
                 f"{manifest.type} {shapes[name]}: correct the manifest and build the model file again with "
-                "edge-compress"
+                "edge-compress",
+                "model.tensors",
             )
         if tensor.dtype == "int8" and not 0 < tensor.scale < inf:
             raise EdgeError(
                 f"{file.path} has a network whose int8 {name} has no quantization (scale {tensor.scale}): "
-                "convert the network again with edge-compress"
+                "convert the network again with edge-compress",
+                "model.tensors",
             )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import os
-import zlib
 from importlib import import_module
 
 import numpy as np
 from PIL import Image
 
-from edge import frames
-from edge.errors import EdgeError, was_interrupted
+from edge import exif, frames, jpeg, png
+from edge.errors import EdgeError, ImageWarning, was_interrupted
+from edge.files import form_of, read_bytes, read_image
 from edge.plausibility import doubts
 from edge.preprocess import Picture, Preprocessing
 from edge.silence import Silence
@@ -19,25 +19,36 @@ from edge.window import Window, apply, narrow
 
 MAX_PIXELS = 64_000_000  # two and a half times the largest usual radiograph (about 4300 x 5000)
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")
+# What such files usually end in; what they are is told by how they begin.
+SUFFIXES = (
+    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".jfi", ".mpo"),
+    *(".gif", ".bmp", ".dib", ".tif", ".tiff", ".webp"),
+)
 
 _SILENCE = Silence()
-_ORIENTATION = 0x0112  # EXIF tag
-_REDUCIBLE = ("JPEG", "MPO")  # MPO: a JPEG with further pictures behind it, as some cameras write them
-_TURNED = (5, 6, 7, 8)  # its values that swap width and height
 _OVERSIZE = 2  # a JPEG is decoded at least so many times as large as the network's input
 _UNWRITTEN = 0xA5  # what a PNG's pixels hold before they are decoded
-_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a PNG, by its colour type
-_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-_DECODERS = (
-    (b"\x89PNG\r\n\x1a\n", "PNG", "PngImagePlugin"),
-    (b"\xff\xd8\xff", "JPEG", "JpegImagePlugin"),
-    (b"GIF8", "GIF", "GifImagePlugin"),
-    (b"BM", "BMP", "BmpImagePlugin"),
-    (b"II*\0", "TIFF", "TiffImagePlugin"),
-    (b"MM\0*", "TIFF", "TiffImagePlugin"),
-    (b"RIFF", "WEBP", "WebPImagePlugin"),
+_PLUGINS = {
+    "PNG": "PngImagePlugin",
+    "JPEG": "JpegImagePlugin",
+    "GIF": "GifImagePlugin",
+    "BMP": "BmpImagePlugin",
+    "TIFF": "TiffImagePlugin",
+    "WEBP": "WebPImagePlugin",
+}
+_NO_ORIENTATION = (
+    "the image's orientation can't be read from its EXIF data: it is taken as it lies; check which way up it is"
 )
+# What Pillow calls the ways to turn and mirror, by orientation.
+_WAYS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def read(
@@ -52,7 +63,7 @@ def read(
     """
     if isinstance(source, bytes):
         return decode(source, how=how, max_pixels=max_pixels)
-    return decode(read_bytes(source), str(source), how, max_pixels)
+    return decode(read_image(source), str(source), how, max_pixels)
 
 
 def decode(
@@ -72,55 +83,91 @@ def decode(
 
     Raises EdgeError as `read` does.
     """
-    if not data:
-        raise EdgeError(f"{name} is empty: expected a picture ({', '.join(FORMATS)}); copy the file again")
+    form = form_of(data)
+    if form is None:
+        raise _no_image(data, name)
     try:
         with _SILENCE:  # Pillow warns of damaged metadata, which is not read here
-            image = _open(data)
-            width, height = image.size
-            if width * height > max_pixels:
-                raise EdgeError(
-                    f"{name} has {width}x{height} pixels, more than the limit of {max_pixels}: "
-                    f"make it smaller, or raise the limit with --max-pixels {width * height}"
-                )
-            if image.format == "TIFF" and image.mode.startswith("I"):
-                _hold_grey(image, name)
-            reduction = 1 if how is None or full_size else _reduce(image, how)
-            _load(image, data)
-            size = width, height
-            if reduction > 1 and image.getexif().get(_ORIENTATION) in _TURNED:
-                size = height, width
-            return take(image, name, how, None if reduction == 1 else size, reduction, _bits(image, data), data)
+            return _decode(form, data, name, how, max_pixels, full_size)
     except EdgeError:
         raise
-    except Image.UnidentifiedImageError:
-        raise EdgeError(
-            f"{name} is not a picture that can be read (it begins with {data[:8]!r}): expected {', '.join(FORMATS)}; "
-            "convert it first"
-        ) from None
     except MemoryError:
-        raise EdgeError(f"{name} does not fit into memory: make it smaller or set a lower --max-pixels") from None
+        raise EdgeError(
+            f"{name} does not fit into memory: make it smaller or set a lower --max-pixels", "image.memory"
+        ) from None
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, EOFError, ...
         if was_interrupted(error):  # while a decoder was imported
             raise KeyboardInterrupt from None
         reason = str(error).split("\n")[0] or type(error).__name__
-        raise EdgeError(f"{name} is damaged or cut short ({reason}): expected a whole picture; copy it again") from None
+        raise EdgeError(
+            f"{name} is damaged or cut short ({reason}): expected a whole picture; copy it again", "image.damaged"
+        ) from None
 
 
-def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """Return a file's bytes; EdgeError where it can't be read."""
-    try:
-        with open(path, "rb") as file:  # pathlib would cost a cold start 3 ms
-            return file.read()
-    except FileNotFoundError:
-        raise EdgeError(f"{path} does not exist: expected a file; check the path") from None
-    except IsADirectoryError:
-        raise EdgeError(f"{path} is a folder: expected a file") from None
-    except MemoryError:
-        raise EdgeError(f"{path} does not fit into memory: expected a picture; check the path") from None
-    except (OSError, ValueError) as error:  # ValueError: a null character in the path
-        reason = getattr(error, "strerror", None) or error
-        raise EdgeError(f"{path} can't be read ({reason}): check the file and its permissions") from None
+def _no_image(data: bytes, name: str) -> EdgeError:
+    if not data:
+        message = f"{name} is empty: expected a picture ({', '.join(FORMATS)}); copy the file again"
+        return EdgeError(message, "image.empty")
+    return EdgeError(
+        f"{name} is not a picture that can be read (it begins with {data[:8]!r}): expected {', '.join(FORMATS)}; "
+        "convert it first",
+        "image.format",
+    )
+
+
+def _decode(
+    form: str, data: bytes, name: str, how: Preprocessing | None, max_pixels: int, full_size: bool
+) -> Picture:
+    orientation, file, parts = exif.NONE, data, None
+    if form in ("PNG", "JPEG"):
+        parts = png.structure(data, name) if form == "PNG" else jpeg.structure(data, name)
+        _hold_size(name, (parts.width, parts.height), max_pixels)
+        orientation, file = exif.combined(parts.exif, parts.xmp), parts.image
+    elif form == "TIFF":
+        orientation, file = exif.taken_out(data)
+    image = _open(form, file)
+    size = image.size
+    _hold_size(name, size, max_pixels)
+    if form == "TIFF":
+        image.info.pop("xmp", None)  # newer Pillows turn by it, too
+    elif form == "WEBP":
+        orientation = exif.combined(image.info.get("exif"), image.info.get("xmp"))
+    if form == "TIFF" and image.mode.startswith("I"):
+        _hold_grey(image, name)
+    turned = orientation in exif.TURNED
+    reduction = _reduce(image, how, turned) if form == "JPEG" and how and not full_size else 1
+    if isinstance(parts, png.Structure):
+        _load_png(image, parts)
+    else:
+        image.load()
+    warnings = _spare(file) if form == "JPEG" else []
+    if orientation == exif.UNREADABLE:
+        warnings.append(ImageWarning("image.orientation", _NO_ORIENTATION))
+    whole = size[::-1] if turned else size
+    picture = take(image, name, how, None if reduction == 1 else whole, reduction, _bits(image, data), data, orientation)
+    return picture._replace(warnings=(*warnings, *picture.warnings))
+
+
+def _hold_size(name: str, size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width * height > max_pixels:
+        raise EdgeError(
+            f"{name} has {width}x{height} pixels, more than the limit of {max_pixels}: "
+            f"make it smaller, or raise the limit with --max-pixels {width * height}",
+            "image.too-large",
+        )
+
+
+def _spare(data: bytes) -> list[ImageWarning]:
+    """Return a warning where a JPEG has more data than pixels; ValueError where it has less."""
+    from edge.libjpeg import lost_data  # other forms do not need it
+
+    lost, spare = lost_data(data)
+    if lost:
+        raise ValueError(lost)
+    if not spare:
+        return []
+    return [ImageWarning("image.padding", f"{spare} zero bytes follow the data of the image's pixels; check the file")]
 
 
 def take(
@@ -131,6 +178,7 @@ def take(
     reduction: int = 1,
     bits: int = 8,
     data: bytes = b"",
+    orientation: int | None = None,
 ) -> Picture:
     """Return a loaded Pillow image as a picture for a network with this input, as `decode` does.
 
@@ -138,10 +186,11 @@ def take(
         size: (width, height) of the upright picture itself, where the image is not as large.
         bits: 16 where the image holds the high bytes of so many.
         data: the file that it is from.
+        orientation: EXIF's; None: the image's own metadata says it.
 
     Raises EdgeError as `plain` does.
     """
-    upright = plain(image, name, how.window if how else None, bits == 16)
+    upright = plain(image, name, how.window if how else None, bits == 16, orientation)
     size = size or upright.size
     if how is None:
         return Picture(upright, size, reduction)
@@ -149,30 +198,46 @@ def take(
 
 
 def plain(
-    image: Image.Image, name: str = "the image", window: Window | None = None, high_bytes: bool = False
+    image: Image.Image,
+    name: str = "the image",
+    window: Window | None = None,
+    high_bytes: bool = False,
+    orientation: int | None = None,
 ) -> Image.Image:
     """Return a loaded picture upright (by its EXIF orientation) and in mode L or RGB. `name` is for messages.
 
-    `window` is the one that its stored values go through; `high_bytes`: colour of 16 bits has kept those.
+    `window` is the one that its stored values go through; `high_bytes`: colour of 16 bits has kept those. Without an
+    `orientation`, the image's own metadata says it.
 
     Raises EdgeError for floating-point pixels: nothing says which value is white.
     """
-    image.load()
-    # Pillow turns TIFFs while it loads them, and before version 10.1, which Debian 12 has, still says that they lie.
-    if image.format != "TIFF" and image.getexif().get(_ORIENTATION, 1) != 1:
-        from PIL import ImageOps  # most pictures lie upright and need none of it
-
-        image = ImageOps.exif_transpose(image)
+    if orientation is None:
+        image.load()
+        # Pillow turns TIFFs while it loads them, and before version 10.1, which Debian 12 has, still says that they lie.
+        orientation = exif.NONE if image.format == "TIFF" else _orientation_of(image)
+    way = _WAYS.get(orientation)
+    if way is not None:
+        image = image.transpose(way)
     if image.mode in ("L", "RGB"):
         return apply(image, window, high_bytes)
     if image.mode == "F":
         raise EdgeError(
-            f"{name} has floating-point pixels, which are not read: expected 8 or 16 bits; convert it first"
+            f"{name} has floating-point pixels, which are not read: expected 8 or 16 bits; convert it first",
+            "image.unsupported",
         )
     if image.mode.startswith("I"):  # 16 bits: "I;16" in one of its byte orders, or "I" where Pillow is old
         return Image.fromarray(narrow(np.asarray(image), window))
     image = image.convert("L" if image.mode in ("1", "LA", "La") else "RGB")
     return apply(image, window, high_bytes)
+
+
+def _orientation_of(image: Image.Image) -> int:
+    """Return the orientation of an image that is no file's but the caller's, where it has one."""
+    data, xmp = image.info.get("exif"), image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
+    if isinstance(data, bytes):
+        return exif.combined(data, xmp.encode() if isinstance(xmp, str) else xmp)
+    value = image.getexif().get(exif.TAG)
+    return value if value in _WAYS else exif.NONE
 
 
 def _bits(image: Image.Image, data: bytes) -> int:
@@ -191,19 +256,17 @@ def _hold_grey(image: Image.Image, name: str) -> None:
         order = ", white as 0" if white_first == 0 else ""
         raise EdgeError(
             f"{name} has {bits[0]}-bit {sign} greys{order}, which are not read: expected 8 or 16 bits, unsigned, "
-            "black as 0; convert it first"
+            "black as 0; convert it first",
+            "image.unsupported",
         )
 
 
-def _load(image: Image.Image, data: bytes) -> None:
-    """Decode the pixels of the picture in `data`.
+def _load_png(image: Image.Image, parts: png.Structure) -> None:
+    """Decode the pixels of a PNG.
 
-    Raises OSError where those of a PNG end before its last row: Pillow takes the rows that are missing for black, and
-    does not say so.
+    Raises ValueError where they end before the last row, which Pillow takes for black without a word, and where one is
+    none of the palette's colours.
     """
-    if image.format != "PNG":
-        image.load()
-        return
     bands = len(image.getbands())
     colour = _UNWRITTEN if bands == 1 else (_UNWRITTEN,) * bands
     width, height = image.size
@@ -212,36 +275,15 @@ def _load(image: Image.Image, data: bytes) -> None:
     # A last row of this colour is seldom a picture's own; to count the data of all pictures would take too long.
     last = image.crop((0, height - 1, width, height)).tobytes()
     suspect = image.info.get("interlace") or last == Image.new(image.mode, (width, 1), colour).tobytes()
-    if suspect and not _is_whole(data):
-        raise OSError("image file is truncated")
+    if suspect and not png.has_all_rows(parts.image):
+        raise ValueError("the pixels end before the last row")
+    if parts.colours is not None and max(image.getextrema()) >= parts.colours:  # type: ignore[type-var]
+        raise ValueError("a pixel of a colour that the palette has not")
 
 
-def _is_whole(data: bytes) -> bool:
-    """Whether a PNG's data is as long as its header says, at least."""
-    width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-    bits, interlaced = data[24] * _CHANNELS[data[25]], data[28]
-    left = 0
-    for x, y, across, down in _ADAM7 if interlaced else ((0, 0, 1, 1),):
-        columns, rows = (width - x + across - 1) // across, (height - y + down - 1) // down
-        left += rows * (1 + (columns * bits + 7) // 8) if columns > 0 else 0
-    unpacker, at = zlib.decompressobj(), 8
-    while left > 0 and at + 8 <= len(data) and not unpacker.eof:
-        count, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
-        packed = data[at + 8 : at + 8 + count] if kind == b"IDAT" else b""
-        at += 12 + count
-        while packed and left > 0 and not unpacker.eof:
-            left -= len(unpacker.decompress(packed, 2**20))
-            packed = unpacker.unconsumed_tail
-    return left <= 0
-
-
-def _reduce(image: Image.Image, how: Preprocessing) -> int:
+def _reduce(image: Image.Image, how: Preprocessing, turned: bool) -> int:
     """Let a JPEG's decoder make it smaller; return by how much."""
-    if image.format not in _REDUCIBLE:
-        return 1
-    width, height = image.size
-    if image.getexif().get(_ORIENTATION) in _TURNED:
-        width, height = height, width
+    width, height = image.size[::-1] if turned else image.size
     room = min(width // (_OVERSIZE * how.width), height // (_OVERSIZE * how.height))
     reduction = next((step for step in (8, 4, 2) if step <= room), 1)
     if reduction > 1:
@@ -249,14 +291,11 @@ def _reduce(image: Image.Image, how: Preprocessing) -> int:
     return reduction
 
 
-def _open(data: bytes) -> Image.Image:
+def _open(form: str, data: bytes) -> Image.Image:
     """Return the picture with its header read and no pixel decoded.
 
     `Image.open` would import five decoders for one picture and more for others, and has a limit of pixels of its own
     that can't be set for one picture.
     """
-    for magic, form, plugin in _DECODERS:
-        if data.startswith(magic) and (form != "WEBP" or data[8:12] == b"WEBP"):
-            import_module(f"PIL.{plugin}")
-            return Image.OPEN[form][0](io.BytesIO(data), "")
-    raise Image.UnidentifiedImageError
+    import_module(f"PIL.{_PLUGINS[form]}")
+    return Image.OPEN[form][0](io.BytesIO(data), "")

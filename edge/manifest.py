@@ -17,11 +17,16 @@ from edge.window import MOST
 FORMAT = "edge-infer"
 VERSION = 1
 
+MAX_LETTERS = 200  # of a name, a title, a label: what a person reads
+MAX_LABELS = 32768
+MAX_ITEMS = 256  # of any other list, and of an object whose names are chosen freely
+
 _NAME = re.compile(r"[a-z0-9_-]+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # "none": the outputs are scores already.
 _ACTIVATION = {"classification": ("softmax", "none"), "segmentation": ("sigmoid", "none")}
 _REBUILD = "build the model file again with edge-compress"
+_CODE = "model.manifest"
 
 
 class Decision(NamedTuple):
@@ -125,10 +130,11 @@ def parse(raw: object, where: str) -> Manifest:
     version = top.integer("version", 1)
     if version > VERSION:
         raise EdgeError(
-            f"{where} has version {version}, this program reads version {VERSION}: upgrade edge-infer on this device"
+            f"{where} has version {version}, this program reads version {VERSION}: upgrade edge-infer on this device",
+            "model.version",
         )
     task = top.one_of("task", tuple(_ACTIVATION))
-    labels = tuple(top.texts("labels"))
+    labels = tuple(top.texts("labels", MAX_LABELS))
     if task == "segmentation" and len(labels) != 1:
         raise top.wrong("labels", list(labels), "exactly 1 string, what the mask of a segmentation shows")
     if task == "classification" and (len(labels) < 2 or len(set(labels)) < len(labels)):
@@ -145,14 +151,14 @@ def parse(raw: object, where: str) -> Manifest:
         activation=top.one_of("activation", _ACTIVATION[task]),
         decision=_decision(top, task, labels),
         input=_input(top.object("input")),
-        targets=tuple(_target(item) for item in top.objects("targets")),
+        targets=_targets(top),
         measured=top.numbers("measured"),
         provenance=top.object("provenance").raw,
         model_bytes=model.integer("bytes", 1),
         model_sha256=model.sha256("sha256"),
         type=runtime.one_of("type", ("int8", "float32")),
         operators=_operators(runtime.object("operators")),
-        golden=tuple(_golden(item) for item in top.objects("golden")),
+        golden=_vectors(top),
         edgetpu=_compiled(top.object("edgetpu")) if "edgetpu" in top.raw else None,
         raw=top.raw,
     )
@@ -204,15 +210,29 @@ def _target(item: _Object) -> Target:
     return Target(item.text("name"), item.number("target"), better, item.text("source"))
 
 
+def _targets(top: _Object) -> tuple[Target, ...]:
+    targets = tuple(_target(item) for item in top.objects("targets"))
+    if len({target.name for target in targets}) < len(targets):  # each would be judged by the other's direction
+        raise top.wrong("targets", [target.name for target in targets], "targets of different names")
+    return targets
+
+
 def _operators(item: _Object) -> Mapping[str, int]:
-    return {key: item.integer(key, 1) for key in item.raw}
+    return {key: item.integer(key, 1) for key in item.names()}
+
+
+def _vectors(top: _Object) -> tuple[Golden, ...]:
+    golden = tuple(_golden(item) for item in top.objects("golden"))
+    if len({vector.image for vector in golden}) < len(golden):
+        raise top.wrong("golden", [vector.image for vector in golden], "vectors of different images")
+    return golden
 
 
 def _golden(item: _Object) -> Golden:
     outputs = item.object("outputs")
     if not outputs.raw:
         raise item.wrong("outputs", {}, "a member for at least one kernel path")
-    members = {path: outputs.text(path) for path in outputs.raw}
+    members = {path: outputs.text(path) for path in outputs.names()}
     return Golden(item.text("image"), item.sha256("input_sha256"), members, item.number("tolerance", 0))
 
 
@@ -244,17 +264,19 @@ class _Object:
         self.where, self.path = where, path
         if not isinstance(raw, dict):
             field = f" as {path}" if path else ""
-            raise EdgeError(f"{where} holds {_show(raw)}{field}: expected an object; {_REBUILD}")
+            raise EdgeError(f"{where} holds {_show(raw)}{field}: expected an object; {_REBUILD}", _CODE)
         self.raw: dict[str, Any] = raw
 
     def wrong(self, key: str, found: object, expected: str) -> EdgeError:
         field = f"{self.path}.{key}" if self.path else key
-        return EdgeError(f"{self.where} has {field} = {_show(found)}: expected {expected}; {_REBUILD}")
+        return EdgeError(f"{self.where} has {field} = {_show(found)}: expected {expected}; {_REBUILD}", _CODE)
 
     def get(self, key: str) -> Any:
         if key not in self.raw:
             field = f"{self.path}.{key}" if self.path else key
-            raise EdgeError(f"{self.where} lacks the field {field}: docs/model-file.md lists what it needs; {_REBUILD}")
+            raise EdgeError(
+                f"{self.where} lacks the field {field}: docs/model-file.md lists what it needs; {_REBUILD}", _CODE
+            )
         return self.raw[key]
 
     def one_of(self, key: str, known: tuple[str, ...]) -> str:
@@ -265,13 +287,22 @@ class _Object:
 
     def text(self, key: str) -> str:
         value = self.get(key)
-        # Printable, because these words go to terminals, and lone surrogates can't be written at all.
-        if not isinstance(value, str) or not value or not value.isprintable():
-            raise self.wrong(key, value, "one line of printable text")
+        if not isinstance(value, str) or not is_line(value):
+            raise self.wrong(key, value, f"one line of printable text, at most {MAX_LETTERS} characters")
         return value
 
-    def texts(self, key: str) -> list[str]:
-        return [_Object({key: value}, self.where, self.path).text(key) for value in self._list(key)]
+    def texts(self, key: str, most: int) -> list[str]:
+        return [_Object({key: value}, self.where, self.path).text(key) for value in self._list(key, most)]
+
+    def names(self) -> list[str]:
+        """Return the names of an object's members, which are chosen freely."""
+        if len(self.raw) > MAX_ITEMS or not all(is_line(name) for name in self.raw):
+            raise EdgeError(
+                f"{self.where} has {self.path} = {_show(self.raw)}: expected at most {MAX_ITEMS} names of one line of "
+                f"printable text, at most {MAX_LETTERS} characters; {_REBUILD}",
+                _CODE,
+            )
+        return list(self.raw)
 
     def sha256(self, key: str) -> str:
         value = self.get(key)
@@ -300,7 +331,7 @@ class _Object:
 
     def numbers(self, key: str) -> Mapping[str, float]:
         item = self.object(key)
-        return {name: item.number(name) for name in item.raw}
+        return {name: item.number(name) for name in item.names()}
 
     def object(self, key: str) -> _Object:
         return _Object(self.get(key), self.where, f"{self.path}.{key}" if self.path else key)
@@ -309,11 +340,19 @@ class _Object:
         path = f"{self.path}.{key}" if self.path else key
         return [_Object(value, self.where, f"{path}[{number}]") for number, value in enumerate(self._list(key))]
 
-    def _list(self, key: str) -> list[Any]:
+    def _list(self, key: str, most: int = MAX_ITEMS) -> list[Any]:
         value = self.get(key)
         if not isinstance(value, list):
             raise self.wrong(key, value, "a list")
+        if len(value) > most:
+            raise self.wrong(key, value, f"a list of at most {most}")
         return value
+
+
+def is_line(words: str) -> bool:
+    """Whether it is one line of text that a terminal can show, of no more characters than anybody would read."""
+    # Printable also leaves out lone surrogates, which can't be written at all.
+    return 0 < len(words) <= MAX_LETTERS and words.isprintable()
 
 
 def _is_number(value: object) -> bool:

@@ -25,10 +25,22 @@ class Stopwatch:
         return self.laps[name]
 
 
+def percentile(values: list[float], share: float) -> float:
+    """Return the value below which this share (0..1) of `values`, at least one, lies.
+
+    Between the two nearest values it lies on the straight line from one to the other (Hyndman and Fan 1996, definition
+    7), so that 0.5 gives the median.
+    """
+    ordered = sorted(values)
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+
+
 def median(values: list[float]) -> float:
     """Return the middle value, or the mean of the two middle ones."""
-    ordered, half = sorted(values), len(values) // 2
-    return ordered[half] if len(values) % 2 else (ordered[half - 1] + ordered[half]) / 2
+    return percentile(values, 0.5)
 
 
 def peak_mb(status: str | os.PathLike[str] = "/proc/self/status") -> float | None:

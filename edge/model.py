@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from stat import S_ISDIR, S_ISREG
@@ -11,6 +10,7 @@ from edge.archive import Archive, Member
 from edge.digest import sha256
 from edge.errors import EdgeError, quoted
 from edge.manifest import Manifest, parse
+from edge.strict_json import loads
 
 MODELS = os.path.join(os.path.dirname(__file__), "models")
 DEFAULT = "pneumonia"
@@ -55,6 +55,11 @@ class ModelFile:
         return len(self.data)
 
     @property
+    def sha256(self) -> str:
+        """The digest that the file ends with, lower-case hex: of all bytes before it."""
+        return self.data[-64:].decode()
+
+    @property
     def flatbuffer(self) -> bytes:
         """A copy of the flatbuffer part alone."""
         return self.data[: self.manifest.model_bytes]
@@ -71,11 +76,13 @@ class ModelFile:
     def member(self, name: str) -> bytes:
         """Return a member's bytes; EdgeError where there is no such member or it can't be unpacked."""
         if name not in self._members:
-            raise EdgeError(f"{self.path} lacks the member {name!r} in its zip: {_REBUILD}")
+            raise EdgeError(f"{self.path} lacks the member {name!r} in its zip: {_REBUILD}", "model.damaged")
         try:
             return self._archive.read(self._members[name])
         except ValueError as error:
-            raise EdgeError(f"{self.path} has a member {name!r} that can't be unpacked ({error}): {_REBUILD}") from None
+            raise EdgeError(
+                f"{self.path} has a member {name!r} that can't be unpacked ({error}): {_REBUILD}", "model.damaged"
+            ) from None
 
 
 def shipped() -> list[Path]:
@@ -100,7 +107,9 @@ def find(name: str | os.PathLike[str] | None) -> str:
     if is_path or os.path.exists(text):
         return text
     known = _listed(shipped())
-    raise EdgeError(f"there is no model {text!r}: expected a shipped one ({known}) or the path of a .tflite file")
+    raise EdgeError(
+        f"there is no model {text!r}: expected a shipped one ({known}) or the path of a .tflite file", "model.unknown"
+    )
 
 
 def _usual() -> str:
@@ -112,7 +121,8 @@ def _usual() -> str:
         return str(there[0])
     raise EdgeError(
         f"no model was named, and {DEFAULT} is not installed: expected a shipped one ({_listed(there)}) or the path of "
-        "a .tflite file; name it"
+        "a .tflite file; name it",
+        "model.unknown",
     )
 
 
@@ -131,7 +141,9 @@ def read(path: str | os.PathLike[str]) -> ModelFile:
     trailer = _TRAILER.fullmatch(data[-_TRAILER_BYTES:])
     if trailer is None:
         if b"manifest.json" in data:
-            raise EdgeError(f"{path} was cut short or changed (its digest is missing at the end): {_AGAIN}")
+            raise EdgeError(
+                f"{path} was cut short or changed (its digest is missing at the end): {_AGAIN}", "model.damaged"
+            )
         raise EdgeError(
             f"{path} is a TFLite file without a manifest, or was cut short before it: "
             f"add one, beginning with `edge-compress pack {quoted(path)} --init`, or {_AGAIN}",
@@ -147,17 +159,21 @@ def read(path: str | os.PathLike[str]) -> ModelFile:
     flatbuffer_digest = digest.hexdigest()
     digest.update(view[begin:-_TRAILER_BYTES])
     if digest.hexdigest() != trailer[1].decode():
-        raise EdgeError(f"{path} was cut short or changed (its bytes do not match its digest): {_AGAIN}")
+        raise EdgeError(
+            f"{path} was cut short or changed (its bytes do not match its digest): {_AGAIN}", "model.damaged"
+        )
     if archive is None:
-        raise EdgeError(f"{path} has a damaged zip behind the flatbuffer ({damage}): {_REBUILD}")
+        raise EdgeError(f"{path} has a damaged zip behind the flatbuffer ({damage}): {_REBUILD}", "model.damaged")
     file = ModelFile(path, data, archive, _checked(path, archive))
     manifest = file.manifest = _manifest(file)
     if (manifest.model_bytes, manifest.model_sha256) != (begin, flatbuffer_digest):
-        raise EdgeError(f"{path} holds another flatbuffer than its manifest says (digests differ): {_REBUILD}")
+        raise EdgeError(
+            f"{path} holds another flatbuffer than its manifest says (digests differ): {_REBUILD}", "model.damaged"
+        )
     if file.member("labels.txt") != "".join(f"{label}\n" for label in manifest.labels).encode():
-        raise EdgeError(f"{path} has other labels in labels.txt than in its manifest: {_REBUILD}")
+        raise EdgeError(f"{path} has other labels in labels.txt than in its manifest: {_REBUILD}", "model.damaged")
     if manifest.edgetpu is not None and EDGETPU not in file._members:
-        raise EdgeError(f"{path} lacks the member {EDGETPU!r} that its manifest speaks of: {_REBUILD}")
+        raise EdgeError(f"{path} lacks the member {EDGETPU!r} that its manifest speaks of: {_REBUILD}", "model.damaged")
     for golden in manifest.golden:
         for member in (golden.image, *golden.outputs.values()):
             file.member(member)
@@ -168,22 +184,29 @@ def _bytes(path: str) -> bytes:
     try:
         status = os.stat(path)
         if S_ISDIR(status.st_mode):
-            raise EdgeError(f"{path} is a folder: expected a .tflite model file")
+            raise EdgeError(f"{path} is a folder: expected a .tflite model file", "model.format")
         if not S_ISREG(status.st_mode) or status.st_size > MAX_FILE_BYTES:
-            raise EdgeError(f"{path} is not a file of at most {MAX_FILE_BYTES} bytes: expected a .tflite model file")
+            raise EdgeError(
+                f"{path} is not a file of at most {MAX_FILE_BYTES} bytes: expected a .tflite model file", "model.format"
+            )
         with open(path, "rb") as file:
             data = file.read()
     except FileNotFoundError:
-        raise EdgeError(f"{path} does not exist: expected a .tflite model file; check the path or --list") from None
+        raise EdgeError(
+            f"{path} does not exist: expected a .tflite model file; check the path or --list", "model.missing"
+        ) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise EdgeError(f"{path} can't be read ({reason}): check the file and its permissions") from None
+        raise EdgeError(
+            f"{path} can't be read ({reason}): check the file and its permissions", "model.unreadable"
+        ) from None
     if not data:
-        raise EdgeError(f"{path} is empty: expected a .tflite model file; {_AGAIN}")
+        raise EdgeError(f"{path} is empty: expected a .tflite model file; {_AGAIN}", "model.format")
     if data[4:8] != b"TFL3":
         raise EdgeError(
             f'{path} is not a TFLite file (it begins with {data[:8]!r}, expected "TFL3" at byte 4): '
-            "give a .tflite file that edge-compress made"
+            "give a .tflite file that edge-compress made",
+            "model.format",
         )
     return data
 
@@ -192,28 +215,34 @@ def _checked(path: str, archive: Archive) -> dict[str, Member]:
     """Return the members by name, their number and declared sizes checked; nothing is unpacked yet."""
     members = archive.members
     if len(members) > MAX_MEMBERS:
-        raise EdgeError(f"{path} has {len(members)} members in its zip: expected at most {MAX_MEMBERS}; {_REBUILD}")
+        raise EdgeError(
+            f"{path} has {len(members)} members in its zip: expected at most {MAX_MEMBERS}; {_REBUILD}", "model.damaged"
+        )
     by_name = {member.name: member for member in members}
     if len(by_name) < len(members):
-        raise EdgeError(f"{path} has two members of one name in its zip: {_REBUILD}")
+        raise EdgeError(f"{path} has two members of one name in its zip: {_REBUILD}", "model.damaged")
     for member in members:
         limit = MAX_BYTES.get(member.name, MAX_GOLDEN_BYTES)
         if member.size > limit:
             raise EdgeError(
                 f"{path} has a member {member.name!r} that unpacks to {member.size} bytes: "
-                f"expected at most {limit}; do not use the file unless you trust it, and {_REBUILD}"
+                f"expected at most {limit}; do not use the file unless you trust it, and {_REBUILD}",
+                "model.damaged",
             )
         if member.size > MAX_RATIO * max(member.packed, 1):
             raise EdgeError(
                 f"{path} has a member {member.name!r} that is compressed more than {MAX_RATIO} to 1: "
-                f"expected no more; do not use the file unless you trust it, and {_REBUILD}"
+                f"expected no more; do not use the file unless you trust it, and {_REBUILD}",
+                "model.damaged",
             )
     return by_name
 
 
 def _manifest(file: ModelFile) -> Manifest:
     try:
-        raw = json.loads(file.member("manifest.json"))
-    except (ValueError, RecursionError) as error:
-        raise EdgeError(f"{file.path} has a manifest that is not JSON ({str(error)[:80]}): {_REBUILD}") from None
+        raw = loads(file.member("manifest.json"))
+    except ValueError as error:
+        raise EdgeError(
+            f"{file.path} has a manifest that is not JSON ({str(error)[:80]}): {_REBUILD}", "model.manifest"
+        ) from None
     return parse(raw, f"the manifest of {file.path}")

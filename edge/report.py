@@ -1,4 +1,4 @@
-"""What is told of a run: lines for people, objects for machines."""
+"""What is said of a run: lines for people."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from edge.board import Board
 from edge.engine import Answer, Engine, Outline
 from edge.errors import one_line
-from edge.model import ModelFile
+from edge.record import spread
 from edge.runtime import Runtime
-from edge.targets import Comparison
+from edge.targets import HOST, PEAK, Comparison
 
 if TYPE_CHECKING:
     from edge.check import Verdict  # only --check needs it
@@ -20,49 +20,14 @@ _BOLD, _GREEN, _RED = "1", "32", "31"
 _SHOWN = 10  # regions that people are told of one by one
 
 
-def record(
-    image: str,
-    engine: Engine,
-    answer: Answer | Outline,
-    memory_mb: dict[str, float | None],
-    targets: list[Comparison],
-    board: Board,
-) -> dict[str, Any]:
-    """Return the object of one picture for JSON: times in milliseconds, memory in megabytes (10^6 bytes).
-
-    A segmentation's has the keys `area` (share of the picture) and `mask` (COCO's run-length encoding) besides.
-    """
-    manifest, runtime = engine.file.manifest, engine.runtime
-    times = {"load": engine.load_ms, "first_invoke": engine.first_invoke_ms, **answer.latency_ms}
-    return {
-        "image": image,
-        "model": manifest.name,
-        "task": manifest.task,
-        "results": answer.results,
-        "decision": answer.decision,
-        **({"area": answer.runs.area, "mask": answer.runs.encode()} if isinstance(answer, Outline) else {}),
-        "latency_ms": {name: _rounded(time) for name, time in times.items()},
-        "memory_mb": {name: _rounded(size) for name, size in memory_mb.items()},
-        "targets": [{**row, "measured": _rounded(row["measured"], 6)} for row in targets],
-        "runtime": {
-            "name": runtime.name,
-            "version": runtime.version,
-            "threads": runtime.threads,
-            "delegate": runtime.delegate,
-            **({"operators": {"taken": runtime.taken, "of": runtime.operators}} if _on_edgetpu(runtime) else {}),
-        },
-        "board": board.record(),
-    }
-
-
 class Text:
     """Lines for people, in colour or not."""
 
     def __init__(self, colour: bool) -> None:
         self._colour = colour
 
-    def answer(self, image: str, engine: Engine, answer: Answer | Outline, how: str) -> str:
-        """Return the lines of one picture; `how` says of what the invoke time is one or the median."""
+    def answer(self, image: str, engine: Engine, answer: Answer | Outline, first: bool) -> str:
+        """Return the lines of one image; `first` says whether the engine's first invoke was for it."""
         lines = [self._paint(one_line(image), _BOLD)]
         if isinstance(answer, Outline):
             lines += _regions(answer)
@@ -73,13 +38,25 @@ class Text:
             rule = _rule(engine, answer)
         lines.append(f"  decision: {self._paint(answer.decision, _BOLD)} ({rule})")
         times = ", ".join(f"{name} {answer.latency_ms[name]:.2f}" for name in _PHASES)
-        lines.append(f"  cost: {times} ms (invoke: {how})")
+        lines.append(f"  cost: {times} ms (invoke: {_how(len(answer.warm_ms), first)})")
+        warm = spread(answer.warm_ms)
+        if warm is not None and warm.pop("count") != 1:
+            lines.append(f"  warm invokes: {', '.join(f'{name} {time:.2f}' for name, time in warm.items())} ms")
         return "\n".join(lines) + "\n"
 
+    def short(self, image: str, answer: Answer | Outline) -> str:
+        """Return the line that --quiet leaves of an answer."""
+        return f"{one_line(image)}: {answer.decision}\n"
+
     def summary(
-        self, engine: Engine, memory_mb: dict[str, float | None], targets: list[Comparison], board: Board
+        self,
+        engine: Engine,
+        memory_mb: dict[str, float | None],
+        targets: list[Comparison],
+        board: Board,
+        as_table: bool,
     ) -> str:
-        """Return the lines that close a run."""
+        """Return the lines that close a run; the targets in one line, or `as_table`."""
         lines = [
             f"first run: load {engine.load_ms:.2f}, first invoke {_time(engine.first_invoke_ms)} ms",
             f"memory: peak {_size(memory_mb['peak'])}, of it the model {_size(memory_mb['model'])}",
@@ -87,21 +64,36 @@ class Text:
             f"board: {board.line()}",
         ]
         if targets:
-            better = {target.name: target.better for target in engine.file.manifest.targets}
-            rows = [
-                (
-                    row["name"],
-                    ("<= " if better[row["name"]] == "lower" else ">= ") + _number(row["target"]),
-                    "-" if row["measured"] is None else _number(row["measured"]),
-                )
-                for row in targets
-            ]
-            widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-            lines.append(f"targets of {engine.file.manifest.name}:")
-            for (name, target, measured), row in zip(rows, targets, strict=True):
-                aligned = f"{name:{widths[0]}}  {target:>{widths[1]}}  measured {measured:>{widths[2]}}"
-                lines.append(f"  {aligned}  {self._met(row['met'])}")
+            lines += self._target_table(engine, targets) if as_table else [self._target_line(targets)]
         return "\n".join(lines) + f"\n{NOTICE}\n"
+
+    def _target_line(self, targets: list[Comparison]) -> str:
+        parts = []
+        for met in (True, False, None):
+            names = [row["name"] for row in targets if row["met"] is met]
+            if names:
+                shown = "" if met else f" ({', '.join(names)})"
+                parts.append(f"{len(names)} {self._met(met)}{shown}")
+        bases = [f"; {row['name']} judged on the {row['basis']}" for row in targets if row["basis"] not in (HOST, PEAK)]
+        return f"targets: {', '.join(parts)}{''.join(bases)}"
+
+    def _target_table(self, engine: Engine, targets: list[Comparison]) -> list[str]:
+        better = {target.name: target.better for target in engine.file.manifest.targets}
+        rows = [
+            (
+                row["name"],
+                ("<= " if better[row["name"]] == "lower" else ">= ") + _number(row["target"]),
+                "-" if row["measured"] is None else _number(row["measured"]),
+            )
+            for row in targets
+        ]
+        widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+        lines = [f"targets of {engine.file.manifest.name}:"]
+        for (name, target, measured), row in zip(rows, targets, strict=True):
+            aligned = f"{name:{widths[0]}}  {target:>{widths[1]}}  measured {measured:>{widths[2]}}"
+            basis = "" if row["basis"] in (HOST, PEAK) else f", on the {row['basis']}"
+            lines.append(f"  {aligned}  {self._met(row['met'])}{basis}")
+        return lines
 
     def verdict(self, verdict: Verdict) -> str:
         """Return the line of one golden vector."""
@@ -135,19 +127,6 @@ def caption(answer: Outline) -> str:
     return f"{answer.decision}: {_extent(answer)}" if answer.results else f"{answer.decision} found"
 
 
-def model_record(file: ModelFile) -> dict[str, Any]:
-    """Return the object of one model for JSON."""
-    manifest = file.manifest
-    return {
-        "name": manifest.name,
-        "title": manifest.title,
-        "task": manifest.task,
-        "parameters": manifest.measured.get("parameters"),
-        "macs": manifest.measured.get("macs"),
-        "bytes": file.size,
-    }
-
-
 def model_table(rows: list[dict[str, Any]]) -> str:
     """Return the lines of `model_record`s, under one line of headings."""
     head = ("name", "task", "parameters", "macs", "bytes", "title")
@@ -162,6 +141,13 @@ def model_table(rows: list[dict[str, Any]]) -> str:
         + "\n"
         for row in cells
     )
+
+
+def _how(warm: int, first: bool) -> str:
+    """Return of what the invoke time is one or the median."""
+    if not warm:
+        return "the first"
+    return (f"median of {warm}" if warm > 1 else "one") + (" after the first" if first else "")
 
 
 def _rule(engine: Engine, answer: Answer) -> str:
@@ -219,7 +205,3 @@ def _time(milliseconds: float | None) -> str:
 
 def _size(megabytes: float | None) -> str:
     return "not known" if megabytes is None else f"{megabytes:.1f} MB"
-
-
-def _rounded(value: float | None, digits: int = 3) -> float | None:
-    return None if value is None else round(value, digits)

@@ -50,7 +50,10 @@ class Runtime:
         self.name, self.version, self.threads = name, version, threads
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         if len(inputs) != 1 or len(outputs) != 1:
-            raise EdgeError(f"the network has {len(inputs)} inputs and {len(outputs)} outputs: expected one of each")
+            raise EdgeError(
+                f"the network has {len(inputs)} inputs and {len(outputs)} outputs: expected one of each",
+                "model.tensors",
+            )
         self.input, self.output = _tensor(inputs[0]), _tensor(outputs[0])
         self._interpreter, self._in, self._out = interpreter, inputs[0]["index"], outputs[0]["index"]
         self.taken, self.operators = _taken(interpreter)
@@ -68,13 +71,14 @@ class Runtime:
             self._interpreter.invoke()
         except (ValueError, RuntimeError) as error:
             raise EdgeError(
-                f"{PACKAGES[self.name]} {self.version} can't run the network: {first_line(error)}"
+                f"{PACKAGES[self.name]} {self.version} can't run the network: {first_line(error)}", "runtime.refused"
             ) from None
         raw = self._interpreter.get_tensor(self._out)
         if raw.shape != self.output.shape:  # operators may decide on it while they run
             raise EdgeError(
                 f"the network's output is {raw.shape} after it ran, and {self.output.shape} before: expected one shape "
-                "for every picture; convert the network again without such operators"
+                "for every picture; convert the network again without such operators",
+                "model.output",
             )
         return raw
 
@@ -86,7 +90,9 @@ def open_runtime(flatbuffer: bytes, name: str = "auto", threads: int = 1) -> Run
     does not start, where it refuses the network, and for "edgetpu", which runs another network of the model file.
     """
     if name == "edgetpu":
-        raise EdgeError("an Edge TPU runs the compiled network of a model file: load the file with edge.load")
+        raise EdgeError(
+            "an Edge TPU runs the compiled network of a model file: load the file with edge.load", "arguments.invalid"
+        )
     check_threads(threads)
     name, interpreter_class, version = import_runtime(name)
     try:
@@ -96,7 +102,8 @@ def open_runtime(flatbuffer: bytes, name: str = "auto", threads: int = 1) -> Run
     except (ValueError, RuntimeError) as error:
         raise EdgeError(
             f"{PACKAGES[name]} {version} can't load the network ({first_line(error)}): "
-            "upgrade the runtime, or convert the network again with operators that it has"
+            "upgrade the runtime, or convert the network again with operators that it has",
+            "runtime.refused",
         ) from None
     except (SystemError, ImportError) as error:  # tflite-runtime meets numpy 2 only here
         raise broken(name, error) from None
@@ -106,13 +113,15 @@ def open_runtime(flatbuffer: bytes, name: str = "auto", threads: int = 1) -> Run
 def check_threads(threads: object) -> None:
     """Raise EdgeError where it is not a number of threads that a runtime takes."""
     if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= MAX_THREADS:
-        raise EdgeError(f"{threads!r} threads were asked for: expected a whole number from 1 to {MAX_THREADS}")
+        raise EdgeError(
+            f"{threads!r} threads were asked for: expected a whole number from 1 to {MAX_THREADS}", "arguments.invalid"
+        )
 
 
 def import_runtime(name: str = "auto") -> tuple[str, Any, str]:
     """Return the runtime's own name, its Interpreter class and its version; EdgeError where it can't be had."""
     if name not in NAMES:
-        raise EdgeError(f"there is no runtime {name!r}: expected one of {', '.join(NAMES)}")
+        raise EdgeError(f"there is no runtime {name!r}: expected one of {', '.join(NAMES)}", "arguments.invalid")
     candidates = _CANDIDATES.get(name, (name,))
     for candidate in candidates:
         module = _MODULES[candidate]
@@ -128,8 +137,10 @@ def import_runtime(name: str = "auto") -> tuple[str, Any, str]:
             return candidate, interpreter, _version(candidate)
     if name in _CANDIDATES:
         package = PACKAGES[candidates[0]]
-        raise EdgeError(f"no TFLite runtime is installed: install one with `pip install {package}`")
-    raise EdgeError(f"the runtime {name} is not installed: install it with `pip install {PACKAGES[name]}`")
+        raise EdgeError(f"no TFLite runtime is installed: install one with `pip install {package}`", "runtime.missing")
+    raise EdgeError(
+        f"the runtime {name} is not installed: install it with `pip install {PACKAGES[name]}`", "runtime.missing"
+    )
 
 
 def broken(name: str, error: Exception) -> EdgeError:
@@ -140,12 +151,14 @@ def broken(name: str, error: Exception) -> EdgeError:
     if name == "tflite" and int(np.__version__.split(".")[0]) >= 2:
         return EdgeError(
             f"{package} does not work with numpy {np.__version__}: expected numpy 1; install it with "
-            '`pip install "numpy<2"`, or use `pip install ai-edge-litert`'
+            '`pip install "numpy<2"`, or use `pip install ai-edge-litert`',
+            "runtime.broken",
         )
     other = "tflite" if name == "litert" else "litert"
     return EdgeError(
         f"{package} is installed but does not start ({first_line(error)}): install it again with "
-        f"`pip install --force-reinstall {package}`, or choose --runtime {other}"
+        f"`pip install --force-reinstall {package}`, or choose --runtime {other}",
+        "runtime.broken",
     )
 
 

@@ -1,67 +1,166 @@
-"""What the words on the command line mean: which pictures, and where each one's result goes."""
+"""What the words on the command line mean: which images, and what was left out of a folder."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from edge.errors import EdgeError
+from edge.errors import EdgeError, one_line
 
 STDIN = "-"
+WILD = "*?["
+NO_SUFFIX, HIDDEN, SPECIAL = "without a suffix", "hidden", "special"  # kinds of left out files beside suffixes
+_NAMED = 5  # kinds that are named one by one
 
 
-def expand(word: str, suffixes: tuple[str, ...]) -> list[str]:
-    """Return the pictures that one word stands for.
+class Found(NamedTuple):
+    """What one word stands for.
 
-    "-" is standard input. A folder stands for the files directly in it that have one of `suffixes` and no dot in front,
-    sorted by name. A pattern (with *, ? or [, where there is no such file) stands for the files it matches, sorted. Any
-    other word is a file, whether there is one or not.
+    Attributes:
+        images: their paths, or "-".
+        root: the folder that was looked into; of a pattern its part in front of the first wildcard, "" for the working
+            directory; None for a word that is an image itself. Images' paths begin with it.
+        left_out: how many files were left out, by kind.
+    """
 
-    Raises EdgeError for a folder without pictures and a pattern that matches none.
+    images: list[str]
+    root: str | None
+    left_out: Counter[str]
+
+
+def listing(
+    folder: str | os.PathLike[str], suffixes: tuple[str, ...], skip: str | None = None
+) -> tuple[list[str], Counter[str]]:
+    """Return the images in a folder and its sub-folders, and how many other files there are, by kind.
+
+    An image is a file that ends in one of `suffixes`, in upper or lower case. The paths begin with `folder` and are
+    sorted part by part, by bytes. Links are followed; a folder that two paths lead to is looked into once. Files and
+    folders with a dot in front are left out. A sub-folder that can't be read is among the paths, so that reading it
+    says why; so is a link that leads nowhere.
+
+    Args:
+        skip: a sub-folder that is not looked into, as `os.path.realpath` gives it; its files are not counted.
+
+    The kinds: a suffix in lower case with its dot (".txt"), "without a suffix", "hidden" (a hidden folder counts as
+    one), "special" (pipes, devices, sockets). `left_out_line` says them in words.
+
+    Raises EdgeError where the folder itself can't be read.
+    """
+    images, left_out = [], Counter[str]()
+    for path, kind in _walk(os.fspath(folder), suffixes, skip):
+        if kind is None:
+            images.append(path)
+        else:
+            left_out[kind] += 1
+    return sorted(images, key=_parts), left_out
+
+
+def left_out_line(left_out: Counter[str]) -> str:
+    """Return it in words, "12 files were left out (8 .txt, 4 without a suffix)", frequent kinds first; "" for none."""
+    count = left_out.total()
+    if not count:
+        return ""
+    kinds = sorted(left_out.items(), key=lambda item: (-item[1], os.fsencode(item[0])))
+    said = [f"{number} {one_line(kind)}" for kind, number in kinds[:_NAMED]]
+    if kinds[_NAMED:]:
+        said.append(f"{sum(number for _, number in kinds[_NAMED:])} of other kinds")
+    return f"{count} file{' was' if count == 1 else 's were'} left out ({', '.join(said)})"
+
+
+def expand(word: str, suffixes: tuple[str, ...], skip: str | None = None) -> Found:
+    """Return the images that one word stands for.
+
+    "-" is standard input. A folder stands for its `listing`. A pattern (with *, ? or [, where there is no such file)
+    stands for the files that it matches, whatever they end in, and for the listings of the folders that it matches,
+    sorted. Any other word is a file, whether there is one or not.
+
+    Raises EdgeError for a folder without images, one that can't be read, and a pattern that matches no file.
     """
     if word == STDIN:
-        return [word]
+        return Found([word], None, Counter())
+    if os.path.isdir(word):
+        images, left_out = listing(word, suffixes, skip)
+        if not images:
+            raise _without(f"{word} has no images in it", left_out, suffixes)
+        return Found(images, word, left_out)
+    if not os.path.exists(word) and any(letter in word for letter in WILD):
+        return _matching(word, suffixes, skip)
+    return Found([word], None, Counter())
+
+
+def _matching(word: str, suffixes: tuple[str, ...], skip: str | None) -> Found:
+    import glob
+
+    matches = glob.glob(word, recursive=True)
+    images = {path for path in matches if os.path.isfile(path)}
+    left_out: dict[str, str] = {}
+    for folder in sorted(path for path in matches if os.path.isdir(path)):
+        for path, kind in _walk(folder, suffixes, skip):
+            if kind is None:
+                images.add(path)
+            else:
+                left_out[path] = kind
+    counts = Counter(kind for path, kind in left_out.items() if path not in images)
+    if not matches:
+        raise EdgeError(f"{word} matches no file: check the pattern", code="image.missing")
+    if not images:
+        raise _without(f"{word} matches folders without images", counts, suffixes)
+    first = min(word.find(letter) for letter in WILD if letter in word)
+    return Found(sorted(images, key=_parts), word[: word.rfind("/", 0, first) + 1], counts)
+
+
+def _without(what: str, left_out: Counter[str], suffixes: tuple[str, ...]) -> EdgeError:
+    reason = left_out_line(left_out)
+    return EdgeError(
+        f"{what}{f', {reason}' if reason else ''}: expected files that end in {', '.join(suffixes)}",
+        code="image.missing",
+    )
+
+
+def _walk(folder: str, suffixes: tuple[str, ...], skip: str | None) -> Iterator[tuple[str, str | None]]:
+    """Yield every file below, with its kind where it is left out and None where it is an image."""
+    waiting, seen = [folder], set()
+    while waiting:
+        here = waiting.pop()
+        try:
+            status = os.stat(here)
+            if (status.st_dev, status.st_ino) in seen or (here != folder and os.path.realpath(here) == skip):
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            items = sorted(os.scandir(here), key=lambda item: os.fsencode(item.name), reverse=True)
+        except OSError as error:
+            if here == folder:
+                raise EdgeError(
+                    f"{folder} can't be read ({error.strerror}): check the path and its permissions",
+                    code="image.unreadable",
+                ) from None
+            yield here, None
+            continue
+        for item in items:
+            if not item.name.startswith(".") and _leads_to(item, "is_dir"):
+                waiting.append(item.path)
+            else:
+                yield item.path, _kind(item, suffixes)
+
+
+def _kind(item: os.DirEntry[str], suffixes: tuple[str, ...]) -> str | None:
+    if item.name.startswith("."):
+        return HIDDEN
+    suffix = os.path.splitext(item.name)[1].lower()
+    if suffix not in suffixes:
+        return suffix if suffix.strip(".") else NO_SUFFIX
+    # A link that leads nowhere is no file and yet no other kind.
+    return None if _leads_to(item, "is_file") or not os.path.exists(item.path) else SPECIAL
+
+
+def _leads_to(item: os.DirEntry[str], question: str) -> bool:
     try:
-        if os.path.isdir(word):
-            found = sorted(
-                os.path.join(word, item.name)
-                for item in os.scandir(word)
-                if item.name.lower().endswith(suffixes) and not item.name.startswith(".") and _is_file(item)
-            )
-            if not found:
-                raise EdgeError(f"{word} has no pictures in it: expected files that end in {', '.join(suffixes)}")
-            return found
-    except OSError as error:
-        raise EdgeError(f"{word} can't be read ({error.strerror}): check the path and its permissions") from None
-    if not os.path.exists(word) and any(letter in word for letter in "*?["):
-        import glob
-
-        found = sorted(item for item in glob.glob(word, recursive=True) if os.path.isfile(item))
-        if not found:
-            raise EdgeError(f"{word} matches no file: check the pattern")
-        return found
-    return [word]
+        return bool(getattr(item, question)())
+    except OSError:  # a link to itself
+        return False
 
 
-def _is_file(item: os.DirEntry[str]) -> bool:
-    """Whether it is a file, or a link whose target can't be examined: reading that one will say why."""
-    try:
-        return item.is_file() or (item.is_symlink() and not os.path.exists(item.path))
-    except OSError:
-        return True
-
-
-def result_names(images: list[str]) -> Iterator[str]:
-    """Yield a name for each picture's result files: its stem, numbered where an earlier one of this run has it.
-
-    Names that differ in case only count as the same, because some file systems hold them to be.
-    """
-    taken: set[str] = set()
-    for image in images:
-        stem = "stdin" if image == STDIN else os.path.splitext(os.path.basename(image))[0]
-        name, number = stem, 1
-        while name.casefold() in taken:
-            number += 1
-            name = f"{stem}-{number}"
-        taken.add(name.casefold())
-        yield name
+def _parts(path: str) -> list[bytes]:
+    return os.fsencode(path).split(b"/")

@@ -18,8 +18,8 @@ from firmware_bridge.sbom import Component
 from firmware_bridge.target import SYSTEM_LIBRARIES, Target, hold_buildable, require
 
 _LICENCES = {
+    "libjansson-dev": ("jansson", "MIT"),
     "libjpeg62-turbo-dev": ("libjpeg-turbo", "IJG AND BSD-3-Clause AND Zlib"),
-    "libjsmn-dev": ("jsmn", "MIT"),
     "libpng-dev": ("libpng", "libpng-2.0"),
     "zlib1g-dev": ("zlib", "Zlib"),
 }

@@ -17,7 +17,7 @@ _TOOLCHAINS = {"aarch64": ("aarch64.cmake", "aarch64-linux-gnu-gcc", "gcc-aarch6
 
 
 def build(target: Target, sysroot: Sysroot) -> bytes:
-    """Return the program, linked with the decoders of `sysroot`, stripped; in every folder the same bytes.
+    """Return the program, linked with the libraries of `sysroot`, stripped; in every folder the same bytes.
 
     Raises EdgeError where a tool is missing or the compiler refuses.
     """
@@ -37,9 +37,8 @@ def build(target: Target, sysroot: Sysroot) -> bytes:
     for tool, origin in (("cmake", "cmake"), (compiler, package)):
         if shutil.which(tool) is None:
             raise EdgeError(f"{tool} is not installed: expected it to compile edge-infer; apt-get install {origin}")
-    jsmn = f"-DJSMN_INCLUDE={sysroot.folder / 'usr/include'}"
     with tempfile.TemporaryDirectory() as folder:
-        options = [*roots, jsmn, "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_EXE_LINKER_FLAGS=-s"]
+        options = [*roots, "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_EXE_LINKER_FLAGS=-s"]
         _run("cmake", "-S", str(SOURCE), "-B", folder, *options)
         _run("cmake", "--build", folder, "--target", "edge-infer")
         return (Path(folder) / "edge-infer").read_bytes()

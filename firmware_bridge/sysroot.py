@@ -16,7 +16,7 @@ from edge.errors import EdgeError
 from firmware_bridge.wheel import cache
 
 DEBIAN = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "armhf"}
-LINKED = ("libjpeg62-turbo-dev", "libjsmn-dev", "libpng-dev", "zlib1g-dev")
+LINKED = ("libjansson-dev", "libjpeg62-turbo-dev", "libpng-dev", "zlib1g-dev")
 
 
 class Sysroot(NamedTuple):

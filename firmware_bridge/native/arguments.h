@@ -4,22 +4,26 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "failure.h"
 #include "text.h"
 
-/* The command line, as Python's argparse reads it: options may be abbreviated, `--name=value`, all after -- are IMAGEs. */
+#define PROGRAM_VERSION "0.1.0"
+
+/* The command line: options may stand among the images and be abbreviated; all after -- are images. */
 struct arguments {
     char **images;
     int image_count;
     const char *model, *runtime, *output; /* `model` and `output` may be NULL */
-    bool list, json, check;
-    long threads; /* 0: not given; less: asked for and impossible */
-    bool has_threads;
-    long repeat;
+    bool list, json, check, quiet, strict, targets;
+    long threads; /* 0: not given */
+    long repeat, warmup;
     uint64_t max_pixels;
 };
 
-enum parsed { PARSED, SAID, WRONG }; /* SAID: `text` is the whole answer; WRONG: what is to be mended */
+enum parsed { PARSED, SAID, WRONG }; /* SAID: `text` is the whole answer */
 
-enum parsed arguments_parse(struct arguments *arguments, int count, char **words, struct text *text);
+/* `json` is right in any case. */
+enum parsed arguments_parse(struct arguments *arguments, int count, char **words, struct text *text,
+                            struct failure *failure);
 
 #endif

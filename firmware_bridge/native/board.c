@@ -185,11 +185,134 @@ void board_warnings(const struct board *board, struct text *text)
                         "fast\n");
 }
 
-int usable_cores(void)
+/* The lower of `least` and the CPU quota of one control group, in cores, rounded up. */
+static int under_quota(const char *folder, int least)
 {
-    cpu_set_t cores;
-    if (sched_getaffinity(0, sizeof cores, &cores) == 0)
-        return CPU_COUNT(&cores);
-    long count = sysconf(_SC_NPROCESSORS_ONLN);
-    return count < 1 ? 1 : (int)count;
+    static const char *const names[] = {"cpu.max", "cpu.cfs_quota_us", "cpu.cfs_period_us"};
+    long long quota = 0, period = 0;
+    char *texts[3], after;
+    for (int name = 0; name < 3; name++) {
+        char *path = need_print("%s/%s", folder, names[name]);
+        texts[name] = small_text(path);
+        free(path);
+    }
+    /* "max" and -1 say that there is none. */
+    if (texts[0] ? sscanf(texts[0], "%lld %lld%c", &quota, &period, &after) != 2
+                 : !texts[1] || !texts[2] || sscanf(texts[1], "%lld%c", &quota, &after) != 1 ||
+                       sscanf(texts[2], "%lld%c", &period, &after) != 1)
+        quota = 0;
+    for (int name = 0; name < 3; name++)
+        free(texts[name]);
+    if (quota <= 0 || period <= 0)
+        return least;
+    long long cores = quota / period + (quota % period != 0);
+    return cores < least ? (int)cores : least;
+}
+
+static bool lists(const char *controllers, size_t length, const char *word)
+{
+    while (length) {
+        size_t one = strcspn(controllers, ",:\n");
+        one = one < length ? one : length;
+        if (one == strlen(word) && strncmp(controllers, word, one) == 0)
+            return true;
+        controllers += one < length ? one + 1 : one;
+        length -= one < length ? one + 1 : one;
+    }
+    return false;
+}
+
+/* This process's control group: of version 2, or of version 1 that of the processor's time; NULL where it has none. */
+static char *group_of(const char *root, bool second)
+{
+    char *path = need_print("%s/proc/self/cgroup", root), *line = NULL, *group = NULL;
+    FILE *file = fopen(path, "re");
+    size_t room = 0;
+    while (file && !group && getline(&line, &room, file) >= 0) {
+        char *controllers = strchr(line, ':'), *name = controllers ? strchr(controllers + 1, ':') : NULL;
+        if (!name)
+            continue;
+        size_t length = (size_t)(name - controllers - 1);
+        name[strcspn(name, "\n")] = 0;
+        if (second ? length == 0 : lists(controllers + 1, length, "cpu"))
+            group = need_copy(name + 1);
+    }
+    if (file)
+        fclose(file);
+    free(line);
+    free(path);
+    return group;
+}
+
+/* Undo the kernel's \040 for a space and the like, in place. */
+static void unescape(char *path)
+{
+    char *to = path;
+    for (const char *from = path; *from; to++) {
+        if (*from == '\\' && strspn(from + 1, "01234567") >= 3) {
+            *to = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
+            from += 4;
+        } else {
+            *to = *from++;
+        }
+    }
+    *to = 0;
+}
+
+static void cut_slashes(char *path)
+{
+    for (size_t length = strlen(path); length && path[length - 1] == '/';)
+        path[--length] = 0;
+}
+
+/* The lower of `cores` and what the quotas leave of one mounted tree of control groups: line of mountinfo. */
+static int under_mount(const char *root, char *line, int cores)
+{
+    char top[4096], mount[4096], kind[64], options[4096], *rest = strstr(line, " - ");
+    if (!rest || sscanf(line, "%*s %*s %*s %4095s %4095s", top, mount) != 2 ||
+        sscanf(rest, " - %63s %*s %4095s", kind, options) != 2)
+        return cores;
+    bool second = strcmp(kind, "cgroup2") == 0;
+    if (!second && (strcmp(kind, "cgroup") != 0 || !lists(options, strlen(options), "cpu")))
+        return cores;
+    char *group = group_of(root, second);
+    if (!group)
+        return cores;
+    cut_slashes(top);
+    cut_slashes(group);
+    unescape(mount);
+    size_t length = strlen(top), all = strlen(group);
+    bool is_inside = strncmp(group, top, length) == 0 && (group[length] == '/' || !group[length]) &&
+                     !strstr(group, "/../") && !(all >= 3 && strcmp(group + all - 3, "/..") == 0);
+    struct text path = {0};
+    text_print(&path, "%s/%s", root, mount);
+    size_t end = path.length;
+    text_word(&path, is_inside ? group + length : "");
+    for (;;) { /* a group is limited by those that it lies in, too */
+        cores = under_quota(path.at, cores);
+        char *slash = strrchr(path.at, '/');
+        if (strlen(path.at) <= end)
+            break;
+        *slash = 0;
+    }
+    text_free(&path);
+    free(group);
+    return cores;
+}
+
+int usable_cores(const char *root)
+{
+    cpu_set_t set;
+    long count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : sysconf(_SC_NPROCESSORS_ONLN);
+    int cores = count < 1 ? 1 : (int)count;
+    char *path = need_print("%s/proc/self/mountinfo", root), *line = NULL;
+    FILE *file = fopen(path, "re");
+    size_t room = 0;
+    while (file && getline(&line, &room, file) >= 0)
+        cores = under_mount(root, line, cores);
+    if (file)
+        fclose(file);
+    free(line);
+    free(path);
+    return cores;
 }

@@ -19,6 +19,8 @@ void board_json(const struct board *board, struct text *text);
 void board_line(const struct board *board, struct text *text);
 /* Lines "warning: ..." of what makes the measured times longer than the board's best. */
 void board_warnings(const struct board *board, struct text *text);
-int usable_cores(void);
+/* How many cores this process may use: those of its affinity, and no more than its CPU quota, rounded up. `root`: where
+   proc and the control groups are looked for; "" for the system's own. */
+int usable_cores(const char *root);
 
 #endif

@@ -37,17 +37,18 @@ static bool hold_tensor(const struct engine *engine, const char *name, const str
     if (!fits || strcmp(tensor->type, type) != 0 || tensor->bytes != size) {
         struct text shape = {0};
         show_shape(tensor, &shape);
-        fail(failure,
-             "%s has a network whose %s is %s, and a manifest that says %s %s: correct the manifest and build the model "
-             "file again with edge-compress", engine->model.path, name, shape.at, type, expected);
+        fail_as(failure, "model.tensors",
+                "%s has a network whose %s is %s, and a manifest that says %s %s: correct the manifest and build the "
+                "model file again with edge-compress", engine->model.path, name, shape.at, type, expected);
         text_free(&shape);
         return false;
     }
     if (manifest->is_int8 && !(tensor->scale > 0 && isfinite(tensor->scale))) {
         struct text scale = {0};
         text_float(&scale, tensor->scale);
-        fail(failure, "%s has a network whose int8 %s has no quantization (scale %s): convert the network again with "
-                      "edge-compress", engine->model.path, name, scale.at);
+        fail_as(failure, "model.tensors",
+                "%s has a network whose int8 %s has no quantization (scale %s): convert the network again with "
+                "edge-compress", engine->model.path, name, scale.at);
         text_free(&scale);
         return false;
     }
@@ -85,8 +86,9 @@ bool engine_load(struct engine *engine, const char *model, const char *runtime, 
     if (!path)
         return false;
     if (strcmp(runtime, "tflite") == 0 || strcmp(runtime, "edgetpu") == 0)
-        fail(failure, "the runtime %s is not part of the native edge-infer: expected litert; use --runtime litert, or "
-                      "edge-infer for Python", runtime);
+        fail_as(failure, "runtime.missing",
+                "the runtime %s is not part of the native edge-infer: expected litert; use --runtime litert, or "
+                "edge-infer for Python", runtime);
     engine->library = failure->text ? NULL : library_open(failure);
     double before = now_mb(), begun = now_ms();
     bool loaded = engine->library && model_read(&engine->model, path, failure) &&
@@ -96,6 +98,7 @@ bool engine_load(struct engine *engine, const char *model, const char *runtime, 
     free(path);
     if (!loaded)
         return false;
+    memcpy(engine->model_sha256, engine->model.data.at + engine->model.data.count - 64, 64);
     model_rest(&engine->model); /* LiteRT has packed the weights its own way */
     const struct preprocessing *how = &engine->model.manifest.input;
     if (engine->model.manifest.is_int8)
@@ -164,8 +167,8 @@ static bool clip_scores(float *scores, size_t count, const char *usual, struct f
         if (score < least || score > most)
             return fail_as(failure, "model.output",
                            "the network's output holds %g, which is no score: expected values from 0 to 1, as the "
-                           "manifest's activation is \"none\"; if these are logits, say \"%s\" there and pack the model "
-                           "again", (double)score, usual);
+                           "manifest's activation is \"none\"; if these are logits, say \"%s\" there and pack the "
+                           "model again", (double)score, usual);
         scores[index] = score < 0 ? 0 : score > 1 ? 1 : score;
     }
     return true;
@@ -224,25 +227,24 @@ static void draw_outline(const struct engine *engine, const float *logits, const
     answer->decision = decision.at;
 }
 
-static bool invoke_often(struct engine *engine, long repeat, struct answer *answer, struct failure *failure)
+/* Invoke the network `warmup` times uncounted, then `repeat` times; the very first invoke of all is never counted. */
+static bool invoke_often(struct engine *engine, long warmup, long repeat, struct answer *answer, struct failure *failure)
 {
-    double *times = need((size_t)repeat * sizeof *times);
-    size_t count = 0;
+    double *times = answer->warm_ms = need((size_t)repeat * sizeof *times);
     bool done = true;
-    for (long turn = 0; done && turn < repeat; turn++) {
+    for (long turn = -warmup; done && turn < repeat; turn++) {
         bool first = isnan(engine->first_invoke_ms);
         double begun = now_ms();
         done = engine_invoke(engine, failure);
-        if (!first) /* the very first is left out where there are others */
-            times[count++] = now_ms() - begun;
+        if (turn >= 0 && !first)
+            times[answer->warm_count++] = now_ms() - begun;
     }
-    answer->ms[INVOKE] = count ? median(times, count) : engine->first_invoke_ms;
-    free(times);
+    answer->ms[INVOKE] = answer->warm_count ? percentile(times, answer->warm_count, 0.5) : engine->first_invoke_ms;
     return done;
 }
 
-bool engine_answer(struct engine *engine, const struct bytes *data, const char *name, long repeat, uint64_t max_pixels,
-                   struct answer *answer, struct failure *failure)
+bool engine_answer(struct engine *engine, const struct bytes *data, const char *name, long warmup, long repeat,
+                   uint64_t max_pixels, struct answer *answer, struct failure *failure)
 {
     *answer = (struct answer){0};
     const struct manifest *manifest = &engine->model.manifest;
@@ -265,7 +267,7 @@ bool engine_answer(struct engine *engine, const struct bytes *data, const char *
     bool done = engine_fill(engine, &picture, &answer->warnings, failure);
     answer->ms[PREPROCESS] = now_ms() - before;
     picture_free(&picture);
-    done = done && invoke_often(engine, repeat, answer, failure);
+    done = done && invoke_often(engine, warmup, repeat, answer, failure);
     before = now_ms();
     float *logits = need(output_count(engine) * sizeof *logits);
     for (size_t index = 0; done && index < output_count(engine); index++) {
@@ -295,6 +297,7 @@ void answer_free(struct answer *answer)
     warnings_free(&answer->warnings);
     free(answer->results);
     free(answer->decision);
+    free(answer->warm_ms);
     outline_free(&answer->outline);
     *answer = (struct answer){0};
 }

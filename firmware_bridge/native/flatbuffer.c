@@ -64,7 +64,8 @@ bool flatbuffer_spend(struct flatbuffer *flatbuffer, size_t count)
 {
     flatbuffer->work += count;
     return flatbuffer->work <= MAX_WORK ||
-           flatbuffer_fault(flatbuffer, "whose vectors have more than %d elements: expected no more; " CONVERT, MAX_WORK);
+           flatbuffer_fault(flatbuffer, "whose vectors have more than %d elements: expected no more; " CONVERT,
+                            MAX_WORK);
 }
 
 size_t flatbuffer_follow(struct flatbuffer *flatbuffer, size_t at)

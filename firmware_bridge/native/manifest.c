@@ -10,19 +10,18 @@
 
 #define REBUILD "build the model file again with edge-compress"
 
-enum { VERSION = 1 };
+enum { VERSION = 1, MAX_LETTERS = 200, MAX_LABELS = 32768, MAX_ITEMS = 256 };
 
 /* What is being read: an object of the manifest. After the first failure nothing more is read, and every getter
    returns something harmless. */
 struct reader {
-    const struct json *json;
     const char *where;
     struct failure *failure;
 };
 
 struct object {
     struct reader *reader;
-    int value;
+    json_t *value;
     char path[80]; /* leads to it from the top, for messages */
 };
 
@@ -36,43 +35,43 @@ static const char *dot(const struct object *object)
     return object->path[0] ? "." : "";
 }
 
-static void wrong(const struct object *object, const char *key, int value, const char *expected)
+static void wrong(const struct object *object, const char *key, const json_t *value, const char *expected)
 {
     struct reader *reader = object->reader;
     if (!ok(reader))
         return;
     struct text shown = {0};
-    json_show(reader->json, value, &shown);
-    fail(reader->failure, "the manifest of %s has %s%s%s = %s: expected %s; " REBUILD, reader->where, object->path,
-         dot(object), key, shown.at, expected);
+    json_show(value, &shown);
+    fail_as(reader->failure, "model.manifest", "the manifest of %s has %s%s%s = %s: expected %s; " REBUILD,
+            reader->where, object->path, dot(object), key, shown.at, expected);
     text_free(&shown);
 }
 
-static struct object as_object(struct reader *reader, int value, const char *path)
+static struct object as_object(struct reader *reader, json_t *value, const char *path)
 {
     struct object object = {.reader = reader, .value = value};
     snprintf(object.path, sizeof object.path, "%s", path);
-    if (ok(reader) && json_kind(reader->json, value) != JSON_OBJECT) {
+    if (ok(reader) && !json_is_object(value)) {
         struct text shown = {0};
-        json_show(reader->json, value, &shown);
-        fail(reader->failure, "the manifest of %s holds %s%s%s: expected an object; " REBUILD, reader->where, shown.at,
-             *path ? " as " : "", path);
+        json_show(value, &shown);
+        fail_as(reader->failure, "model.manifest", "the manifest of %s holds %s%s%s: expected an object; " REBUILD,
+                reader->where, shown.at, *path ? " as " : "", path);
         text_free(&shown);
     }
     return object;
 }
 
-/* The value of a field; -1 (and a failure) where it is missing. */
-static int get(const struct object *object, const char *key)
+/* The value of a field; NULL (and a failure) where it is missing. */
+static json_t *get(const struct object *object, const char *key)
 {
     struct reader *reader = object->reader;
     if (!ok(reader))
-        return -1;
-    int value = json_member(reader->json, object->value, key);
-    if (value < 0)
-        fail(reader->failure,
-             "the manifest of %s lacks the field %s%s%s: docs/model-file.md lists what it needs; " REBUILD,
-             reader->where, object->path, dot(object), key);
+        return NULL;
+    json_t *value = json_object_get(object->value, key);
+    if (!value)
+        fail_as(reader->failure, "model.manifest",
+                "the manifest of %s lacks the field %s%s%s: docs/model-file.md lists what it needs; " REBUILD,
+                reader->where, object->path, dot(object), key);
     return value;
 }
 
@@ -80,26 +79,22 @@ static struct object get_object(const struct object *object, const char *key)
 {
     char path[sizeof object->path + 32];
     snprintf(path, sizeof path, "%s%s%s", object->path, dot(object), key);
-    int value = get(object, key);
-    if (value < 0)
-        return (struct object){.reader = object->reader};
-    return as_object(object->reader, value, path);
+    json_t *value = get(object, key);
+    return value ? as_object(object->reader, value, path) : (struct object){.reader = object->reader};
 }
 
 /* The index in `known`, which ends in NULL; 0 on failure. */
 static int one_of(const struct object *object, const char *key, char *const *known)
 {
-    int value = get(object, key), index = 0;
-    if (value < 0)
+    json_t *value = get(object, key);
+    const char *words = json_string_value(value);
+    int index = 0;
+    if (!value)
         return 0;
-    if (json_kind(object->reader->json, value) == JSON_STRING && !json_has_zero(object->reader->json, value)) {
-        char *words = json_words(object->reader->json, value);
-        for (; known[index] && strcmp(words, known[index]) != 0; index++)
-            ;
-        free(words);
-        if (known[index])
-            return index;
-    }
+    for (; words && known[index] && strcmp(words, known[index]) != 0; index++)
+        ;
+    if (words && known[index])
+        return index;
     struct text expected = {0};
     for (index = 0; known[index]; index++)
         text_print(&expected, "%s\"%s\"", index ? " or " : "", known[index]);
@@ -108,22 +103,25 @@ static int one_of(const struct object *object, const char *key, char *const *kno
     return 0;
 }
 
-/* One line of printable text; NULL on failure. */
-static char *words_of(const struct object *object, const char *key, int value)
+/* Whether it is one line of text that a terminal can show, of no more letters than anybody would read. */
+static bool is_line(const char *words)
 {
-    if (value < 0)
+    const char *letter = words, *end = words + strlen(words);
+    bool fits = letter < end && count_letters(words) <= MAX_LETTERS;
+    while (fits && letter < end)
+        fits = is_printable(next_letter(&letter, end, true));
+    return fits;
+}
+
+/* A copy of one line of printable text; NULL on failure. */
+static char *words_of(const struct object *object, const char *key, const json_t *value)
+{
+    if (!value)
         return NULL;
-    if (json_kind(object->reader->json, value) == JSON_STRING && !json_has_zero(object->reader->json, value)) {
-        char *words = json_words(object->reader->json, value);
-        const char *letter = words, *end = words + strlen(words);
-        bool printable = letter < end;
-        while (printable && letter < end)
-            printable = is_printable(next_letter(&letter, end, true));
-        if (printable)
-            return words;
-        free(words);
-    }
-    wrong(object, key, value, "one line of printable text");
+    const char *words = json_string_value(value);
+    if (words && is_line(words))
+        return need_copy(words);
+    wrong(object, key, value, "one line of printable text, at most 200 characters");
     return NULL;
 }
 
@@ -134,52 +132,40 @@ static char *get_words(const struct object *object, const char *key)
 
 static char *get_sha256(const struct object *object, const char *key)
 {
-    int value = get(object, key);
-    if (value < 0)
-        return NULL;
-    if (json_kind(object->reader->json, value) == JSON_STRING) {
-        char *words = json_words(object->reader->json, value);
-        if (strlen(words) == 64 && strspn(words, "0123456789abcdef") == 64 &&
-            !json_has_zero(object->reader->json, value))
-            return words;
-        free(words);
-    }
-    wrong(object, key, value, "a SHA-256 of 64 lower-case hexadecimal digits");
+    const json_t *value = get(object, key);
+    const char *words = json_string_value(value);
+    if (words && strlen(words) == 64 && strspn(words, "0123456789abcdef") == 64)
+        return need_copy(words);
+    if (value)
+        wrong(object, key, value, "a SHA-256 of 64 lower-case hexadecimal digits");
     return NULL;
 }
 
 /* A whole number from 1 on; 1 on failure. */
 static int64_t get_integer(const struct object *object, const char *key)
 {
-    int value = get(object, key);
-    if (value < 0)
-        return 1;
-    if (json_kind(object->reader->json, value) == JSON_INTEGER && json_number(object->reader->json, value) < 9.3e18) {
-        char *digits = json_digits(object->reader->json, value);
-        unsigned long long number = *digits == '-' ? 0 : strtoull(digits, NULL, 10);
-        free(digits);
-        if (number >= 1 && number <= INT64_MAX)
-            return (int64_t)number;
-    }
-    wrong(object, key, value, "a whole number of at least 1");
+    const json_t *value = get(object, key);
+    if (value && json_is_integer(value) && json_integer_value(value) >= 1)
+        return json_integer_value(value);
+    if (value)
+        wrong(object, key, value, "a whole number of at least 1");
     return 1;
 }
 
-static bool is_number(const struct json *json, int value)
+static bool is_number(const json_t *value)
 {
-    enum json_kind kind = json_kind(json, value);
-    return (kind == JSON_INTEGER || kind == JSON_FLOAT) && fabs(json_number(json, value)) <= 1e300;
+    return json_is_number(value) && fabs(json_number_value(value)) <= 1e300;
 }
 
-static struct number number_of(const struct object *object, const char *key, int value, double least, double most)
+static struct number number_of(const struct object *object, const char *key, const json_t *value, double least,
+                               double most)
 {
     struct number number = {0};
-    if (value < 0)
+    if (!value)
         return number;
-    const struct json *json = object->reader->json;
-    if (is_number(json, value) && json_number(json, value) >= least && json_number(json, value) <= most) {
-        number.value = json_number(json, value);
-        number.digits = json_kind(json, value) == JSON_INTEGER ? json_digits(json, value) : NULL;
+    if (is_number(value) && json_number_value(value) >= least && json_number_value(value) <= most) {
+        number.value = json_number_value(value);
+        number.digits = json_is_integer(value) ? need_print("%lld", (long long)json_integer_value(value)) : NULL;
     } else {
         wrong(object, key, value,
               least == -INFINITY ? "a number" : most == INFINITY ? "a number from 0" : "a number from 0 to 1");
@@ -194,36 +180,56 @@ static double get_share(const struct object *object, const char *key, double mos
     return number.value;
 }
 
-/* The first item of a list, and its size; on failure the size is 0. */
-static int get_list(const struct object *object, const char *key, size_t *size)
+/* A list of no more items, and its size; on failure NULL, and the size is 0. */
+static json_t *get_list(const struct object *object, const char *key, size_t most, size_t *size)
 {
-    int value = get(object, key);
+    json_t *value = get(object, key);
     *size = 0;
-    if (value < 0)
-        return 0;
-    if (json_kind(object->reader->json, value) != JSON_LIST) {
-        wrong(object, key, value, "a list");
-        return 0;
+    if (!value)
+        return NULL;
+    if (!json_is_array(value) || json_array_size(value) > most) {
+        struct text expected = {0};
+        text_print(&expected, "a list of at most %zu", most);
+        wrong(object, key, value, json_is_array(value) ? expected.at : "a list");
+        text_free(&expected);
+        return NULL;
     }
-    *size = (size_t)json_size(object->reader->json, value);
-    return json_first(value);
+    *size = json_array_size(value);
+    return value;
+}
+
+/* An object of names that are chosen freely; on failure its value is NULL. */
+static struct object get_named(const struct object *object, const char *key)
+{
+    struct object named = get_object(object, key);
+    const char *name;
+    json_t *item;
+    if (!ok(object->reader))
+        return (struct object){.reader = object->reader};
+    if (json_object_size(named.value) > MAX_ITEMS)
+        wrong(object, key, named.value, "an object of at most 256 members");
+    json_object_foreach(named.value, name, item) {
+        if (!is_line(name))
+            wrong(object, key, named.value, "names of one line of printable text, at most 200 characters");
+    }
+    return ok(object->reader) ? named : (struct object){.reader = object->reader};
 }
 
 static void get_numbers(const struct object *object, const char *key, double numbers[3])
 {
     size_t size;
-    int item = get_list(object, key, &size);
-    const struct json *json = object->reader->json;
+    const json_t *list = get_list(object, key, MAX_ITEMS, &size);
     bool all = size > 0;
-    for (size_t index = 0; index < size; index++, item = json_next(json, item)) {
-        all = all && is_number(json, item);
+    for (size_t index = 0; index < size; index++) {
+        const json_t *item = json_array_get(list, index);
+        all = all && is_number(item);
         if (all && index < 3)
-            numbers[index] = json_number(json, item);
+            numbers[index] = json_number_value(item);
     }
     if (!ok(object->reader))
         return;
     if (!all)
-        wrong(object, key, get(object, key), "a list of numbers");
+        wrong(object, key, list, "a list of numbers");
     for (size_t index = size; index < 3; index++)
         numbers[index] = numbers[0];
 }
@@ -231,7 +237,7 @@ static void get_numbers(const struct object *object, const char *key, double num
 static void hold_size(const struct object *object, const char *key, int channels)
 {
     size_t size;
-    get_list(object, key, &size);
+    get_list(object, key, MAX_ITEMS, &size);
     if (!ok(object->reader) || size == 1 || size == (size_t)channels)
         return;
     struct text expected = {0};
@@ -242,19 +248,12 @@ static void hold_size(const struct object *object, const char *key, int channels
 
 static void read_window(struct value_window *window, const struct object *object)
 {
-    const struct json *json = object->reader->json;
-    int value = get(object, "window"), item = json_first(value);
-    bool fits = json_kind(json, value) == JSON_LIST && json_size(json, value) == 2;
-    double ends[2] = {0};
-    for (int index = 0; fits && index < 2; index++, item = json_next(json, item)) {
-        fits = json_kind(json, item) == JSON_INTEGER;
-        ends[index] = fits ? json_number(json, item) : 0;
-    }
-    if (!fits || !(ends[0] >= 0 && ends[0] < ends[1] && ends[1] <= MOST)) {
+    const json_t *value = get(object, "window"), *low = json_array_get(value, 0), *high = json_array_get(value, 1);
+    if (json_array_size(value) == 2 && json_is_integer(low) && json_is_integer(high) && json_integer_value(low) >= 0 &&
+        json_integer_value(low) < json_integer_value(high) && json_integer_value(high) <= MOST)
+        *window = (struct value_window){(int32_t)json_integer_value(low), (int32_t)json_integer_value(high)};
+    else
         wrong(object, "window", value, "two whole numbers, 0 <= low < high <= 65535");
-        return;
-    }
-    *window = (struct value_window){(int32_t)ends[0], (int32_t)ends[1]};
 }
 
 static void read_input(struct preprocessing *input, const struct object *object)
@@ -275,7 +274,7 @@ static void read_input(struct preprocessing *input, const struct object *object)
     input->height = get_integer(object, "height");
     input->width = get_integer(object, "width");
     input->fit = (enum fit)one_of(object, "fit", fits);
-    if (ok(object->reader) && json_member(object->reader->json, object->value, "window") >= 0)
+    if (ok(object->reader) && json_object_get(object->value, "window"))
         read_window(&input->window, object);
 }
 
@@ -285,14 +284,25 @@ static int compare_words(const void *one, const void *other)
     return strcmp(*a, *b);
 }
 
+static bool all_differ(char *const *words, size_t count)
+{
+    char **sorted = need((count + 1) * sizeof *sorted); /* very many labels take no long time so */
+    bool differ = true;
+    memcpy(sorted, words, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, compare_words);
+    for (size_t index = 1; index < count; index++)
+        differ = differ && strcmp(sorted[index - 1], sorted[index]) != 0;
+    free(sorted);
+    return differ;
+}
+
 static void read_labels(struct manifest *manifest, const struct object *top)
 {
     size_t size;
-    int item = get_list(top, "labels", &size);
+    const json_t *list = get_list(top, "labels", MAX_LABELS, &size);
     manifest->labels = need((size + 1) * sizeof *manifest->labels); /* ends in NULL */
-    bool differ = true;
-    for (; manifest->label_count < size && ok(top->reader); item = json_next(top->reader->json, item)) {
-        char *label = words_of(top, "labels", item);
+    while (manifest->label_count < size) {
+        char *label = words_of(top, "labels", json_array_get(list, manifest->label_count));
         if (label == NULL)
             return;
         manifest->labels[manifest->label_count++] = label;
@@ -300,26 +310,18 @@ static void read_labels(struct manifest *manifest, const struct object *top)
     if (!ok(top->reader))
         return;
     if (manifest->is_segmentation && size != 1) {
-        wrong(top, "labels", get(top, "labels"), "exactly 1 string, what the mask of a segmentation shows");
-    } else if (!manifest->is_segmentation) {
-        /* Sorted, so that a manifest of very many labels takes no long time. */
-        char **sorted = need((size + 1) * sizeof *sorted);
-        memcpy(sorted, manifest->labels, size * sizeof *sorted);
-        qsort(sorted, size, sizeof *sorted, compare_words);
-        for (size_t index = 1; index < size; index++)
-            differ = differ && strcmp(sorted[index - 1], sorted[index]) != 0;
-        free(sorted);
-        if (size < 2 || !differ)
-            wrong(top, "labels", get(top, "labels"), "2 or more different strings");
+        wrong(top, "labels", list, "exactly 1 string, what the mask of a segmentation shows");
+    } else if (!manifest->is_segmentation && (size < 2 || !all_differ(manifest->labels, size))) {
+        wrong(top, "labels", list, "2 or more different strings");
     }
 }
 
 static void read_decision(struct manifest *manifest, const struct object *top)
 {
-    int value = get(top, "decision");
-    if (value < 0)
+    const json_t *value = get(top, "decision");
+    if (!value)
         return;
-    if (json_kind(top->reader->json, value) == JSON_NULL) {
+    if (json_is_null(value)) {
         if (manifest->is_segmentation)
             wrong(top, "decision", value, "an object of label, threshold and minimum_area, for a segmentation");
         return;
@@ -338,89 +340,97 @@ static void read_targets(struct manifest *manifest, const struct object *top)
 {
     static char *const betters[] = {"lower", "higher", NULL};
     size_t size;
-    int item = get_list(top, "targets", &size);
+    const json_t *list = get_list(top, "targets", MAX_ITEMS, &size);
+    char *names[MAX_ITEMS];
     manifest->targets = need(size * sizeof *manifest->targets);
-    for (size_t index = 0; index < size && ok(top->reader); index++, item = json_next(top->reader->json, item)) {
+    for (size_t index = 0; index < size && ok(top->reader); index++) {
         char path[80];
         snprintf(path, sizeof path, "targets[%zu]", index);
-        struct object object = as_object(top->reader, item, path);
+        struct object object = as_object(top->reader, json_array_get(list, index), path);
         struct target target = {.lower_is_better = one_of(&object, "better", betters) == 0};
         target.name = get_words(&object, "name");
         target.target = number_of(&object, "target", get(&object, "target"), -INFINITY, INFINITY);
         free(get_words(&object, "source"));
+        names[index] = target.name;
         manifest->targets[manifest->target_count++] = target;
     }
+    if (ok(top->reader) && !all_differ(names, size)) /* each would be judged by the other's direction */
+        wrong(top, "targets", list, "targets of different names");
 }
 
 static void read_measured(struct manifest *manifest, const struct object *top)
 {
-    struct object object = get_object(top, "measured");
+    struct object object = get_named(top, "measured");
+    const char *name;
+    json_t *item;
     if (!ok(top->reader))
         return;
-    const struct json *json = top->reader->json;
-    int size = json_size(json, object.value), key = json_first(object.value);
-    manifest->measured = need((size_t)size * sizeof *manifest->measured);
-    for (int index = 0; index < size && ok(top->reader); index++, key = json_next(json, key)) {
-        struct measured measured = {.name = json_words(json, key)};
-        manifest->measured[manifest->measured_count++] = measured;
-        manifest->measured[manifest->measured_count - 1].number =
-            number_of(&object, measured.name, key + 1, -INFINITY, INFINITY);
+    manifest->measured = need(json_object_size(object.value) * sizeof *manifest->measured);
+    json_object_foreach(object.value, name, item) {
+        struct measured *measured = &manifest->measured[manifest->measured_count++];
+        measured->name = need_copy(name);
+        measured->number = number_of(&object, name, item, -INFINITY, INFINITY);
     }
+}
+
+static void read_vector(struct golden *golden, const struct object *object)
+{
+    struct object outputs = get_named(object, "outputs");
+    const char *path;
+    json_t *item;
+    if (!ok(object->reader))
+        return;
+    if (json_object_size(outputs.value) == 0)
+        wrong(object, "outputs", outputs.value, "a member for at least one kernel path");
+    golden->outputs = need(json_object_size(outputs.value) * sizeof *golden->outputs);
+    json_object_foreach(outputs.value, path, item) {
+        golden->outputs[golden->output_count].member = words_of(&outputs, path, item);
+        golden->outputs[golden->output_count++].path = need_copy(path);
+    }
+    if (golden->output_count)
+        qsort(golden->outputs, golden->output_count, sizeof *golden->outputs, compare_words); /* the path comes first */
+    golden->image = get_words(object, "image");
+    golden->input_sha256 = get_sha256(object, "input_sha256");
+    golden->tolerance = get_share(object, "tolerance", INFINITY);
 }
 
 static void read_golden(struct manifest *manifest, const struct object *top)
 {
     size_t size;
-    int item = get_list(top, "golden", &size);
-    const struct json *json = top->reader->json;
+    const json_t *list = get_list(top, "golden", MAX_ITEMS, &size);
+    char *images[MAX_ITEMS];
     manifest->golden = need(size * sizeof *manifest->golden);
-    for (size_t index = 0; index < size && ok(top->reader); index++, item = json_next(json, item)) {
+    for (size_t index = 0; index < size && ok(top->reader); index++) {
         char path[80];
         snprintf(path, sizeof path, "golden[%zu]", index);
-        struct object object = as_object(top->reader, item, path), outputs = get_object(&object, "outputs");
+        struct object object = as_object(top->reader, json_array_get(list, index), path);
         if (!ok(top->reader))
             return;
-        struct golden *golden = &manifest->golden[manifest->golden_count++];
-        size_t count = (size_t)json_size(json, outputs.value);
-        if (count == 0)
-            wrong(&object, "outputs", outputs.value, "a member for at least one kernel path");
-        golden->outputs = need(count * sizeof *golden->outputs);
-        int key = json_first(outputs.value);
-        for (; golden->output_count < count && ok(top->reader); key = json_next(json, key)) {
-            char *kernel_path = json_words(json, key);
-            golden->outputs[golden->output_count].member = words_of(&outputs, kernel_path, key + 1);
-            golden->outputs[golden->output_count++].path = kernel_path;
-        }
-        if (golden->output_count)
-            qsort(golden->outputs, golden->output_count, sizeof *golden->outputs, compare_words); /* the path comes first */
-        golden->image = get_words(&object, "image");
-        golden->input_sha256 = get_sha256(&object, "input_sha256");
-        golden->tolerance = get_share(&object, "tolerance", INFINITY);
+        read_vector(&manifest->golden[manifest->golden_count++], &object);
+        images[index] = manifest->golden[index].image;
     }
+    if (ok(top->reader) && !all_differ(images, size))
+        wrong(top, "golden", list, "vectors of different images");
 }
 
 static void hold_operators(const struct object *runtime)
 {
-    struct object operators = get_object(runtime, "operators");
+    struct object operators = get_named(runtime, "operators");
+    const char *name;
+    json_t *item;
     if (!ok(runtime->reader))
         return;
-    const struct json *json = runtime->reader->json;
-    int key = json_first(operators.value);
-    for (int left = json_size(json, operators.value); left > 0 && ok(runtime->reader); left--) {
-        char *name = json_words(json, key);
+    json_object_foreach(operators.value, name, item)
         get_integer(&operators, name);
-        free(name);
-        key = json_next(json, key);
-    }
 }
 
 static void hold_version(const struct object *top)
 {
     int64_t version = get_integer(top, "version");
     if (ok(top->reader) && version > VERSION)
-        fail(top->reader->failure,
-             "the manifest of %s has version %lld, this program reads version %d: upgrade edge-infer on this device",
-             top->reader->where, (long long)version, VERSION);
+        fail_as(top->reader->failure, "model.version",
+                "the manifest of %s has version %lld, this program reads version %d: upgrade edge-infer on this device",
+                top->reader->where, (long long)version, VERSION);
 }
 
 static void hold_name(const struct object *top, const char *name)
@@ -433,16 +443,18 @@ bool manifest_parse(struct manifest *manifest, const char *text, size_t count, c
                     struct failure *failure)
 {
     static char *const formats[] = {"edge-infer", NULL}, *const tasks[] = {"classification", "segmentation", NULL};
-    static char *const activations[][3] = {{"softmax", "none", NULL}, {"sigmoid", "none", NULL}}, *const types[] = {"int8", "float32", NULL};
-    struct json json;
+    static char *const activations[][3] = {{"softmax", "none", NULL}, {"sigmoid", "none", NULL}};
+    static char *const types[] = {"int8", "float32", NULL};
+    struct text why = {0};
     *manifest = (struct manifest){0};
-    const char *damage = json_parse(&json, text, count);
-    if (damage) {
-        json_free(&json);
-        return fail(failure, "%s has a manifest that is not JSON (%s): " REBUILD, path, damage);
+    json_t *json = json_strict(text, count, &why);
+    if (!json) {
+        fail_as(failure, "model.manifest", "%s has a manifest that is not JSON (%.80s): " REBUILD, path, why.at);
+        text_free(&why);
+        return false;
     }
-    struct reader reader = {&json, path, failure};
-    struct object top = as_object(&reader, 0, "");
+    struct reader reader = {path, failure};
+    struct object top = as_object(&reader, json, "");
     one_of(&top, "format", formats);
     hold_version(&top);
     manifest->is_segmentation = one_of(&top, "task", tasks) == 1;
@@ -463,7 +475,7 @@ bool manifest_parse(struct manifest *manifest, const char *text, size_t count, c
     manifest->is_int8 = one_of(&runtime, "type", types) == 0;
     hold_operators(&runtime);
     read_golden(manifest, &top);
-    json_free(&json);
+    json_decref(json);
     return failure->text == NULL;
 }
 
@@ -501,7 +513,7 @@ void manifest_free(struct manifest *manifest)
 
 const struct number *manifest_measured(const struct manifest *manifest, const char *name)
 {
-    for (size_t index = manifest->measured_count; index-- > 0;) /* of two of one name the last counts */
+    for (size_t index = 0; index < manifest->measured_count; index++)
         if (strcmp(manifest->measured[index].name, name) == 0)
             return &manifest->measured[index].number;
     return NULL;

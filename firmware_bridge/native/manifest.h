@@ -60,8 +60,7 @@ struct manifest {
     size_t golden_count;
 };
 
-/* Read the manifest in `text`, which ends in a zero; `where` names it in messages. Fields that are not in the
-   specification are ignored. */
+/* Read the manifest in `text`; `path` names its file in messages. Fields that are not in the specification are ignored. */
 bool manifest_parse(struct manifest *manifest, const char *text, size_t count, const char *path,
                     struct failure *failure);
 void manifest_free(struct manifest *manifest);

@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "ending.h"
+
 /* More in huge pages than an answer takes would be memory wasted. The threshold is the highest that glibc knows. */
 enum { HUGE_PAGE = 2 << 20, IN_HUGE_PAGES = 6 * HUGE_PAGE, FIRST_GROWTH = 16 << 20, NO_MAPPINGS = 32 << 20 };
 
@@ -29,10 +31,7 @@ void memory_prepare(void)
 
 void memory_full(void)
 {
-    static const char said[] = "edge-infer: the memory is full: use smaller pictures or a smaller model\n";
-    ssize_t written = write(2, said, sizeof said - 1);
-    (void)written;
-    _exit(2);
+    end_at_once("memory", "the memory is full: use smaller images or a smaller model");
 }
 
 static void *or_end(void *memory)

@@ -20,10 +20,12 @@ static int by_size(const void *one, const void *other)
     return (a > b) - (a < b);
 }
 
-double median(double *values, size_t count)
+double percentile(double *values, size_t count, double share)
 {
     qsort(values, count, sizeof *values, by_size);
-    return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+    double place = share * (double)(count - 1);
+    size_t below = (size_t)place, above = below + 1 < count ? below + 1 : below;
+    return values[below] + (values[above] - values[below]) * (place - (double)below);
 }
 
 double peak_mb(void)

@@ -44,9 +44,10 @@ static bool read_bytes(const char *path, struct bytes *data, struct failure *fai
     struct stat status;
     int descriptor = -1, error = stat(path, &status) ? errno : 0;
     if (!error && S_ISDIR(status.st_mode))
-        return fail(failure, "%s is a folder: expected a .tflite model file", path);
+        return fail_as(failure, "model.format", "%s is a folder: expected a .tflite model file", path);
     if (!error && (!S_ISREG(status.st_mode) || status.st_size > MAX_FILE_BYTES))
-        return fail(failure, "%s is not a file of at most %d bytes: expected a .tflite model file", path, MAX_FILE_BYTES);
+        return fail_as(failure, "model.format",
+                       "%s is not a file of at most %d bytes: expected a .tflite model file", path, MAX_FILE_BYTES);
     if (!error) {
         descriptor = open(path, O_RDONLY | O_CLOEXEC);
         error = descriptor < 0 ? errno : map_file(descriptor, data);
@@ -54,18 +55,19 @@ static bool read_bytes(const char *path, struct bytes *data, struct failure *fai
     if (descriptor >= 0)
         close(descriptor);
     if (error == ENOENT)
-        return fail(failure, "%s does not exist: expected a .tflite model file; check the path or --list", path);
+        return fail_as(failure, "model.missing",
+                       "%s does not exist: expected a .tflite model file; check the path or --list", path);
     if (error)
-        return fail(failure, "%s can't be read (%s): check the file and its permissions", path, strerror(error));
+        return fail_as(failure, "model.unreadable",
+                       "%s can't be read (%s): check the file and its permissions", path, strerror(error));
     if (data->count == 0)
-        return fail(failure, "%s is empty: expected a .tflite model file; " AGAIN, path);
+        return fail_as(failure, "model.format", "%s is empty: expected a .tflite model file; " AGAIN, path);
     if (data->count < 8 || memcmp(data->at + 4, "TFL3", 4) != 0) {
         struct text shown = {0};
         text_repr_bytes(&shown, data->at, data->count < 8 ? data->count : 8);
-        fail(failure,
-             "%s is not a TFLite file (it begins with %s, expected \"TFL3\" at byte 4): give a .tflite file that "
-             "edge-compress made",
-             path, shown.at);
+        fail_as(failure, "model.format",
+                "%s is not a TFLite file (it begins with %s, expected \"TFL3\" at byte 4): give a .tflite file that "
+                "edge-compress made", path, shown.at);
         text_free(&shown);
         return false;
     }
@@ -95,11 +97,13 @@ static bool hold_members(const struct model *model, struct failure *failure)
     const struct archive *archive = &model->archive;
     struct text shown = {0};
     if (archive->count > MAX_MEMBERS)
-        return fail(failure, "%s has %zu members in its zip: expected at most %d; " REBUILD, model->path, archive->count,
-                    MAX_MEMBERS);
+        return fail_as(failure, "model.damaged",
+                       "%s has %zu members in its zip: expected at most %d; " REBUILD, model->path, archive->count,
+                       MAX_MEMBERS);
     for (size_t index = 0; index < archive->count; index++)
         if (find_member(archive, archive->members[index].name) != &archive->members[index])
-            return fail(failure, "%s has two members of one name in its zip: " REBUILD, model->path);
+            return fail_as(failure, "model.damaged",
+                           "%s has two members of one name in its zip: " REBUILD, model->path);
     for (size_t index = 0; index < archive->count && !failure->text; index++) {
         const struct member *member = &archive->members[index];
         bool is_text = strcmp(member->name, "manifest.json") == 0 || strcmp(member->name, "labels.txt") == 0;
@@ -108,15 +112,13 @@ static bool hold_members(const struct model *model, struct failure *failure)
         shown.length = 0;
         text_repr(&shown, member->name, strlen(member->name), false);
         if (member->size > limit)
-            fail(failure,
-                 "%s has a member %s that unpacks to %u bytes: expected at most %u; do not use the file unless you trust "
-                 "it, and " REBUILD,
-                 model->path, shown.at, member->size, limit);
+            fail_as(failure, "model.damaged",
+                    "%s has a member %s that unpacks to %u bytes: expected at most %u; do not use the file unless "
+                    "you trust it, and " REBUILD, model->path, shown.at, member->size, limit);
         else if (member->size > (uint64_t)MAX_RATIO * (member->packed ? member->packed : 1))
-            fail(failure,
-                 "%s has a member %s that is compressed more than %d to 1: expected no more; do not use the file unless "
-                 "you trust it, and " REBUILD,
-                 model->path, shown.at, MAX_RATIO);
+            fail_as(failure, "model.damaged",
+                    "%s has a member %s that is compressed more than %d to 1: expected no more; do not use the file "
+                    "unless you trust it, and " REBUILD, model->path, shown.at, MAX_RATIO);
     }
     text_free(&shown);
     return failure->text == NULL;
@@ -131,9 +133,10 @@ bool model_member(const struct model *model, const char *name, struct bytes *con
     struct text shown = {0};
     text_repr(&shown, name, strlen(name), false);
     if (!member)
-        fail(failure, "%s lacks the member %s in its zip: " REBUILD, model->path, shown.at);
+        fail_as(failure, "model.damaged", "%s lacks the member %s in its zip: " REBUILD, model->path, shown.at);
     else
-        fail(failure, "%s has a member %s that can't be unpacked (%s): " REBUILD, model->path, shown.at, damage);
+        fail_as(failure, "model.damaged",
+                "%s has a member %s that can't be unpacked (%s): " REBUILD, model->path, shown.at, damage);
     text_free(&shown);
     return false;
 }
@@ -150,7 +153,8 @@ static bool hold_labels(const struct model *model, struct failure *failure)
     bool same = expected.length == content.count && memcmp(expected.at, content.at, content.count) == 0;
     text_free(&expected);
     free(content.at);
-    return same || fail(failure, "%s has other labels in labels.txt than in its manifest: " REBUILD, model->path);
+    return same || fail_as(failure, "model.damaged",
+                           "%s has other labels in labels.txt than in its manifest: " REBUILD, model->path);
 }
 
 static bool hold_golden(const struct model *model, struct failure *failure)
@@ -179,9 +183,11 @@ static bool hold_digest(const struct model *model, const char *damage, char flat
     sha256_add(&digest, data->at + begin, data->count - TRAILER - begin);
     sha256_hex(&digest, hex);
     if (memcmp(hex, data->at + data->count - 64, 64) != 0)
-        return fail(failure, "%s was cut short or changed (its bytes do not match its digest): " AGAIN, model->path);
+        return fail_as(failure, "model.damaged",
+                       "%s was cut short or changed (its bytes do not match its digest): " AGAIN, model->path);
     if (damage) /* told only where the digest is right: a changed byte explains it better */
-        return fail(failure, "%s has a damaged zip behind the flatbuffer (%s): " REBUILD, model->path, damage);
+        return fail_as(failure, "model.damaged",
+                       "%s has a damaged zip behind the flatbuffer (%s): " REBUILD, model->path, damage);
     return true;
 }
 
@@ -190,7 +196,8 @@ static bool hold_trailer(const struct model *model, struct failure *failure)
     if (has_trailer(&model->data))
         return true;
     if (memmem(model->data.at, model->data.count, "manifest.json", 13))
-        return fail(failure, "%s was cut short or changed (its digest is missing at the end): " AGAIN, model->path);
+        return fail_as(failure, "model.damaged",
+                       "%s was cut short or changed (its digest is missing at the end): " AGAIN, model->path);
     struct text path = {0};
     text_quoted(&path, model->path);
     fail_as(failure, "model.no-manifest",
@@ -223,7 +230,8 @@ bool model_hold(struct model *model, struct failure *failure)
     if (!parsed)
         return false;
     if (model->manifest.model_bytes != model->archive.start || strcmp(model->manifest.model_sha256, flatbuffer_hex) != 0)
-        return fail(failure, "%s holds another flatbuffer than its manifest says (digests differ): " REBUILD, path);
+        return fail_as(failure, "model.damaged",
+                       "%s holds another flatbuffer than its manifest says (digests differ): " REBUILD, path);
     return hold_labels(model, failure) && hold_golden(model, failure);
 }
 
@@ -262,7 +270,7 @@ static char *program_folder(void)
 
 char *installed(const char *variable, const char *place)
 {
-    const char *chosen = getenv(variable);
+    const char *chosen = variable ? getenv(variable) : NULL;
     if (chosen && *chosen)
         return need_copy(chosen);
     char *folder = program_folder(), *path;
@@ -334,10 +342,9 @@ static char *usual(struct failure *failure)
         return found;
     struct text known = {0};
     list_shipped(&known);
-    fail(failure,
-         "no model was named, and pneumonia is not installed: expected a shipped one (%s) or the path of a .tflite file; "
-         "name it",
-         known.at);
+    fail_as(failure, "model.unknown",
+            "no model was named, and pneumonia is not installed: expected a shipped one (%s) or the path of a "
+            ".tflite file; name it", known.at);
     text_free(&known);
     return NULL;
 }
@@ -360,7 +367,8 @@ char *model_find(const char *name, struct failure *failure)
     struct text known = {0}, shown = {0};
     text_repr(&shown, name, length, false);
     list_shipped(&known);
-    fail(failure, "there is no model %s: expected a shipped one (%s) or the path of a .tflite file", shown.at, known.at);
+    fail_as(failure, "model.unknown",
+            "there is no model %s: expected a shipped one (%s) or the path of a .tflite file", shown.at, known.at);
     text_free(&known);
     text_free(&shown);
     return NULL;

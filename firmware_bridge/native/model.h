@@ -29,7 +29,7 @@ char **model_shipped(void);
    there is. NULL and a failure for a bare word that is neither. */
 char *model_find(const char *name, struct failure *failure);
 /* Return the path of what is installed at `place` beside the running program's folder, or what the environment's
-   `variable` says instead; the caller frees it. */
+   `variable` (or NULL) says instead; the caller frees it. */
 char *installed(const char *variable, const char *place);
 
 #endif

@@ -1,5 +1,5 @@
-/* What a network is made of, by the schema (schema.h). After the first fault nothing more is read, and every reader returns
-   something harmless: so `flatbuffer_ok` is asked before what was read is used as an index. */
+/* What a network is made of, by the schema (schema.h). After the first fault nothing more is read, and every reader
+   returns something harmless: so `ok` is asked before what was read is used as an index. */
 #include "network.h"
 
 #include <math.h>
@@ -13,6 +13,15 @@
 
 enum { SCHEMA_VERSION = 3, MAX_GRAPHS = 256, MAX_ENDS = 1024, MAX_TENSOR_BYTES = 1 << 30 };
 #define COUNT(array) (sizeof(array) / sizeof *(array))
+
+#define ok(reader) flatbuffer_ok(&(reader)->flatbuffer)
+#define fault(reader, ...) flatbuffer_fault(&(reader)->flatbuffer, __VA_ARGS__)
+#define damaged(reader, ...) flatbuffer_damaged(&(reader)->flatbuffer, __VA_ARGS__)
+#define spend(reader, count) flatbuffer_spend(&(reader)->flatbuffer, count)
+#define read_table(reader, kind, at, values) flatbuffer_table(&(reader)->flatbuffer, kind, at, values)
+#define item_at(reader, vector, index) flatbuffer_item(&(reader)->flatbuffer, vector, index)
+#define item_count(reader, vector) flatbuffer_items(&(reader)->flatbuffer, vector)
+#define numbers(reader, vector, count) flatbuffer_numbers(&(reader)->flatbuffer, vector, count)
 
 struct buffer {
     size_t at, count;
@@ -39,24 +48,25 @@ static bool is_index(struct reader *reader, int64_t index, size_t count, const c
                      const char *what)
 {
     return (index >= 0 && (uint64_t)index < count) ||
-           flatbuffer_damaged(&reader->flatbuffer, "%s %lld names %s %lld of %zu", who, number, what, (long long)index, count);
+           damaged(reader, "%s %lld names %s %lld of %zu", who, number, what, (long long)index, count);
 }
 
 static void read_codes(struct reader *reader, const struct value *vector)
 {
-    reader->code_count = flatbuffer_items(&reader->flatbuffer, vector);
+    reader->code_count = item_count(reader, vector);
     reader->codes = need(reader->code_count * sizeof *reader->codes);
-    for (size_t index = 0; index < reader->code_count && flatbuffer_ok(&reader->flatbuffer); index++) {
+    for (size_t index = 0; index < reader->code_count && ok(reader); index++) {
         struct value values[4];
-        if (!flatbuffer_table(&reader->flatbuffer, &OperatorCode_KIND, flatbuffer_item(&reader->flatbuffer, vector, index), values))
+        if (!read_table(reader, &OperatorCode_KIND, item_at(reader, vector, index), values))
             return;
         int64_t old = values[0].number, new = values[3].number, number = old > new ? old : new;
         if (number >= (int64_t)COUNT(OPERATORS))
-            flatbuffer_fault(&reader->flatbuffer, "with operator %lld, and this program knows %zu: " UPGRADE, (long long)number, COUNT(OPERATORS));
+            fault(reader, "with operator %lld, and this program knows %zu: " UPGRADE, (long long)number,
+                  COUNT(OPERATORS));
         else if (old < 0 || new < 0 || values[2].number < 1)
-            flatbuffer_damaged(&reader->flatbuffer, "an operator code is less than 0, or its version less than 1");
+            damaged(reader, "an operator code is less than 0, or its version less than 1");
         else if (strcmp(OPERATORS[number], "CUSTOM") == 0 && !values[1].count)
-            flatbuffer_damaged(&reader->flatbuffer, "a custom operator has no name");
+            damaged(reader, "a custom operator has no name");
         else
             reader->codes[index] = OPERATORS[number];
     }
@@ -64,26 +74,26 @@ static void read_codes(struct reader *reader, const struct value *vector)
 
 static void read_buffers(struct reader *reader, const struct value *vector)
 {
-    reader->buffer_count = flatbuffer_items(&reader->flatbuffer, vector);
+    reader->buffer_count = item_count(reader, vector);
     reader->buffers = need(reader->buffer_count * sizeof *reader->buffers);
-    for (size_t index = 0; index < reader->buffer_count && flatbuffer_ok(&reader->flatbuffer); index++) {
+    for (size_t index = 0; index < reader->buffer_count && ok(reader); index++) {
         struct value values[3];
-        if (!flatbuffer_table(&reader->flatbuffer, &Buffer_KIND, flatbuffer_item(&reader->flatbuffer, vector, index), values))
+        if (!read_table(reader, &Buffer_KIND, item_at(reader, vector, index), values))
             return;
         if ((uint64_t)values[1].number > 1 || (uint64_t)values[2].number > 1) /* 1 is what a converter writes first */
-            flatbuffer_fault(&reader->flatbuffer, "whose weights are behind its flatbuffer: expected them in it; " CONVERT);
+            fault(reader, "whose weights are behind its flatbuffer: expected them in it; " CONVERT);
         reader->buffers[index] = (struct buffer){values[0].at, values[0].count};
     }
 }
 
+/* Of the types that LiteRT takes in Python and in C, from 2.1 on; 0 of others. */
 static size_t bits_of(const char *type)
 {
     static const struct {
         const char *name;
         size_t bits;
     } known[] = {{"FLOAT32", 32}, {"FLOAT16", 16}, {"INT32", 32}, {"UINT8", 8}, {"INT64", 64}, {"BOOL", 8},
-                 {"INT16", 16}, {"COMPLEX64", 64}, {"INT8", 8}, {"FLOAT64", 64}, {"COMPLEX128", 128}, {"UINT64", 64},
-                 {"UINT32", 32}, {"UINT16", 16}, {"INT4", 4}, {"BFLOAT16", 16}, {"INT2", 2}};
+                 {"INT16", 16}, {"INT8", 8}, {"UINT32", 32}, {"INT4", 4}, {"INT2", 2}};
     for (size_t index = 0; index < COUNT(known); index++)
         if (strcmp(known[index].name, type) == 0)
             return known[index].bits;
@@ -93,25 +103,26 @@ static size_t bits_of(const char *type)
 static void read_quantization(struct reader *reader, size_t index, size_t at, struct graph_tensor *tensor)
 {
     struct value values[7];
-    if (!at || !flatbuffer_table(&reader->flatbuffer, &QuantizationParameters_KIND, at, values))
+    if (!at || !read_table(reader, &QuantizationParameters_KIND, at, values))
         return;
     const struct value *scales = &values[2], *zero_points = &values[3];
     int64_t details = values[4].number, axis = values[6].number;
     if (details >= QUANTIZATION_DETAILS)
-        flatbuffer_fault(&reader->flatbuffer, "whose tensor %zu is quantized in a way that this program does not know: " UPGRADE, index);
+        fault(reader, "whose tensor %zu is quantized in a way that this program does not know: " UPGRADE, index);
     else if (details)
-        flatbuffer_fault(&reader->flatbuffer, "whose tensor %zu is quantized in blocks or in a way of its own: expected by channel; " CONVERT, index);
+        fault(reader, "whose tensor %zu is quantized in blocks or in a way of its own: expected by channel; " CONVERT,
+              index);
     else if (values[5].at)
-        flatbuffer_damaged(&reader->flatbuffer, "tensor %zu has a quantization without a kind", index);
-    if (!flatbuffer_ok(&reader->flatbuffer) || !flatbuffer_spend(&reader->flatbuffer, scales->count) || !flatbuffer_spend(&reader->flatbuffer, zero_points->count) ||
+        damaged(reader, "tensor %zu has a quantization without a kind", index);
+    if (!ok(reader) || !spend(reader, scales->count) || !spend(reader, zero_points->count) ||
         (!scales->count && !zero_points->count))
         return;
     if (scales->count != zero_points->count) {
-        flatbuffer_damaged(&reader->flatbuffer, "tensor %zu has %zu scales and %zu zero points", index, scales->count, zero_points->count);
+        damaged(reader, "tensor %zu has %zu scales and %zu zero points", index, scales->count, zero_points->count);
         return;
     }
     if (scales->count > 1 && !(axis >= 0 && axis < tensor->rank && (size_t)tensor->shape[axis] == scales->count))
-        flatbuffer_damaged(&reader->flatbuffer, "tensor %zu has %zu scales, and no such dimension", index, scales->count);
+        damaged(reader, "tensor %zu has %zu scales, and no such dimension", index, scales->count);
     int64_t low = INT32_MIN, high = INT32_MAX;
     if (strcmp(tensor->type, "INT8") == 0)
         low = INT8_MIN, high = INT8_MAX;
@@ -120,14 +131,15 @@ static void read_quantization(struct reader *reader, size_t index, size_t at, st
     else if (strcmp(tensor->type, "INT16") == 0)
         low = INT16_MIN, high = INT16_MAX;
     tensor->scale_count = scales->count;
+    tensor->axis = axis;
     tensor->scales = reader->flatbuffer.data + scales->at;
-    for (size_t item = 0; item < scales->count && flatbuffer_ok(&reader->flatbuffer); item++) {
+    for (size_t item = 0; item < scales->count && ok(reader); item++) {
         float scale = float_bytes(tensor->scales + 4 * item);
         int64_t zero_point = (int64_t)eight_bytes(reader->flatbuffer.data + zero_points->at + 8 * item);
         if (!(scale >= 0 && isfinite(scale)))
-            flatbuffer_damaged(&reader->flatbuffer, "tensor %zu has a scale that is negative or not finite", index);
+            damaged(reader, "tensor %zu has a scale that is negative or not finite", index);
         else if (zero_point < low || zero_point > high)
-            flatbuffer_damaged(&reader->flatbuffer, "tensor %zu has a zero point that its type can't hold", index);
+            damaged(reader, "tensor %zu has a zero point that its type can't hold", index);
     }
 }
 
@@ -135,22 +147,24 @@ static void read_shape(struct reader *reader, size_t index, const struct value *
                        struct graph_tensor *tensor)
 {
     if (shape->count > MAX_TENSOR_RANK || open->count > MAX_TENSOR_RANK) {
-        flatbuffer_fault(&reader->flatbuffer, "whose tensor %zu has %zu dimensions: expected at most %d; " CONVERT, index,
+        fault(reader, "whose tensor %zu has %zu dimensions: expected at most %d; " CONVERT, index,
               shape->count > MAX_TENSOR_RANK ? shape->count : open->count, MAX_TENSOR_RANK);
         return;
     }
-    flatbuffer_spend(&reader->flatbuffer, shape->count + open->count);
+    spend(reader, shape->count + open->count);
     tensor->rank = (int)shape->count;
     for (size_t item = 0; item < shape->count; item++) {
         tensor->shape[item] = (int32_t)four_bytes(reader->flatbuffer.data + shape->at + 4 * item);
         if (tensor->shape[item] < 0)
-            flatbuffer_damaged(&reader->flatbuffer, "tensor %zu has a negative size", index);
+            damaged(reader, "tensor %zu has a negative size", index);
     }
-    for (size_t item = 0; item < open->count; item++)
+    for (size_t item = 0; item < open->count; item++) {
+        tensor->is_open[item] = (int32_t)four_bytes(reader->flatbuffer.data + open->at + 4 * item) < 0;
         if ((int32_t)four_bytes(reader->flatbuffer.data + open->at + 4 * item) < -1)
-            flatbuffer_damaged(&reader->flatbuffer, "tensor %zu has a negative size", index);
+            damaged(reader, "tensor %zu has a negative size", index);
+    }
     if (open->count && open->count != shape->count)
-        flatbuffer_damaged(&reader->flatbuffer, "tensor %zu has two numbers of dimensions", index);
+        damaged(reader, "tensor %zu has two numbers of dimensions", index);
 }
 
 /* Whether the tensor's size is one that a program can have, and a constant's bytes are as many. */
@@ -158,7 +172,7 @@ static void read_content(struct reader *reader, size_t index, int64_t number, st
 {
     size_t bits = bits_of(tensor->type);
     unsigned __int128 wanted = bits;
-    for (int item = 0; item < tensor->rank && flatbuffer_ok(&reader->flatbuffer); item++) {
+    for (int item = 0; item < tensor->rank && ok(reader); item++) {
         wanted *= (unsigned)tensor->shape[item];
         if (wanted > (unsigned __int128)1 << 90) /* a size of 0 may follow */
             wanted = (unsigned __int128)1 << 90;
@@ -168,18 +182,18 @@ static void read_content(struct reader *reader, size_t index, int64_t number, st
             wanted = 0;
     wanted = (wanted + 7) / 8;
     if (wanted > MAX_TENSOR_BYTES)
-        flatbuffer_fault(&reader->flatbuffer, "whose tensor %zu has more than %d bytes: expected no more; make the network smaller", index,
+        fault(reader, "whose tensor %zu has more than %d bytes: expected no more; make the network smaller", index,
               MAX_TENSOR_BYTES);
-    if (!flatbuffer_ok(&reader->flatbuffer) || !is_index(reader, number, reader->buffer_count, "tensor", (long long)index, "buffer"))
+    if (!ok(reader) || !is_index(reader, number, reader->buffer_count, "tensor", (long long)index, "buffer"))
         return;
     const struct buffer *buffer = &reader->buffers[number];
     size_t alignment = bits <= 8 ? 1 : bits == 16 ? 2 : 4;
-    if (buffer->count && (number == 0 || tensor->is_variable || !bits))
-        flatbuffer_damaged(&reader->flatbuffer, "tensor %zu can't be a constant and is one", index);
+    if (buffer->count && (number == 0 || tensor->is_variable))
+        damaged(reader, "tensor %zu can't be a constant and is one", index);
     else if (buffer->count && buffer->count != wanted)
-        flatbuffer_damaged(&reader->flatbuffer, "tensor %zu has %zu bytes and is said to have %zu", index, buffer->count, (size_t)wanted);
+        damaged(reader, "tensor %zu has %zu bytes and is said to have %zu", index, buffer->count, (size_t)wanted);
     else if (buffer->count && buffer->at % alignment)
-        flatbuffer_damaged(&reader->flatbuffer, "tensor %zu is not aligned", index);
+        damaged(reader, "tensor %zu is not aligned", index);
     tensor->bytes = buffer->count;
     tensor->content = buffer->count ? reader->flatbuffer.data + buffer->at : NULL;
 }
@@ -188,21 +202,23 @@ static void read_tensor(struct reader *reader, size_t index, size_t at)
 {
     struct value values[11];
     struct graph_tensor *tensor = &reader->tensors[index];
-    if (!flatbuffer_table(&reader->flatbuffer, &Tensor_KIND, at, values))
+    if (!read_table(reader, &Tensor_KIND, at, values))
         return;
     tensor->type = TENSOR_TYPES[values[1].number];
     tensor->is_variable = values[5].number;
-    if (values[6].at)
-        flatbuffer_fault(&reader->flatbuffer, "whose tensor %zu is sparse: expected every value; " CONVERT, index);
+    if (!bits_of(tensor->type))
+        fault(reader, "whose tensor %zu is of %s: expected float32, or whole numbers; " CONVERT, index, tensor->type);
+    else if (values[6].at)
+        fault(reader, "whose tensor %zu is sparse: expected every value; " CONVERT, index);
     else if (values[9].count)
-        flatbuffer_damaged(&reader->flatbuffer, "tensor %zu is of several types", index);
+        damaged(reader, "tensor %zu is of several types", index);
     else if (values[10].number)
-        flatbuffer_fault(&reader->flatbuffer, "whose weights are in another file: expected all of it in one; " CONVERT);
-    if (flatbuffer_ok(&reader->flatbuffer))
+        fault(reader, "whose weights are in another file: expected all of it in one; " CONVERT);
+    if (ok(reader))
         read_shape(reader, index, &values[0], &values[7], tensor);
-    if (flatbuffer_ok(&reader->flatbuffer))
+    if (ok(reader))
         read_content(reader, index, values[2].number, tensor);
-    if (flatbuffer_ok(&reader->flatbuffer))
+    if (ok(reader))
         read_quantization(reader, index, values[4].at, tensor);
 }
 
@@ -219,15 +235,15 @@ static const struct kind *read_options(struct reader *reader, size_t position, c
                                        size_t count, int64_t number, size_t at, struct value *values)
 {
     if ((size_t)number >= count)
-        flatbuffer_fault(&reader->flatbuffer, "whose operator %zu has options %lld, and this program knows %zu: " UPGRADE, position,
+        fault(reader, "whose operator %zu has options %lld, and this program knows %zu: " UPGRADE, position,
               (long long)number, count);
     else if ((number == 0) != (at == 0))
-        flatbuffer_damaged(&reader->flatbuffer, "operator %zu has options of no kind, or a kind and no options", position);
-    if (!flatbuffer_ok(&reader->flatbuffer) || !number || !flatbuffer_table(&reader->flatbuffer, known[number], at, values))
+        damaged(reader, "operator %zu has options of no kind, or a kind and no options", position);
+    if (!ok(reader) || !number || !read_table(reader, known[number], at, values))
         return NULL;
     for (int slot = 0; slot < known[number]->count; slot++)
         if (known[number]->fields[slot].what == '[')
-            flatbuffer_spend(&reader->flatbuffer, values[slot].count);
+            spend(reader, values[slot].count);
     return known[number];
 }
 
@@ -240,7 +256,8 @@ static void note_calls(struct reader *reader, size_t graph, size_t position, con
             continue;
         const struct value *value = &operator->values[slot];
         for (size_t index = 0; index < (field->what == '[' ? value->count : 1); index++) {
-            int64_t called = field->what == '[' ? (int32_t)four_bytes(reader->flatbuffer.data + value->at + 4 * index) : value->number;
+            const unsigned char *at = reader->flatbuffer.data + value->at + 4 * index;
+            int64_t called = field->what == '[' ? (int32_t)four_bytes(at) : value->number;
             if (!is_index(reader, called, reader->graph_count, "operator", (long long)position, "graph"))
                 return;
             reader->calls[graph * reader->graph_count + (size_t)called] = true;
@@ -258,14 +275,14 @@ static void pass(struct reader *reader, size_t position, const struct operator *
         if (!is_index(reader, tensor, reader->tensor_count, "operator", (long long)position, "tensor"))
             return;
         if (!reader->given[tensor])
-            flatbuffer_damaged(&reader->flatbuffer, "operator %zu reads tensor %d, which nothing before it gives", position, (int)tensor);
+            damaged(reader, "operator %zu reads tensor %d, which nothing before it gives", position, (int)tensor);
     }
     for (size_t index = 0; index < operator->output_count; index++) {
         int32_t tensor = operator->outputs[index];
         if (!is_index(reader, tensor, reader->tensor_count, "operator", (long long)position, "tensor"))
             return;
         if (reader->given[tensor])
-            flatbuffer_damaged(&reader->flatbuffer, "operator %zu gives tensor %d, which is there already", position, (int)tensor);
+            damaged(reader, "operator %zu gives tensor %d, which is there already", position, (int)tensor);
         reader->given[tensor] = true;
     }
 }
@@ -273,37 +290,37 @@ static void pass(struct reader *reader, size_t position, const struct operator *
 static void read_operator(struct reader *reader, size_t graph, size_t position, size_t at)
 {
     struct value values[14];
-    if (!flatbuffer_table(&reader->flatbuffer, &Operator_KIND, at, values) ||
+    if (!read_table(reader, &Operator_KIND, at, values) ||
         !is_index(reader, values[0].number, reader->code_count, "operator", (long long)position, "operator code"))
         return;
     struct operator operator = {.name = reader->codes[values[0].number]};
     if ((uint64_t)values[9].number > 1 || (uint64_t)values[10].number > 1)
-        flatbuffer_fault(&reader->flatbuffer, "whose options are behind its flatbuffer: expected them in it; " CONVERT);
+        fault(reader, "whose options are behind its flatbuffer: expected them in it; " CONVERT);
     if (values[7].count && values[7].count != values[1].count)
-        flatbuffer_damaged(&reader->flatbuffer, "operator %zu has another number of inputs that it changes than of inputs", position);
+        damaged(reader, "operator %zu has another number of inputs that it changes than of inputs", position);
     size_t intermediate_count;
-    int32_t *inputs = flatbuffer_numbers(&reader->flatbuffer, &values[1], &operator.input_count);
-    int32_t *outputs = flatbuffer_numbers(&reader->flatbuffer, &values[2], &operator.output_count);
-    int32_t *intermediates = flatbuffer_numbers(&reader->flatbuffer, &values[8], &intermediate_count);
+    int32_t *inputs = numbers(reader, &values[1], &operator.input_count);
+    int32_t *outputs = numbers(reader, &values[2], &operator.output_count);
+    int32_t *intermediates = numbers(reader, &values[8], &intermediate_count);
     operator.inputs = inputs;
     operator.outputs = outputs;
     for (size_t index = 0; index < intermediate_count; index++)
         is_index(reader, intermediates[index], reader->tensor_count, "operator", (long long)position, "tensor");
     pass(reader, position, &operator);
-    if (flatbuffer_ok(&reader->flatbuffer))
+    if (ok(reader))
         operator.options =
             read_options(reader, position, OPTIONS, COUNT(OPTIONS), values[3].number, values[4].at, operator.values);
     if (operator.options && (values[11].number || values[12].at))
-        flatbuffer_damaged(&reader->flatbuffer, "operator %zu has options twice", position);
-    else if (flatbuffer_ok(&reader->flatbuffer) && !operator.options)
+        damaged(reader, "operator %zu has options twice", position);
+    else if (ok(reader) && !operator.options)
         operator.options = read_options(reader, position, OPTIONS_2, COUNT(OPTIONS_2), values[11].number, values[12].at,
                                         operator.values);
-    if (flatbuffer_ok(&reader->flatbuffer))
+    if (ok(reader))
         note_calls(reader, graph, position, &operator);
-    char *wrong = flatbuffer_ok(&reader->flatbuffer) ? operator_fault(&operator, reader->tensors) : NULL;
+    char *wrong = ok(reader) ? operator_fault(&operator, reader->tensors) : NULL;
     if (wrong)
-        flatbuffer_fault(&reader->flatbuffer, "whose operator %zu (%s) %s: " CONVERT, position, operator.name, wrong);
-    if (flatbuffer_ok(&reader->flatbuffer))
+        fault(reader, "whose operator %zu (%s) %s: " CONVERT, position, operator.name, wrong);
+    if (ok(reader))
         activation_note(&operator, reader->tensors);
     free(wrong);
     free(inputs);
@@ -315,17 +332,17 @@ static void read_ends(struct reader *reader, size_t graph, const struct value *i
 {
     struct ends *ends = &reader->graphs[graph];
     if (inputs->count > MAX_ENDS || outputs->count > MAX_ENDS)
-        flatbuffer_fault(&reader->flatbuffer, "of a graph with more than %d inputs or outputs: expected no more; " CONVERT, MAX_ENDS);
-    ends->inputs = flatbuffer_numbers(&reader->flatbuffer, inputs, &ends->input_count);
-    ends->outputs = flatbuffer_numbers(&reader->flatbuffer, outputs, &ends->output_count);
+        fault(reader, "of a graph with more than %d inputs or outputs: expected no more; " CONVERT, MAX_ENDS);
+    ends->inputs = numbers(reader, inputs, &ends->input_count);
+    ends->outputs = numbers(reader, outputs, &ends->output_count);
     for (size_t index = 0; index < ends->output_count; index++)
         is_index(reader, ends->outputs[index], reader->tensor_count, "graph", (long long)graph, "tensor");
-    for (size_t index = 0; index < ends->input_count && flatbuffer_ok(&reader->flatbuffer); index++) {
+    for (size_t index = 0; index < ends->input_count && ok(reader); index++) {
         int32_t tensor = ends->inputs[index];
         if (!is_index(reader, tensor, reader->tensor_count, "graph", (long long)graph, "tensor"))
             return;
         if (reader->given[tensor])
-            flatbuffer_damaged(&reader->flatbuffer, "tensor %d is an input twice, or an input and a constant", (int)tensor);
+            damaged(reader, "tensor %d is an input twice, or an input and a constant", (int)tensor);
         reader->given[tensor] = true;
     }
 }
@@ -333,25 +350,25 @@ static void read_ends(struct reader *reader, size_t graph, const struct value *i
 static void read_graph(struct reader *reader, size_t graph, size_t at)
 {
     struct value values[6];
-    if (!flatbuffer_table(&reader->flatbuffer, &SubGraph_KIND, at, values))
+    if (!read_table(reader, &SubGraph_KIND, at, values))
         return;
-    reader->tensor_count = flatbuffer_items(&reader->flatbuffer, &values[0]);
+    reader->tensor_count = item_count(reader, &values[0]);
     reader->tensors = need(reader->tensor_count * sizeof *reader->tensors);
     reader->given = need(reader->tensor_count * sizeof *reader->given);
-    for (size_t index = 0; index < reader->tensor_count && flatbuffer_ok(&reader->flatbuffer); index++) {
-        read_tensor(reader, index, flatbuffer_item(&reader->flatbuffer, &values[0], index));
+    for (size_t index = 0; index < reader->tensor_count && ok(reader); index++) {
+        read_tensor(reader, index, item_at(reader, &values[0], index));
         reader->given[index] = reader->tensors[index].bytes || reader->tensors[index].is_variable;
     }
-    if (flatbuffer_ok(&reader->flatbuffer))
+    if (ok(reader))
         read_ends(reader, graph, &values[1], &values[2]);
-    size_t operators = flatbuffer_ok(&reader->flatbuffer) ? flatbuffer_items(&reader->flatbuffer, &values[3]) : 0;
-    for (size_t index = 0; index < operators && flatbuffer_ok(&reader->flatbuffer); index++)
-        read_operator(reader, graph, index, flatbuffer_item(&reader->flatbuffer, &values[3], index));
+    size_t operators = ok(reader) ? item_count(reader, &values[3]) : 0;
+    for (size_t index = 0; index < operators && ok(reader); index++)
+        read_operator(reader, graph, index, item_at(reader, &values[3], index));
     const struct ends *ends = &reader->graphs[graph];
-    for (size_t index = 0; index < ends->output_count && flatbuffer_ok(&reader->flatbuffer); index++)
+    for (size_t index = 0; index < ends->output_count && ok(reader); index++)
         if (!reader->given[ends->outputs[index]])
-            flatbuffer_damaged(&reader->flatbuffer, "tensor %d is an output, and no operator gives it", (int)ends->outputs[index]);
-    if (graph == 0 && ends->output_count && flatbuffer_ok(&reader->flatbuffer))
+            damaged(reader, "tensor %d is an output, and no operator gives it", (int)ends->outputs[index]);
+    if (graph == 0 && ends->output_count && ok(reader))
         reader->origin = reader->tensors[ends->outputs[0]].origin;
     free(reader->tensors);
     free(reader->given);
@@ -378,27 +395,28 @@ static void check_calls(struct reader *reader)
     }
     free(done);
     if (left)
-        flatbuffer_damaged(&reader->flatbuffer, "a graph runs itself");
+        damaged(reader, "a graph runs itself");
 }
 
 /* Hold that a signature names each of the graph's inputs, or of its outputs, by a name of its own. */
 static void read_maps(struct reader *reader, const struct value *maps, const int32_t *known, size_t count)
 {
     struct value *names = need(count * sizeof *names);
+    const unsigned char *data = reader->flatbuffer.data;
     if (maps->count != count)
-        flatbuffer_damaged(&reader->flatbuffer, "a signature and its graph differ in their inputs or outputs");
-    for (size_t index = 0; index < count && flatbuffer_ok(&reader->flatbuffer); index++) {
+        damaged(reader, "a signature and its graph differ in their inputs or outputs");
+    for (size_t index = 0; index < count && ok(reader); index++) {
         struct value values[2];
-        if (!flatbuffer_table(&reader->flatbuffer, &TensorMap_KIND, flatbuffer_item(&reader->flatbuffer, maps, index), values))
+        if (!read_table(reader, &TensorMap_KIND, item_at(reader, maps, index), values))
             break;
         bool is_known = false, differs = values[0].at;
         for (size_t other = 0; other < count; other++)
             is_known = is_known || known[other] == values[1].number;
         for (size_t other = 0; other < index; other++)
             differs = differs && (names[other].count != values[0].count ||
-                                  memcmp(reader->flatbuffer.data + names[other].at, reader->flatbuffer.data + values[0].at, values[0].count));
+                                  memcmp(data + names[other].at, data + values[0].at, values[0].count));
         if (!is_known || !differs)
-            flatbuffer_damaged(&reader->flatbuffer, "a signature names a tensor that its graph does not take or give, or two by one name");
+            damaged(reader, "a signature names a tensor that its graph does not take or give, or two by one name");
         names[index] = values[0];
     }
     free(names);
@@ -407,11 +425,11 @@ static void read_maps(struct reader *reader, const struct value *maps, const int
 static void read_signature(struct reader *reader, size_t at)
 {
     struct value values[5];
-    if (!flatbuffer_table(&reader->flatbuffer, &SignatureDef_KIND, at, values) ||
+    if (!read_table(reader, &SignatureDef_KIND, at, values) ||
         !is_index(reader, values[4].number, reader->graph_count, "signature", 0, "graph"))
         return;
     if (!values[2].at)
-        flatbuffer_damaged(&reader->flatbuffer, "a signature has no name");
+        damaged(reader, "a signature has no name");
     const struct ends *ends = &reader->graphs[values[4].number];
     read_maps(reader, &values[0], ends->inputs, ends->input_count);
     read_maps(reader, &values[1], ends->outputs, ends->output_count);
@@ -420,14 +438,14 @@ static void read_signature(struct reader *reader, size_t at)
 static void read_metadata(struct reader *reader, const struct value *old, const struct value *metadata)
 {
     size_t count;
-    int32_t *buffers = flatbuffer_numbers(&reader->flatbuffer, old, &count);
+    int32_t *buffers = numbers(reader, old, &count);
     for (size_t index = 0; index < count; index++)
         is_index(reader, buffers[index], reader->buffer_count, "metadata", (long long)index, "buffer");
     free(buffers);
-    count = flatbuffer_ok(&reader->flatbuffer) ? flatbuffer_items(&reader->flatbuffer, metadata) : 0;
-    for (size_t index = 0; index < count && flatbuffer_ok(&reader->flatbuffer); index++) {
+    count = ok(reader) ? item_count(reader, metadata) : 0;
+    for (size_t index = 0; index < count && ok(reader); index++) {
         struct value values[2];
-        if (flatbuffer_table(&reader->flatbuffer, &Metadata_KIND, flatbuffer_item(&reader->flatbuffer, metadata, index), values))
+        if (read_table(reader, &Metadata_KIND, item_at(reader, metadata, index), values))
             is_index(reader, values[1].number, reader->buffer_count, "metadata", (long long)index, "buffer");
     }
 }
@@ -436,34 +454,34 @@ static void read_network(struct reader *reader)
 {
     struct value values[10];
     if (reader->flatbuffer.size < 8 || memcmp(reader->flatbuffer.data + 4, "TFL3", 4) != 0)
-        flatbuffer_damaged(&reader->flatbuffer, "it does not begin as a TFLite file does");
-    if (!flatbuffer_ok(&reader->flatbuffer) || !flatbuffer_table(&reader->flatbuffer, &Model_KIND, flatbuffer_follow(&reader->flatbuffer, 0), values))
+        damaged(reader, "it does not begin as a TFLite file does");
+    if (!ok(reader) || !read_table(reader, &Model_KIND, flatbuffer_follow(&reader->flatbuffer, 0), values))
         return;
     if (values[0].number != SCHEMA_VERSION)
-        flatbuffer_fault(&reader->flatbuffer, "of schema version %lld: expected %d; " UPGRADE, (long long)values[0].number, SCHEMA_VERSION);
+        fault(reader, "of schema version %lld: expected %d; " UPGRADE, (long long)values[0].number, SCHEMA_VERSION);
     else if (values[8].count || values[9].count)
-        flatbuffer_fault(&reader->flatbuffer, "whose weights are in another file: expected all of it in one; " CONVERT);
+        fault(reader, "whose weights are in another file: expected all of it in one; " CONVERT);
     else if (!values[2].count)
-        flatbuffer_damaged(&reader->flatbuffer, "it has no graph");
+        damaged(reader, "it has no graph");
     else if (values[2].count > MAX_GRAPHS)
-        flatbuffer_fault(&reader->flatbuffer, "of more than %d graphs: expected no more; " CONVERT, MAX_GRAPHS);
-    if (!flatbuffer_ok(&reader->flatbuffer))
+        fault(reader, "of more than %d graphs: expected no more; " CONVERT, MAX_GRAPHS);
+    if (!ok(reader))
         return;
     read_codes(reader, &values[1]);
-    if (flatbuffer_ok(&reader->flatbuffer))
+    if (ok(reader))
         read_buffers(reader, &values[4]);
     reader->graph_count = values[2].count;
     reader->graphs = need(reader->graph_count * sizeof *reader->graphs);
     reader->calls = need(reader->graph_count * reader->graph_count * sizeof *reader->calls);
-    for (size_t graph = 0; graph < reader->graph_count && flatbuffer_ok(&reader->flatbuffer); graph++)
-        read_graph(reader, graph, flatbuffer_item(&reader->flatbuffer, &values[2], graph));
-    if (flatbuffer_ok(&reader->flatbuffer))
+    for (size_t graph = 0; graph < reader->graph_count && ok(reader); graph++)
+        read_graph(reader, graph, item_at(reader, &values[2], graph));
+    if (ok(reader))
         check_calls(reader);
-    if (flatbuffer_ok(&reader->flatbuffer))
+    if (ok(reader))
         read_metadata(reader, &values[5], &values[6]);
-    size_t signatures = flatbuffer_ok(&reader->flatbuffer) ? flatbuffer_items(&reader->flatbuffer, &values[7]) : 0;
-    for (size_t index = 0; index < signatures && flatbuffer_ok(&reader->flatbuffer); index++)
-        read_signature(reader, flatbuffer_item(&reader->flatbuffer, &values[7], index));
+    size_t signatures = ok(reader) ? item_count(reader, &values[7]) : 0;
+    for (size_t index = 0; index < signatures && ok(reader); index++)
+        read_signature(reader, item_at(reader, &values[7], index));
 }
 
 bool network_check(const unsigned char *data, size_t size, const char *where, const char **origin,

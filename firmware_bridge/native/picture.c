@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "decoder.h"
+#include "exif.h"
 #include "memory.h"
 #include "preprocess.h"
 #include "text.h"
@@ -15,21 +16,21 @@ enum { OVERSIZE = 2 }; /* a JPEG is decoded at least so many times as large as t
 
 bool damaged(const struct decoding *decoding, const char *reason)
 {
-    return fail(decoding->failure, "%s is damaged or cut short (%s): expected a whole picture; copy it again",
-                decoding->name, reason);
+    return fail_as(decoding->failure, "image.damaged", "%s is damaged or cut short (%s): expected a whole picture; copy it again",
+                   decoding->name, reason);
 }
 
 static bool no_memory(const struct decoding *decoding)
 {
-    return fail(decoding->failure, "%s does not fit into memory: make it smaller or set a lower --max-pixels",
-                decoding->name);
+    return fail_as(decoding->failure, "image.memory",
+                   "%s does not fit into memory: make it smaller or set a lower --max-pixels", decoding->name);
 }
 
 bool hold_size(const struct decoding *decoding, uint64_t width, uint64_t height)
 {
     uint64_t pixels = width * height; /* of 32 bits each */
     if (pixels > decoding->max_pixels)
-        return fail(decoding->failure,
+        return fail_as(decoding->failure, "image.too-large",
                     "%s has %llux%llu pixels, more than the limit of %llu: make it smaller, or raise the limit with "
                     "--max-pixels %llu",
                     decoding->name, (unsigned long long)width, (unsigned long long)height,
@@ -105,7 +106,7 @@ bool picture_decode(struct picture *picture, const struct bytes *data, const cha
     struct decoding decoding = {data, name, how, full_size, max_pixels, 0, failure, NULL, {0}};
     *picture = (struct picture){.reduction = 1};
     if (data->count == 0)
-        return fail(failure, "%s is empty: expected a picture (" FORMATS "); copy the file again", name);
+        return fail_as(failure, "image.empty", "%s is empty: expected a picture (" FORMATS "); copy the file again", name);
     decoding.evidence = need(sizeof *decoding.evidence);
     window_bytes(&how->window, false, decoding.shown);
     const char *format = format_of(data);
@@ -115,15 +116,18 @@ bool picture_decode(struct picture *picture, const struct bytes *data, const cha
     } else if (strcmp(format, "JPEG") == 0) {
         done = jpeg_decode(&decoding, picture);
     } else if (*format) {
-        fail(failure, "%s is a %s picture, which the native edge-infer does not read: expected " FORMATS
+        fail_as(failure, "image.unsupported", "%s is a %s picture, which the native edge-infer does not read: expected " FORMATS
              "; convert it first", name, format);
     } else {
         struct text shown = {0};
         text_repr_bytes(&shown, data->at, data->count < 8 ? data->count : 8);
-        fail(failure, "%s is not a picture that can be read (it begins with %s): expected " FORMATS "; convert it first",
+        fail_as(failure, "image.format", "%s is not a picture that can be read (it begins with %s): expected " FORMATS "; convert it first",
              name, shown.at);
         text_free(&shown);
     }
+    if (decoding.orientation == UNREADABLE_ORIENTATION)
+        warn(&picture->warnings, "image.orientation", "the image's orientation can't be read from its EXIF data: it is "
+             "taken as it lies; check which way up it is");
     done = done && set_upright(&decoding, picture);
     if (done)
         doubts(decoding.evidence, data, how, picture);

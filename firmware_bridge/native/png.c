@@ -1,10 +1,11 @@
-/* PNG. libpng gets the header, the pixels and nothing else; the other chunks are read here (png_chunks.c). */
+/* PNG. libpng gets the header, the pixels and nothing else; the structure of the file is png_chunks.c's. */
 #include <png.h>
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "decoder.h"
+#include "memory.h"
 #include "png_chunks.h"
 #include "preprocess.h"
 
@@ -26,7 +27,7 @@ struct reading {
     uint64_t rows_left;
     bool is_deep_grey; /* 16 bits, all of them read */
     unsigned char deep[MOST + 1]; /* what they become in the network's window */
-    unsigned char opacity[256]; /* of a palette's entries */
+    bool is_strange; /* a pixel is none of the palette's colours */
 };
 
 static void on_error(png_struct *png, const char *message)
@@ -57,7 +58,7 @@ static void as_colour(const struct reading *reading, const unsigned char *pixel,
     static const unsigned spread[] = {0, 255, 85, 0, 17, 0, 0, 0, 1};
     const struct png_header *header = &reading->header;
     unsigned kind = header->colour, factor = header->depth < 8 ? spread[header->depth] : 1;
-    colour[3] = kind == GREY_ALPHA ? pixel[1] : kind == RGBA ? pixel[3] : kind == PALETTE ? reading->opacity[pixel[0]] : 255;
+    colour[3] = kind == GREY_ALPHA ? pixel[1] : kind == RGBA ? pixel[3] : kind == PALETTE ? header->opacity[pixel[0]] : 255;
     if (kind == GREY || kind == GREY_ALPHA)
         memset(colour, (unsigned char)(pixel[0] * factor), 3);
     else
@@ -120,6 +121,8 @@ static void on_row(png_struct *png, png_byte *row, png_uint_32 number, int pass)
         memcpy(line, row, (size_t)header->width * channels); /* they lie as the picture has them */
         column = header->width;
     }
+    for (uint32_t index = column; header->colour == PALETTE && index < header->width; index += step)
+        reading->is_strange = reading->is_strange || row[(index - column) / step] >= header->colours;
     const unsigned char *shown = reading->decoding->shown;
     for (; column < header->width; column += step, row += reading->is_deep_grey ? 2 : channels) {
         unsigned char *to = line + (size_t)column * planes, colour[4];
@@ -147,20 +150,6 @@ static uint64_t rows_of(const struct png_header *header)
         if (header->width > PASSES[pass].column && header->height > PASSES[pass].row)
             rows += (header->height - PASSES[pass].row + PASSES[pass].rows - 1) / PASSES[pass].rows;
     return rows;
-}
-
-static bool is_known_kind(const struct png_header *header)
-{
-    unsigned depth = header->depth;
-    switch (header->colour) {
-    case GREY:
-        return depth == 1 || depth == 2 || depth == 4 || depth == 8 || depth == 16;
-    case PALETTE:
-        return depth == 1 || depth == 2 || depth == 4 || depth == 8;
-    default:
-        return (header->colour == RGB || header->colour == GREY_ALPHA || header->colour == RGBA) &&
-               (depth == 8 || depth == 16);
-    }
 }
 
 static void give(struct reading *reading, const void *bytes, size_t count)
@@ -191,7 +180,7 @@ static void give_header(struct reading *reading)
     give(reading, signature, 8);
     give_chunk_head(reading, 13, "IHDR");
     give(reading, data, 13);
-    give(reading, sum, 4); /* checksums are not held: see `begin` */
+    give(reading, sum, 4); /* no checksum: `begin` lets libpng leave them to png_chunks.c */
     if (header->colour == PALETTE) {
         static const unsigned char black[256 * 3]; /* libpng wants one; the real one is used in `on_row` */
         uint32_t length = 3u << header->depth;
@@ -207,85 +196,34 @@ static bool begin(struct reading *reading)
     reading->info = reading->png ? png_create_info_struct(reading->png) : NULL;
     if (!reading->info)
         return false;
-    /* Pillow holds no checksum of pixels; zlib's own finds what is changed there. */
+    /* png_chunks.c has looked at the checksums. */
     png_set_crc_action(reading->png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);
     png_set_user_limits(reading->png, 0x7fffffff, 0x7fffffff); /* ours are held before */
     png_set_progressive_read_fn(reading->png, reading, on_header, on_row, NULL);
     return true;
 }
 
-/* Decode all IDAT chunks; `*chunk` and `*at` are of the first one, and then of what follows them. */
-static bool read_pixels(struct reading *reading, const struct bytes *file, size_t *at, struct chunk *chunk)
+/* Decode the IDAT chunks of a file whose structure is right. */
+static bool read_pixels(struct reading *reading, const struct bytes *file)
 {
+    struct chunk chunk = {0};
+    size_t at = 8;
     if (!begin(reading))
-        return false;
+        memory_full();
     if (setjmp(reading->jump))
         return reading->rows_left == 0;
     give_header(reading);
-    for (;;) {
-        give_chunk_head(reading, chunk->length, "IDAT");
-        give(reading, chunk->data, chunk->is_whole ? chunk->length : (size_t)(file->at + file->count - chunk->data));
-        if (!reading->rows_left || !chunk->is_whole)
-            break;
-        give(reading, "\0\0\0", 4);
-        *at = file->count - *at < 4 ? file->count : *at + 4;
-        if (!chunk_next(file, at, chunk) || strcmp(chunk->name, "IDAT") != 0)
-            break;
-    }
+    while (reading->rows_left && strcmp(chunk.name, "IEND") != 0 && !chunk_next(file, &at, &chunk))
+        if (strcmp(chunk.name, "IDAT") == 0) {
+            give_chunk_head(reading, chunk.length, "IDAT");
+            give(reading, chunk.data, chunk.length);
+            give(reading, "\0\0\0", 4);
+        }
     return reading->rows_left == 0;
 }
 
-/* What follows the pixels may say how the picture lies, too. */
-static const char *read_rest(struct reading *reading, const struct bytes *file, size_t at)
-{
-    struct chunk chunk;
-    for (;;) {
-        at = file->count - at < 4 ? file->count : at + 4; /* the checksum */
-        if (!chunk_next(file, &at, &chunk) || strcmp(chunk.name, "IEND") == 0)
-            return NULL;
-        if (strcmp(chunk.name, "fcTL") == 0 && reading->header.is_animated)
-            return NULL;
-        const char *wrong = strcmp(chunk.name, "fdAT") == 0 && chunk.is_whole ? NULL : chunk_take(&reading->header, &chunk);
-        if (wrong)
-            return wrong;
-    }
-}
-
-static const char *read_front(struct png_header *header, const struct bytes *file, size_t *at, struct chunk *chunk)
-{
-    for (;;) {
-        if (!chunk_next(file, at, chunk))
-            return "broken PNG file";
-        if (strcmp(chunk->name, "IDAT") == 0 || strcmp(chunk->name, "IEND") == 0)
-            return NULL;
-        const char *wrong = chunk_take(header, chunk);
-        if (wrong)
-            return wrong;
-        if (!chunk_sum(file, at, chunk))
-            return "broken PNG file (bad header checksum)";
-    }
-}
-
-/* The opacity of a palette's entries, where the file says it: the last chunk that does counts. */
-static bool read_opacity(const struct bytes *file, unsigned char opacity[256])
-{
-    bool found = false;
-    struct chunk chunk;
-    size_t at = 8;
-    memset(opacity, 255, 256);
-    while (chunk_next(file, &at, &chunk) && strcmp(chunk.name, "IEND") != 0) {
-        if (strcmp(chunk.name, "tRNS") == 0 && chunk.is_whole) {
-            memset(opacity, 255, 256);
-            memcpy(opacity, chunk.data, chunk.length < 256 ? chunk.length : 256);
-            found = true;
-        }
-        at = file->count - at < 4 ? file->count : at + 4; /* the checksum */
-    }
-    return found;
-}
-
 /* What the rows are read with. */
-static void prepare(struct reading *reading, const struct bytes *file)
+static void prepare(struct reading *reading)
 {
     struct png_header *header = &reading->header;
     struct decoding *decoding = reading->decoding;
@@ -295,7 +233,7 @@ static void prepare(struct reading *reading, const struct bytes *file)
     evidence->is_grey = header->colour == GREY;
     evidence->has_colour = header->colour == RGB || header->colour == PALETTE || header->colour == RGBA;
     evidence->has_alpha = header->colour == GREY_ALPHA || header->colour == RGBA ||
-                          (header->colour == PALETTE && read_opacity(file, reading->opacity));
+                          header->has_opacity;
     reading->is_deep_grey = evidence->is_deep && evidence->is_grey;
     if (reading->is_deep_grey)
         window_table(&decoding->how->window, reading->deep);
@@ -305,44 +243,38 @@ static void prepare(struct reading *reading, const struct bytes *file)
 
 static bool decode(struct decoding *decoding, struct picture *picture, struct reading *reading)
 {
-    const struct bytes *file = decoding->data;
     struct png_header *header = &reading->header;
-    struct chunk chunk;
-    size_t at = 8;
-    const char *wrong = read_front(header, file, &at, &chunk);
+    char unknown[5] = "";
+    const char *wrong = png_structure(header, decoding->data, unknown);
+    if (*unknown)
+        return fail_as(decoding->failure, "image.unsupported",
+                       "%s has a critical chunk %s, which is not read: expected a PNG by its standard; convert it first",
+                       decoding->name, unknown);
     if (wrong)
         return damaged(decoding, wrong);
+    decoding->orientation = header->orientation;
     if (!hold_size(decoding, header->width, header->height))
         return false;
-    if (strcmp(chunk.name, "IDAT") != 0 || !is_known_kind(header))
-        return damaged(decoding, "cannot load this image");
     picture->columns = picture->width = header->width;
     picture->rows = picture->height = header->height;
     picture->planes = decoding->how->is_grey || header->colour == GREY || header->colour == GREY_ALPHA ? 1 : 3;
     if (!make_canvas(decoding, picture))
         return false;
-    prepare(reading, file);
+    prepare(reading);
     reading->rows_left = rows_of(header);
-    if (!read_pixels(reading, file, &at, &chunk))
-        return damaged(decoding, reading->message[0] ? reading->message : "image file is truncated");
-    /* The chunks after the pixels; the last one read was the last IDAT. */
-    wrong = chunk.name[0] ? read_rest(reading, file, at) : NULL;
-    if (wrong)
-        return damaged(decoding, wrong);
-    return png_orientation(header, &decoding->orientation) || damaged(decoding, "not a TIFF file");
+    if (!read_pixels(reading, decoding->data))
+        return damaged(decoding, reading->message[0] ? reading->message : "the pixels end before the last row");
+    return !reading->is_strange || damaged(decoding, "a pixel of a colour that the palette has not");
 }
 
 bool png_decode(struct decoding *decoding, struct picture *picture)
 {
-    struct reading *reading = calloc(1, sizeof *reading);
-    if (!reading)
-        return damaged(decoding, "no memory");
+    struct reading *reading = need(sizeof *reading);
     reading->picture = picture;
     reading->decoding = decoding;
     bool done = decode(decoding, picture, reading);
     if (reading->png)
         png_destroy_read_struct(&reading->png, &reading->info, NULL);
-    png_header_free(&reading->header);
     free(reading);
     return done;
 }

@@ -7,13 +7,17 @@
        low high PATH
 
    with a window of 0 0 where there is none. The answer is "ok WIDTH HEIGHT BYTES", then the tensor's bytes and a line for
-   each warning, code and message, and one that is empty; or "no" and the sentence. */
+   each warning, code and message, and one that is empty; or "no", the code and the sentence.
+
+   With "cores ROOT" it says how many cores this process may use, with "percentile SHARE MS..." that of these times. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "board.h"
 #include "manifest.h"
 #include "memory.h"
+#include "meter.h"
 #include "network.h"
 #include "picture.h"
 #include "plausibility.h"
@@ -28,7 +32,7 @@ static void answer(const struct preprocessing *how, bool full, bool is_int8, dou
     unsigned char *pixels = NULL;
     if (!read_picture(path, &data, &failure) ||
         !picture_decode(&picture, &data, path, how, full, MAX_PIXELS, &failure)) {
-        printf("no %s\n", failure.text);
+        printf("no %s %s\n", failure.code, failure.text);
     } else if ((pixels = preprocess_pixels(&picture, how))) {
         float floats[3][256];
         int8_t int8s[3][256];
@@ -83,6 +87,16 @@ static int hold(bool is_manifest)
 
 int main(int count, char **words)
 {
+    if (count > 2 && strcmp(words[1], "cores") == 0)
+        return printf("%d\n", usable_cores(words[2])) < 0;
+    if (count > 3 && strcmp(words[1], "percentile") == 0) {
+        double *values = need((size_t)count * sizeof *values);
+        for (int index = 3; index < count; index++)
+            values[index - 3] = strtod(words[index], NULL);
+        printf("%.17g\n", percentile(values, (size_t)count - 3, strtod(words[2], NULL)));
+        free(values);
+        return 0;
+    }
     if (count == 2)
         return hold(strcmp(words[1], "manifest") == 0);
     char line[8192];

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "meter.h"
 
 #define BOLD "1"
 #define GREEN "32"
@@ -22,139 +23,9 @@ void report_paint(const char *words, const char *code, bool colour, struct text 
         text_word(text, words);
 }
 
-static void add_rounded(double value, struct text *text)
-{
-    if (isnan(value))
-        text_word(text, "null");
-    else
-        text_rounded(text, value, 3);
-}
-
-static double share(const struct outline *outline, int64_t pixels)
-{
-    return (double)pixels / (double)(outline->width * outline->height);
-}
-
 static void add_percent(double value, struct text *text)
 {
     text_print(text, "%.3g %%", 100 * value);
-}
-
-/* What stands beside a target: this device's measurement, else the host's. NULL: nothing was measured. */
-static const struct number *measured_for(const struct manifest *manifest, const struct target *target, double latency,
-                                         double peak, struct number *here)
-{
-    bool is_latency = strcmp(target->name, "latency_ms") == 0;
-    if (!is_latency && strcmp(target->name, "memory_mb") != 0)
-        return manifest_measured(manifest, target->name);
-    *here = (struct number){.value = is_latency ? latency : peak};
-    return isnan(here->value) ? NULL : here;
-}
-
-static bool is_met(const struct target *target, const struct number *measured)
-{
-    return target->lower_is_better ? measured->value <= target->target.value : measured->value >= target->target.value;
-}
-
-static void add_results(const struct engine *engine, const struct answer *answer, struct text *text)
-{
-    const struct manifest *manifest = &engine->model.manifest;
-    for (size_t index = 0; !manifest->is_segmentation && index < manifest->label_count; index++) {
-        text_word(text, index ? ", {\"label\": " : "{\"label\": ");
-        text_json(text, answer->results[index].label);
-        text_word(text, ", \"score\": ");
-        text_float(text, answer->results[index].score);
-        text_word(text, "}");
-    }
-    for (size_t index = 0; index < answer->outline.region_count; index++) {
-        const struct region *region = &answer->outline.regions[index];
-        text_word(text, index ? ", {\"label\": " : "{\"label\": ");
-        text_json(text, manifest->decision.label);
-        text_word(text, ", \"score\": ");
-        text_float(text, region->score);
-        text_word(text, ", \"area\": ");
-        text_float(text, share(&answer->outline, region->pixels));
-        text_print(text, ", \"pixels\": %lld, \"box\": [%lld, %lld, %lld, %lld]}", (long long)region->pixels,
-                   (long long)region->box[0], (long long)region->box[1], (long long)region->box[2],
-                   (long long)region->box[3]);
-    }
-}
-
-/* COCO's uncompressed run-length encoding: down the columns, in turns of pixels that are not in the mask and that are. */
-static void add_mask(const struct outline *outline, struct text *text)
-{
-    int64_t at = 0, end = outline->width * outline->height;
-    text_word(text, ", \"area\": ");
-    text_float(text, outline_area(outline));
-    text_print(text, ", \"mask\": {\"size\": [%lld, %lld], \"counts\": [", (long long)outline->height,
-               (long long)outline->width);
-    for (size_t run = 0; run < outline->run_count; run++) {
-        text_print(text, "%s%lld, %lld", run ? ", " : "", (long long)(outline->starts[run] - at),
-                   (long long)(outline->stops[run] - outline->starts[run]));
-        at = outline->stops[run];
-    }
-    if (at < end)
-        text_print(text, "%s%lld", outline->run_count ? ", " : "", (long long)(end - at));
-    text_word(text, "]}");
-}
-
-static void add_targets(const struct engine *engine, double latency, double peak, struct text *text)
-{
-    const struct manifest *manifest = &engine->model.manifest;
-    for (size_t index = 0; index < manifest->target_count; index++) {
-        const struct target *target = &manifest->targets[index];
-        struct number here;
-        const struct number *measured = measured_for(manifest, target, latency, peak, &here);
-        text_word(text, index ? ", {\"name\": " : "{\"name\": ");
-        text_json(text, target->name);
-        text_word(text, ", \"target\": ");
-        if (target->target.digits)
-            text_word(text, target->target.digits);
-        else
-            text_float(text, target->target.value);
-        text_word(text, ", \"measured\": ");
-        if (measured && measured->digits)
-            text_word(text, measured->digits);
-        else if (measured)
-            text_rounded(text, measured->value, 6);
-        else
-            text_word(text, "null");
-        text_print(text, ", \"met\": %s}", !measured ? "null" : is_met(target, measured) ? "true" : "false");
-    }
-}
-
-void report_json(const char *image, const struct engine *engine, const struct answer *answer, double peak,
-                 const struct board *board, struct text *text)
-{
-    const struct manifest *manifest = &engine->model.manifest;
-    text_word(text, "{\"image\": ");
-    text_json(text, image);
-    text_print(text, ", \"model\": \"%s\", \"task\": \"%s\", \"results\": [", manifest->name,
-               manifest->is_segmentation ? "segmentation" : "classification");
-    add_results(engine, answer, text);
-    text_word(text, "], \"decision\": ");
-    text_json(text, answer->decision);
-    if (manifest->is_segmentation)
-        add_mask(&answer->outline, text);
-    text_word(text, ", \"latency_ms\": {\"load\": ");
-    add_rounded(engine->load_ms, text);
-    text_word(text, ", \"first_invoke\": ");
-    add_rounded(engine->first_invoke_ms, text);
-    for (int phase = 0; phase < PHASES; phase++) {
-        text_print(text, ", \"%s\": ", PHASE_NAMES[phase]);
-        add_rounded(answer->ms[phase], text);
-    }
-    text_word(text, "}, \"memory_mb\": {\"peak\": ");
-    add_rounded(peak, text);
-    text_word(text, ", \"model\": ");
-    add_rounded(engine->model_mb, text);
-    text_word(text, "}, \"targets\": [");
-    add_targets(engine, answer->ms[INVOKE], peak, text);
-    text_print(text, "], \"runtime\": {\"name\": \"litert\", \"version\": \"%s\", \"threads\": %d, \"delegate\": \"%s\"}",
-               engine->runtime.version, engine->runtime.threads, engine->runtime.delegate);
-    text_word(text, ", \"board\": ");
-    board_json(board, text);
-    text_word(text, "}\n");
 }
 
 static void add_extent(const struct outline *outline, struct text *text)
@@ -187,11 +58,11 @@ static void add_regions(const struct engine *engine, const struct outline *outli
         const struct region *region = &outline->regions[index];
         if (index >= SHOWN) {
             smaller++;
-            together += share(outline, region->pixels);
+            together += outline_share(outline, region->pixels);
             continue;
         }
         struct text percent = {0};
-        add_percent(share(outline, region->pixels), &percent);
+        add_percent(outline_share(outline, region->pixels), &percent);
         text_print(text, "  %2zu  %s  %.4f  %6s of the picture, %lld x %lld pixels at %lld, %lld\n", index + 1,
                    engine->model.manifest.decision.label, region->score, percent.at, (long long)region->box[2],
                    (long long)region->box[3], (long long)region->box[0], (long long)region->box[1]);
@@ -240,8 +111,18 @@ static void add_rule(const struct manifest *manifest, const struct answer *answe
     }
 }
 
-void report_answer(const char *image, const struct engine *engine, const struct answer *answer, const char *how,
-                   bool colour, struct text *text)
+static void add_how(size_t warm, bool first, struct text *text)
+{
+    if (!warm)
+        text_word(text, "the first");
+    else if (warm == 1)
+        text_word(text, first ? "one after the first" : "one");
+    else
+        text_print(text, "median of %zu%s", warm, first ? " after the first" : "");
+}
+
+void report_answer(const char *image, const struct engine *engine, const struct answer *answer, bool first, bool colour,
+                   struct text *text)
 {
     const struct manifest *manifest = &engine->model.manifest;
     struct text title = {0};
@@ -260,7 +141,20 @@ void report_answer(const char *image, const struct engine *engine, const struct 
     text_word(text, ")\n  cost: ");
     for (int phase = 0; phase < PHASES; phase++)
         text_print(text, "%s%s %.2f", phase ? ", " : "", PHASE_NAMES[phase], answer->ms[phase]);
-    text_print(text, " ms (invoke: %s)\n", how);
+    text_word(text, " ms (invoke: ");
+    add_how(answer->warm_count, first, text);
+    text_word(text, ")\n");
+    if (answer->warm_count > 1)
+        text_print(text, "  warm invokes: least %.2f, p50 %.2f, p90 %.2f, p99 %.2f, most %.2f ms\n",
+                   percentile(answer->warm_ms, answer->warm_count, 0), percentile(answer->warm_ms, answer->warm_count, 0.5),
+                   percentile(answer->warm_ms, answer->warm_count, 0.9),
+                   percentile(answer->warm_ms, answer->warm_count, 0.99), percentile(answer->warm_ms, answer->warm_count, 1));
+}
+
+void report_short(const char *image, const struct answer *answer, struct text *text)
+{
+    text_one_line(text, image);
+    text_print(text, ": %s\n", answer->decision);
 }
 
 static void add_size(double megabytes, struct text *text)
@@ -271,7 +165,48 @@ static void add_size(double megabytes, struct text *text)
         text_print(text, "%.1f MB", megabytes);
 }
 
-static void add_target_lines(const struct engine *engine, double latency, double peak, bool colour, struct text *text)
+static void add_met(bool is_met, bool colour, struct text *text)
+{
+    report_paint(is_met ? "met" : "missed", is_met ? GREEN : RED, colour, text);
+}
+
+/* "targets: 5 met, 1 missed (speedup)" */
+static void add_target_line(const struct engine *engine, const struct here *here, bool colour, struct text *text)
+{
+    enum { MET, MISSED, NOT_MEASURED, STATES };
+    const struct manifest *manifest = &engine->model.manifest;
+    const char *between = "targets: ";
+    for (int state = 0; state < STATES; state++) {
+        struct text names = {0};
+        size_t count = 0;
+        for (size_t index = 0; index < manifest->target_count; index++) {
+            const struct target *target = &manifest->targets[index];
+            struct number room;
+            const struct number *measured = target_measured(manifest, target, here, &room);
+            int own = !measured ? NOT_MEASURED : target_is_met(target, measured) ? MET : MISSED;
+            if (own == state)
+                text_print(&names, "%s%s", count++ ? ", " : "", target->name);
+        }
+        if (!count)
+            continue;
+        text_print(text, "%s%zu ", between, count);
+        if (state == NOT_MEASURED)
+            text_word(text, "not measured");
+        else
+            add_met(state == MET, colour, text);
+        if (state != MET)
+            text_print(text, " (%s)", names.at);
+        text_free(&names);
+        between = ", ";
+    }
+    for (size_t index = 0; index < manifest->target_count; index++)
+        if (target_has_basis(&manifest->targets[index]))
+            text_print(text, "; %s judged on the %s", manifest->targets[index].name,
+                       target_basis(&manifest->targets[index], here));
+    text_word(text, "\n");
+}
+
+static void add_target_table(const struct engine *engine, const struct here *here, bool colour, struct text *text)
 {
     const struct manifest *manifest = &engine->model.manifest;
     size_t count = manifest->target_count, widths[3] = {0};
@@ -280,8 +215,8 @@ static void add_target_lines(const struct engine *engine, double latency, double
     for (int turn = 0; turn < 2; turn++) /* first the widths, then the lines */
         for (size_t index = 0; index < count; index++) {
             const struct target *target = &manifest->targets[index];
-            struct number here;
-            const struct number *measured = measured_for(manifest, target, latency, peak, &here);
+            struct number room;
+            const struct number *measured = target_measured(manifest, target, here, &room);
             if (turn == 0) {
                 text_word(&cells[index][0], target->name);
                 text_word(&cells[index][1], target->lower_is_better ? "<= " : ">= ");
@@ -302,8 +237,9 @@ static void add_target_lines(const struct engine *engine, double latency, double
             if (!measured)
                 text_word(text, "not measured");
             else
-                report_paint(is_met(target, measured) ? "met" : "missed", is_met(target, measured) ? GREEN : RED, colour,
-                             text);
+                add_met(target_is_met(target, measured), colour, text);
+            if (target_has_basis(target))
+                text_print(text, ", on the %s", target_basis(target, here));
             text_word(text, "\n");
             for (int cell = 0; cell < 3; cell++)
                 text_free(&cells[index][cell]);
@@ -311,12 +247,12 @@ static void add_target_lines(const struct engine *engine, double latency, double
     free(cells);
 }
 
-void report_summary(const struct engine *engine, double peak, double latency, const struct board *board, bool colour,
-                    struct text *text)
+void report_summary(const struct engine *engine, const struct here *here, const struct board *board, bool as_table,
+                    bool colour, struct text *text)
 {
     text_print(text, "first run: load %.2f, first invoke %.2f ms\nmemory: peak ", engine->load_ms,
                engine->first_invoke_ms);
-    add_size(peak, text);
+    add_size(here->peak_mb, text);
     text_word(text, ", of it the model ");
     add_size(engine->model_mb, text);
     text_print(text, "\nruntime: litert %s, %d thread%s, delegate %s\nboard: ", engine->runtime.version,
@@ -324,43 +260,25 @@ void report_summary(const struct engine *engine, double peak, double latency, co
     board_line(board, text);
     text_word(text, "\n");
     if (engine->model.manifest.target_count)
-        add_target_lines(engine, latency, peak, colour, text);
+        (as_table ? add_target_table : add_target_line)(engine, here, colour, text);
     text_word(text, NOTICE "\n");
 }
 
-static void add_figure(const struct number *number, bool as_json, struct text *text)
+static void add_figure(const struct number *number, struct text *text)
 {
-    if (!number)
-        text_word(text, as_json ? "null" : "-");
-    else if (!as_json)
+    if (number)
         text_number(text, number->value);
-    else if (number->digits)
-        text_word(text, number->digits);
     else
-        text_float(text, number->value);
+        text_word(text, "-");
 }
 
-static void add_model_json(const struct model *model, struct text *text)
-{
-    const struct manifest *manifest = &model->manifest;
-    text_print(text, "{\"name\": \"%s\", \"title\": ", manifest->name);
-    text_json(text, manifest->title);
-    text_print(text, ", \"task\": \"%s\", \"parameters\": ", manifest->is_segmentation ? "segmentation" : "classification");
-    add_figure(manifest_measured(manifest, "parameters"), true, text);
-    text_word(text, ", \"macs\": ");
-    add_figure(manifest_measured(manifest, "macs"), true, text);
-    text_print(text, ", \"bytes\": %zu}\n", model->data.count);
-}
-
-void report_models(const struct model *models, size_t count, bool as_json, struct text *text)
+void report_models(const struct model *models, size_t count, struct text *text)
 {
     enum { COLUMNS = 6 };
     static const char *const head[COLUMNS] = {"name", "task", "parameters", "macs", "bytes", "title"};
     struct text(*rows)[COLUMNS] = need((count + 1) * sizeof *rows);
     size_t widths[COLUMNS] = {0};
-    for (size_t index = 0; as_json && index < count; index++)
-        add_model_json(&models[index], text);
-    for (size_t row = 0; !as_json && row <= count; row++) {
+    for (size_t row = 0; row <= count; row++) {
         struct text *cells = rows[row];
         for (int column = 0; row == 0 && column < COLUMNS; column++)
             text_word(&cells[column], head[column]);
@@ -368,8 +286,8 @@ void report_models(const struct model *models, size_t count, bool as_json, struc
             const struct manifest *manifest = &models[row - 1].manifest;
             text_word(&cells[0], manifest->name);
             text_word(&cells[1], manifest->is_segmentation ? "segmentation" : "classification");
-            add_figure(manifest_measured(manifest, "parameters"), false, &cells[2]);
-            add_figure(manifest_measured(manifest, "macs"), false, &cells[3]);
+            add_figure(manifest_measured(manifest, "parameters"), &cells[2]);
+            add_figure(manifest_measured(manifest, "macs"), &cells[3]);
             text_number(&cells[4], (double)models[row - 1].data.count);
             text_word(&cells[5], manifest->title);
         }
@@ -378,7 +296,7 @@ void report_models(const struct model *models, size_t count, bool as_json, struc
             widths[column] = letters > widths[column] ? letters : widths[column];
         }
     }
-    for (size_t row = 0; !as_json && row <= count; row++) {
+    for (size_t row = 0; row <= count; row++) {
         struct text line = {0};
         for (int column = 0; column < COLUMNS; column++) {
             const char *cell = rows[row][column].at;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,9 +157,9 @@ struct library *library_open(struct failure *failure)
     int major = 0, minor = 0;
     if (!opened) {
         const char *reason = dlerror();
-        fail(failure,
-             "LiteRT's library can't be opened (%s): expected libLiteRt.so of ai-edge-litert 2.1 to 2.3 in ../lib beside "
-             "the program's folder, or named by EDGE_INFER_LITERT", reason ? reason : path);
+        fail_as(failure, access(path, F_OK) == 0 ? "runtime.broken" : "runtime.missing", "LiteRT's library can't be "
+                "opened (%s): expected libLiteRt.so of ai-edge-litert 2.1 to 2.3 in ../lib beside the program's "
+                "folder, or named by EDGE_INFER_LITERT", reason ? reason : path);
     } else {
         library->version = version_of(path);
         bool whole = find_functions(library, opened);
@@ -166,10 +167,10 @@ struct library *library_open(struct failure *failure)
             sscanf(library->version, "%d.%d", &major, &minor);
         /* Other versions may have other arguments, and calling them with these would be a leap in the dark. */
         if (!library->version || major != 2 || minor < 1 || minor > 3 || !whole || library->first != (minor == 1))
-            fail(failure,
-                 "%s is of LiteRT %s: expected 2.1, 2.2 or 2.3, said by its name (libLiteRt.so.2.3.0) or by the "
-                 "__init__.py of ai-edge-litert beside it; take it from that package", path,
-                 library->version ? library->version : "of no known version");
+            fail_as(failure, "runtime.broken",
+                    "%s is of LiteRT %s: expected 2.1, 2.2 or 2.3, said by its name (libLiteRt.so.2.3.0) or by the "
+                    "__init__.py of ai-edge-litert beside it; take it from that package", path, library->version ?
+                    library->version : "of no known version");
     }
     free(path);
     if (!failure->text)
@@ -186,23 +187,35 @@ void library_close(struct library *library)
     free(library);
 }
 
-/* LiteRT tells of its start on standard error; nothing of that is for users. */
-static int hold_back(void)
+static volatile sig_atomic_t at_work, saved = -1; /* `saved`: standard error, while LiteRT is at work */
+
+/* LiteRT tells of its start and its troubles on standard error; nothing of that is for users. */
+static void hold_back(void)
 {
-    int saved = fcntl(2, F_DUPFD_CLOEXEC, 3), nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    saved = fcntl(2, F_DUPFD_CLOEXEC, 3);
     if (saved >= 0 && nowhere >= 0)
         dup2(nowhere, 2);
     if (nowhere >= 0)
         close(nowhere);
-    return saved;
+    at_work = 1;
 }
 
-static void let_go(int saved)
+static void let_go(void)
 {
+    at_work = 0;
     if (saved >= 0) {
         dup2(saved, 2);
         close(saved);
     }
+    saved = -1;
+}
+
+bool runtime_interrupted(void)
+{
+    if (at_work && saved >= 0)
+        dup2(saved, 2);
+    return at_work;
 }
 
 static int set_options(const struct library *library, handle options, int threads, bool once)
@@ -320,23 +333,26 @@ bool runtime_open(struct runtime *runtime, const struct library *library, const 
     size_t counts[2] = {1, 1};
     int status = 0;
     if (threads < 1 || threads > MAX_THREADS)
-        return fail(failure, "%d threads were asked for: expected a whole number from 1 to %d", threads, MAX_THREADS);
+        return fail_as(failure, "arguments.invalid",
+                       "%d threads were asked for: expected a whole number from 1 to %d", threads, MAX_THREADS);
     runtime->session = need(sizeof *runtime->session);
     runtime->session->library = library;
-    int saved = hold_back();
+    hold_back();
     bool started = start(runtime, flatbuffer, once, counts, &status);
-    let_go(saved);
+    let_go();
     if (started)
         return true;
     runtime_close(runtime);
     if (counts[0] != 1 || counts[1] != 1)
-        return fail(failure, "the network has %zu inputs and %zu outputs: expected one of each", counts[0], counts[1]);
+        return fail_as(failure, "model.tensors",
+                       "the network has %zu inputs and %zu outputs: expected one of each", counts[0], counts[1]);
     if (status == OUTPUT_DIFFERS)
-        return fail_as(failure, "model.output", "the network's output has another shape than the file says: expected one "
-                       "shape; convert the network again");
+        return fail_as(failure, "model.output",
+                       "the network's output has another shape than the file says: expected one shape; convert the "
+                       "network again");
     return fail_as(failure, "runtime.refused",
-                   "ai-edge-litert %s can't load the network (status %d): upgrade the runtime, or convert the network "
-                   "again with operators that it has", library->version, status);
+                   "ai-edge-litert %s can't load the network (status %d): upgrade the runtime, or convert the "
+                   "network again with operators that it has", library->version, status);
 }
 
 bool runtime_run(struct runtime *runtime, const void *input, void *output, struct failure *failure)
@@ -349,15 +365,19 @@ bool runtime_run(struct runtime *runtime, const void *input, void *output, struc
         memcpy(memory, input, runtime->input.bytes);
         status = library->UnlockTensorBuffer(session->input);
     }
-    if (!status)
+    if (!status) {
+        hold_back();
         status = library->RunCompiledModel(session->compiled, 0, 1, &session->input, 1, &session->output);
+        let_go();
+    }
     if (!status)
         status = library->LockTensorBuffer(session->output, &memory, READ);
     if (!status) {
         memcpy(output, memory, runtime->output.bytes);
         status = library->UnlockTensorBuffer(session->output);
     }
-    return !status || fail(failure, "ai-edge-litert %s can't run the network: status %d", runtime->version, status);
+    return !status || fail_as(failure, "runtime.refused",
+                              "ai-edge-litert %s can't run the network: status %d", runtime->version, status);
 }
 
 void runtime_close(struct runtime *runtime)
@@ -366,7 +386,7 @@ void runtime_close(struct runtime *runtime)
     if (!session)
         return;
     const struct library *library = session->library;
-    int saved = hold_back();
+    hold_back();
     if (session->input)
         library->DestroyTensorBuffer(session->input);
     if (session->output)
@@ -379,7 +399,7 @@ void runtime_close(struct runtime *runtime)
         library->DestroyModel(session->model);
     if (session->environment)
         library->DestroyEnvironment(session->environment);
-    let_go(saved);
+    let_go();
     free(session);
     runtime->session = NULL;
 }

@@ -345,10 +345,15 @@ void outline_free(struct outline *outline)
     *outline = (struct outline){0};
 }
 
+double outline_share(const struct outline *outline, int64_t pixels)
+{
+    return (double)pixels / (double)(outline->width * outline->height);
+}
+
 double outline_area(const struct outline *outline)
 {
     int64_t pixels = 0;
     for (size_t index = 0; index < outline->run_count; index++)
         pixels += outline->stops[index] - outline->starts[index];
-    return (double)pixels / (double)(outline->width * outline->height);
+    return outline_share(outline, pixels);
 }

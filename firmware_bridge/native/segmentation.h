@@ -27,6 +27,7 @@ void segment(struct outline *outline, const float *logits, int64_t rows, int64_t
 void outline_free(struct outline *outline);
 /* Share of the picture. */
 double outline_area(const struct outline *outline);
+double outline_share(const struct outline *outline, int64_t pixels);
 /* The network's output whose score is `threshold`: a logit, or the score itself. */
 double bound(double threshold, bool are_scores);
 

@@ -1,20 +1,27 @@
 #ifndef EDGE_SOURCES_H
 #define EDGE_SOURCES_H
 
-#include "failure.h"
-
 #include <stddef.h>
 
-/* Names of pictures, and the name for each one's result files. */
-struct names {
-    char **at, **results;
+#include "failure.h"
+#include "text.h"
+
+/* An image that a word of the command line asks for; or a word with which something is wrong. */
+struct job {
+    char *image;            /* a path, or "-" for standard input */
+    const char *word;       /* by which it is asked for */
+    long root;              /* how many of the path's bytes name the folder that was looked into; -1: the word is the image */
+    struct failure failure; /* where its text is not NULL: of the word, which then is its own image */
+};
+
+struct jobs {
+    struct job *at;
     size_t count;
 };
 
-/* Add the pictures that one word of the command line stands for: "-" (standard input), a folder, a pattern or a file. */
-bool names_expand(struct names *names, const char *word, struct failure *failure);
-/* Give each a name for its results: its stem, numbered where an earlier one of this run has it. */
-void names_results(struct names *names);
-void names_free(struct names *names);
+/* Add what one word stands for: "-", a folder with its sub-folders, a pattern or a file. `skip` is a sub-folder that is
+   not looked into, as realpath gives it, or NULL. Files that were left out are said in `note`, in one line. */
+void jobs_expand(struct jobs *jobs, const char *word, const char *skip, struct text *note);
+void jobs_free(struct jobs *jobs);
 
 #endif

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from edge import board
+from tests.edge.processes import environment
+from tests.edge.quotas import QUOTAS, made
 
 
 @pytest.fixture
@@ -85,3 +92,43 @@ def test_unprintable_bytes_do_not_reach_a_terminal(tree):
 
 def test_the_one_that_this_runs_on_can_be_read():
     assert board.read().cores >= 1 and board.usable_cores() >= 1
+
+
+@pytest.mark.parametrize("name", QUOTAS)
+def test_a_quota_is_the_number_of_cores(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
+    files, cores = QUOTAS[name]
+    assert board.usable_cores(made(tmp_path, files)) == cores
+
+
+def test_affinity_counts_where_it_is_less(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3, 5}, raising=False)
+    assert board.usable_cores(made(tmp_path, QUOTAS["two and a half cores"][0])) == 2
+    assert board.usable_cores(made(tmp_path, QUOTAS["half a core"][0])) == 1
+
+
+@pytest.fixture
+def half_a_core():
+    """A control group with half a core, as this system has them; gone after the test."""
+    one, two = Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup")
+    group = (one if one.is_dir() else two) / f"edge-test-{os.getpid()}"
+    try:
+        group.mkdir()
+        if one.is_dir():
+            (group / "cpu.cfs_period_us").write_text("100000")
+            (group / "cpu.cfs_quota_us").write_text("50000")
+        else:
+            (group / "cpu.max").write_text("50000 100000")
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            group.rmdir()
+        pytest.skip(f"no control group can be made here ({error.strerror}): it takes root, and a CPU controller")
+    yield group
+    group.rmdir()
+
+
+def test_a_real_quota_of_half_a_core_is_one_thread(half_a_core):
+    script = "import edge.board; print(edge.board.usable_cores())"
+    command = f'echo $$ >{half_a_core}/cgroup.procs; exec "{sys.executable}" -c "{script}"'
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=environment(), timeout=60)
+    assert done.stdout == "1\n", done.stderr

@@ -19,16 +19,8 @@ from tests.edge.processes import Ended, environment, run
 GREY = grey_ramp()
 NOTICE = "not a medical device"
 KEYS = [
-    "image",
-    "model",
-    "task",
-    "results",
-    "decision",
-    "latency_ms",
-    "memory_mb",
-    "targets",
-    "runtime",
-    "board",
+    *("image", "model", "program", "release", "time", "task", "results", "decision", "threshold", "warnings"),
+    *("latency_ms", "warm_invoke_ms", "memory_mb", "targets", "runtime", "board"),
 ]
 
 
@@ -41,7 +33,7 @@ def test_people_see_answer_cost_and_targets(infer, picture):
     assert done.status == 0 and done.err == ""
     for word in (str(picture), "normal", "opacity", "decision: ", "threshold 0.4", "preprocess", "total", "peak"):
         assert word in done.out
-    for word in ("first invoke", "runtime: ", "delegate", "board: ", "met", "missed", "not measured"):
+    for word in ("first invoke", "runtime: ", "delegate", "board: ", "targets: ", "met", "missed", "not measured"):
         assert word in done.out
     assert done.out.count(NOTICE) == 1 and "\x1b" not in done.out and done.out.isascii()
 
@@ -51,7 +43,7 @@ def test_json_is_one_object_a_line_and_nothing_else(infer, picture, each_runtime
     assert done.status == 0 and done.err.count("\n") == 1 and NOTICE in done.err
     first, second = objects(done)
     assert list(first) == KEYS and first["results"] == second["results"]
-    assert first["image"] == str(picture) and first["model"] == "tiny" and first["task"] == "classification"
+    assert first["image"] == str(picture) and first["model"]["name"] == "tiny" and first["task"] == "classification"
     assert first["decision"] in ("normal", "opacity")
     assert set(first["latency_ms"]) == {
         "load",
@@ -64,7 +56,7 @@ def test_json_is_one_object_a_line_and_nothing_else(infer, picture, each_runtime
         "total",
     }
     assert set(first["memory_mb"]) == {"peak", "model"}
-    assert [set(row) for row in first["targets"]] == [{"name", "target", "measured", "met"}] * 5
+    assert [set(row) for row in first["targets"]] == [{"name", "target", "measured", "met", "basis"}] * 5
     assert set(first["runtime"]) == {"name", "version", "threads", "delegate"}
     assert (first["runtime"]["name"], first["runtime"]["threads"]) == (each_runtime, 2)
     assert first["board"]["cores"] >= 1
@@ -108,11 +100,14 @@ def test_bad_pictures_are_named_and_good_ones_answered(infer, tmp_path):
             (tmp_path / name).write_bytes(data)
     done = infer(tmp_path, tmp_path / "missing.png", "--json")
     assert done.status == 2
-    assert [row["image"] for row in objects(done)] == sorted(str(tmp_path / name) for name in GOOD)
+    answered = [row["image"] for row in objects(done) if "error" not in row]
+    assert answered == sorted(str(tmp_path / name) for name in GOOD)
     assert len(done.complaints) == len(BAD)
+    failed = {row["image"]: row["error"]["message"] for row in objects(done) if "error" in row}
+    assert len(failed) == len(BAD)
     for name, (_, reason) in BAD.items():
         (complaint,) = (line for line in done.complaints if f"/{name} " in line)
-        assert reason in complaint
+        assert reason in complaint and failed[str(tmp_path / name)] in complaint
 
 
 @pytest.mark.parametrize("name", sorted(BAD))
@@ -169,6 +164,8 @@ def test_bad_arguments_are_said(infer, picture, tmp_path):
         ([picture, "--repeat", "x"], "at least 1"),
         ([picture, "--max-pixels", "-5"], "at least 1"),
         ([picture, "--threads", "0"], "1 to 64"),
+        ([picture, "-t", "65"], "1 to 64"),
+        ([picture, "--warmup", "-1"], "at least 0"),
         ([picture, "--threads", "many"], "--threads"),
         ([picture, "--runtime", "onnx"], "onnx"),
         ([picture, "--check"], "take no IMAGE"),
@@ -202,7 +199,8 @@ def test_list_works_with_none_and_with_some(tmp_path, model_bytes):
     assert done.returncode == 2 and "broken.tflite was cut short" in done.stderr
     for word in ("tiny", "A tiny network for tests", "classification", "816", "52,000", f"{len(model_bytes):,}"):
         assert word in done.stdout
-    row = json.loads(listed("--list", "--json").stdout)
+    broken, row = [json.loads(line) for line in listed("--list", "--json").stdout.splitlines()]
+    assert set(broken) == {"error"} and "broken.tflite was cut short" in broken["error"]["message"]
     assert list(row) == ["name", "title", "task", "parameters", "macs", "bytes"] and row["bytes"] == len(model_bytes)
 
 
@@ -228,7 +226,7 @@ def test_a_full_disk_leaves_no_half_file(infer, tmp_path, picture):
     resource = pytest.importorskip("resource")
 
     def nearly_full():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50, 50))
 
     out = tmp_path / "out"
     done = infer(picture, "--output", out, preexec_fn=nearly_full)
@@ -377,4 +375,6 @@ def test_a_picture_that_fills_the_memory_is_named_and_the_others_answered(monkey
     (tmp_path / "b.png").write_bytes(png(GREY))
     assert cli.main(["--model", str(model), "--json", str(tmp_path)]) == 2
     shown = capsys.readouterr()
-    assert "a.png does not fit into memory" in shown.err and json.loads(shown.out)["image"] == str(tmp_path / "b.png")
+    failed, answered = [json.loads(line) for line in shown.out.splitlines()]
+    assert "a.png does not fit into memory" in shown.err and failed["error"]["code"] == "image.memory"
+    assert answered["image"] == str(tmp_path / "b.png") and "decision" in answered

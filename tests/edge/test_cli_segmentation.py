@@ -43,7 +43,7 @@ def test_people_see_regions_decision_and_cost(outline, scene):
     assert lines[1].split()[:2] == ["1", "polyp"] and " % of the picture, " in lines[1] and " pixels at " in lines[1]
     assert lines[2].split()[:2] == ["2", "polyp"]
     assert lines[3].startswith("  decision: polyp (2 regions, ") and "score 0.5 on, regions from 0.1 % on)" in lines[3]
-    assert lines[4].startswith("  cost: read ") and "targets of tiny-mask" in done.out
+    assert lines[4].startswith("  cost: read ") and "targets: " in done.out
 
 
 def test_nothing_found_is_said(outline, tmp_path):
@@ -64,7 +64,7 @@ def test_json_holds_regions_area_and_mask(outline, scene, tmp_path):
     (tmp_path / "dark.png").write_bytes(png(NOTHING))
     done = outline(scene, tmp_path / "dark.png", "--json")
     found, nothing = [json.loads(line) for line in done.out.splitlines()]
-    keys = [*KEYS[:5], "area", "mask", *KEYS[5:]]
+    keys = [*KEYS[:9], "area", "mask", *KEYS[9:]]
     assert list(found) == list(nothing) == keys and found["task"] == "segmentation"
     mask = counted(found["mask"])
     assert mask.shape == (240, 320) and abs(mask.mean() - found["area"]) < 1e-9
@@ -145,8 +145,9 @@ def test_a_picture_is_never_replaced_by_a_mask(outline, scene, tmp_path):
     truth.write_bytes(png(NOTHING))
     done = outline(scene, truth, "--output", tmp_path)
     assert done.status == 2 and len(done.complaints) == 1
-    assert "scene.mask.png is one of the pictures and would be replaced: give --output another" in done.err
-    assert truth.read_bytes() == png(NOTHING) and not (tmp_path / "scene.json").exists()
+    assert "scene.mask.png was not made by edge-infer and would be replaced: give --output another" in done.err
+    assert truth.read_bytes() == png(NOTHING)
+    assert json.loads((tmp_path / "scene.json").read_text())["error"]["code"] == "output.foreign"
     assert (tmp_path / "scene.mask.json").exists()  # the other picture is answered
 
 
@@ -155,7 +156,8 @@ def test_bad_pictures_are_named_and_good_ones_drawn(outline, scene, tmp_path):
     done = outline(tmp_path / "half.jpg", tmp_path / "none.jpg", scene, "--output", tmp_path / "out")
     assert done.status == 2 and len(done.complaints) == 2
     assert "half.jpg is damaged" in done.err and "none.jpg does not exist" in done.err
-    assert len(os.listdir(tmp_path / "out")) == 3
+    drawn = ["scene.json", "scene.mask.png", "scene.overlay.jpg"]
+    assert sorted(os.listdir(tmp_path / "out")) == ["half.json", "none.json", *drawn]
 
 
 @pytest.mark.parametrize("limit", [20, 1500, 6000])
@@ -164,25 +166,28 @@ def test_a_full_disk_leaves_no_file_and_the_answer_is_given(outline, scene, tmp_
     out = tmp_path / "out"
     done = outline(scene, "--output", out, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
     assert done.status == 2 and len(done.complaints) == 1 and "can't be written" in done.err
-    assert os.listdir(out) == [] and "decision: polyp" in done.out
+    assert "decision: polyp" in done.out
+    left = [(name, json.loads((out / name).read_text())["error"]["code"]) for name in os.listdir(out)]
+    assert left == ([("scene.json", "output.unwritable")] if limit > 1000 else [])  # there is room for that
 
 
-@pytest.mark.parametrize("name", ["scene.mask.png", "scene.overlay.jpg", "scene.json"])
-def test_a_file_that_can_not_be_put_in_its_place_is_said(outline, scene, tmp_path, name):
+@pytest.mark.parametrize("name", ["scene.mask.png", "scene.overlay.jpg"])
+def test_what_is_in_the_way_is_said(outline, scene, tmp_path, name):
     (tmp_path / "out" / name).mkdir(parents=True)
     done = outline(scene, "--output", tmp_path / "out")
-    assert done.status == 2 and len(done.complaints) == 1
-    assert f"{name} can't be written (" in done.err and "give --output another folder" in done.err
-    assert os.listdir(tmp_path / "out") == [name] and "decision: polyp" in done.out
+    assert done.status == 2 and len(done.complaints) == 1 and "decision: polyp" in done.out
+    assert f"{name} was not made by edge-infer" in done.err and "give --output another folder" in done.err
+    assert sorted(os.listdir(tmp_path / "out")) == ["scene.json", name]
+    assert json.loads((tmp_path / "out/scene.json").read_text())["error"]["code"] == "output.foreign"
 
 
 def test_results_among_the_pictures_are_refused(outline, scene, tmp_path):
     """They would be taken for pictures the next time."""
     done = outline(tmp_path, "--output", tmp_path)
-    assert done.status == 2 and "is where the pictures are and where results would go" in done.err
+    assert done.status == 2 and "is where the images are and where results would go" in done.err
     assert os.listdir(tmp_path) == ["scene.jpg"] and done.out == ""
     done = outline(f"{tmp_path}/*.jpg", "--output", tmp_path)
-    assert done.status == 2 and "*.jpg is where the pictures are and where results would go" in done.err
+    assert done.status == 2 and "*.jpg is where the images are and where results would go" in done.err
     assert os.listdir(tmp_path) == ["scene.jpg"] and done.out == ""
 
 

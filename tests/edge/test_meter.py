@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import mmap
 import statistics
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +15,12 @@ from edge import meter
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=9))
 def test_median(values):
-    assert meter.median(values) == statistics.median(values)
+    assert math.isclose(meter.median(values), statistics.median(values), rel_tol=1e-12)
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=30), st.sampled_from([0, 0.5, 0.9, 0.99, 1]))
+def test_percentiles_are_numpys_usual_ones(values, share):
+    assert math.isclose(meter.percentile(values, share), np.quantile(values, share), rel_tol=1e-9, abs_tol=1e-9)
 
 
 def test_laps_follow_each_other():

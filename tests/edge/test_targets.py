@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.manifest import parse
-from edge.targets import compare
+from edge.targets import compare, here
 from tests.edge import packing
 
 numbers = st.floats(-1e6, 1e6)
@@ -17,13 +17,13 @@ def manifest(targets, measured):
 
 
 def test_every_row_in_the_manifests_order():
-    rows = compare(parse(packing.manifest(b"x"), "m"), {"latency_ms": 5.0, "memory_mb": 60.0})
-    assert [(row["name"], row["measured"], row["met"]) for row in rows] == [
-        ("parameters", 816, True),
-        ("accuracy", 0.8, False),
-        ("auc", None, None),
-        ("latency_ms", 5.0, True),
-        ("memory_mb", 60.0, False),
+    rows = compare(parse(packing.manifest(b"x"), "m"), here([5.0], 9.0, 60.0))
+    assert [(row["name"], row["measured"], row["met"], row["basis"]) for row in rows] == [
+        ("parameters", 816, True, "host"),
+        ("accuracy", 0.8, False, "host"),
+        ("auc", None, None, "host"),
+        ("latency_ms", 5.0, True, "warm median"),
+        ("memory_mb", 60.0, False, "peak"),
     ]
 
 
@@ -42,5 +42,11 @@ def test_a_target_that_is_just_reached_is_met():
 
 def test_the_devices_own_measurement_counts_and_never_the_hosts():
     row = {"name": "latency_ms", "target": 3, "better": "lower", "source": "s"}
-    assert compare(manifest([row], {"latency_ms": 1}), {"latency_ms": 9.0})[0]["met"] is False
-    assert compare(manifest([row], {"latency_ms": 1}), {"latency_ms": None})[0]["met"] is None
+    both = manifest([row], {"latency_ms": 1})
+    assert compare(both, here([9.0], 1.0, None))[0]["met"] is False
+    assert compare(both, here([], None, None))[0]["met"] is None
+
+
+def test_a_latency_is_judged_on_the_warm_median_and_on_the_first_invoke_where_that_is_all():
+    assert here([3.0, 1.0, 9.0, 2.0], 50.0, 7.0) == {"latency_ms": (2.5, "warm median"), "memory_mb": (7.0, "peak")}
+    assert here([], 50.0, None) == {"latency_ms": (50.0, "first invoke"), "memory_mb": (None, "peak")}

@@ -40,7 +40,7 @@ BUILT_WITH = {
     "/usr/include/png.h": "libpng-dev",
     "/usr/include/jpeglib.h": "libjpeg62-turbo-dev",
     "/usr/include/zlib.h": "zlib1g-dev",
-    "/usr/include/jsmn.h": "libjsmn-dev",
+    "/usr/include/jansson.h": "libjansson-dev",
 }
 SANITIZED = os.environ.get("EDGE_TEST_SANITIZED") == "1"  # slower; what the sanitizers find ends the program
 

@@ -1,0 +1,96 @@
+"""Reading files that nobody vouches for: not further than they make sense, and not more than fits."""
+
+from __future__ import annotations
+
+import os
+from errno import EMFILE, ENFILE
+
+from edge.errors import EdgeError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+LIMIT = 1 << 30  # bytes of an image file: 64,000,000 pixels of 4 times 16 bits, not compressed, take half of that
+MAGIC = (
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"GIF8", "GIF"),
+    (b"BM", "BMP"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"RIFF", "WEBP"),
+)
+
+_HEAD, _PIECE = 12, 1 << 20  # bytes
+
+
+def form_of(head: bytes) -> str | None:
+    """Return the format of an image that begins so, None where it is none of them."""
+    for magic, form in MAGIC:
+        if head.startswith(magic) and (form != "WEBP" or head[8:12] == b"WEBP"):
+            return form
+    return None
+
+
+def read_image(path: str | os.PathLike[str]) -> bytes:
+    """Return an image file's bytes; of a file that begins like no image only the beginning, which is all that
+    `edge.image.decode` needs to refuse it.
+
+    So /dev/zero, a pipe that never ends and a disk are refused as soon as any other file. Raises EdgeError where the
+    file can't be read, or is larger than LIMIT or half of this machine's memory.
+    """
+    try:
+        with open(path, "rb") as file:  # pathlib would cost a cold start 3 ms
+            return read_stream(file, os.fspath(path), os.fstat(file.fileno()).st_size)
+    except (OSError, ValueError, MemoryError) as error:
+        raise _unreadable(path, error) from None
+
+
+def read_stream(file: BinaryIO, name: str, size: int = 0) -> bytes:
+    """Do the same with an open file that has about `size` bytes, 0 where that is not known. `name` is for messages."""
+    head = file.read(_HEAD)
+    if form_of(head) is None:
+        return head
+    limit = image_limit()
+    if size <= limit:
+        pieces = [head]
+        left = limit + 1 - len(head)
+        while left > 0 and (piece := file.read(min(left, max(_PIECE, size - len(head))))):
+            pieces.append(piece)
+            left -= len(piece)
+        if left > 0:
+            return b"".join(pieces)
+    raise EdgeError(
+        f"{name} has more than {limit} bytes, the limit for an image file on this machine: make it smaller",
+        "image.too-large",
+    )
+
+
+def image_limit() -> int:
+    """Return how many bytes an image file may have: LIMIT, or half of this machine's memory where that is less."""
+    return min(LIMIT, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """Return a file's bytes, whatever it is; EdgeError where it can't be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except (OSError, ValueError, MemoryError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: str | os.PathLike[str], error: Exception) -> EdgeError:
+    if isinstance(error, FileNotFoundError):
+        return EdgeError(f"{path} does not exist: expected a file; check the path", "image.missing")
+    if isinstance(error, IsADirectoryError):
+        return EdgeError(f"{path} is a folder: expected a file", "image.folder")
+    if isinstance(error, MemoryError):
+        return EdgeError(f"{path} does not fit into memory: expected an image; check the path", "image.memory")
+    number = getattr(error, "errno", None)
+    reason = getattr(error, "strerror", None) or error  # ValueError: a null character in the path
+    way_out = "check the file and its permissions"
+    if number in (EMFILE, ENFILE):
+        way_out = "close files, or allow more (`ulimit -n`)"
+    return EdgeError(f"{path} can't be read ({reason}): {way_out}", "image.unreadable")

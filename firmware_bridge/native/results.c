@@ -1,0 +1,356 @@
+/* The folder of --output over several runs: edge/results.py. */
+#include "results.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "memory.h"
+
+enum { HEAD = 1 << 18 }; /* bytes of a record that are looked at: more than the longest paths and names take */
+
+static const char *const ENDINGS[PARTS] = {".mask.png", ".overlay.jpg", ".json"};
+static char *volatile half_written[PARTS];
+
+void drop_half_written(void)
+{
+    for (int part = 0; part < PARTS; part++)
+        if (half_written[part])
+            unlink(half_written[part]);
+}
+
+static bool make_folders(const char *path, struct failure *failure)
+{
+    char *part = need_copy(path);
+    struct stat status;
+    int error = 0;
+    for (char *at = part + (*part == '/'); !error; at++) {
+        char letter = *at;
+        if (letter != '/' && letter)
+            continue;
+        *at = 0;
+        bool is_there = stat(part, &status) == 0 && (letter || S_ISDIR(status.st_mode));
+        if (!is_there && mkdir(part, 0777) != 0 && errno != EEXIST)
+            error = errno;
+        else if (!is_there && !letter && stat(part, &status) == 0 && !S_ISDIR(status.st_mode))
+            error = EEXIST;
+        *at = letter;
+        if (!letter)
+            break;
+    }
+    free(part);
+    return !error || fail_as(failure, "output.unwritable", "%s can't be made a folder (%s): give --output another one", path,
+                             strerror(error));
+}
+
+bool results_open(struct results *results, const char *folder, struct failure *failure)
+{
+    *results = (struct results){.folder = folder};
+    return make_folders(folder, failure);
+}
+
+void results_close(struct results *results)
+{
+    while (results->count)
+        free(results->taken[--results->count]);
+    free(results->taken);
+    *results = (struct results){0};
+}
+
+/* `ending` may be "". */
+static char *path_of(const struct results *results, const char *name, const char *ending)
+{
+    size_t length = strlen(results->folder);
+    return need_print("%s%s%s%s", results->folder, length && results->folder[length - 1] == '/' ? "" : "/", name, ending);
+}
+
+char *result_name(const struct job *job)
+{
+    if (strcmp(job->image, "-") == 0)
+        return need_copy("stdin");
+    const char *at = job->image + (job->root < 0 ? 0 : job->root), *last = "";
+    size_t length = 0;
+    bool leads_out = job->root < 0;
+    struct text name = {0};
+    text_word(&name, "");
+    while (*at) { /* the last part waits until another one follows */
+        size_t count = strcspn(at, "/");
+        if (count && !(count == 1 && *at == '.')) {
+            if (length)
+                text_print(&name, "%.*s/", (int)length, last);
+            last = at;
+            length = count;
+            leads_out = leads_out || (count == 2 && at[0] == '.' && at[1] == '.');
+        }
+        at += count + (at[count] == '/');
+    }
+    if (leads_out)
+        name.at[name.length = 0] = 0;
+    size_t dots = 0, stem = length;
+    while (dots < length && last[dots] == '.')
+        dots++;
+    for (size_t index = length; index > dots && stem == length; index--)
+        if (last[index - 1] == '.')
+            stem = index - 1;
+    if (!length || (length == 2 && dots == 2))
+        text_word(&name, "image");
+    else
+        text_print(&name, "%.*s", (int)stem, last);
+    return name.at;
+}
+
+/* The image's absolute path, links in its folder followed; NULL for standard input. */
+static char *identity(const char *image)
+{
+    char real[PATH_MAX];
+    if (strcmp(image, "-") == 0)
+        return NULL;
+    char *path = need_copy(image);
+    size_t length = strlen(path);
+    while (length && path[length - 1] == '/')
+        path[--length] = 0;
+    char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    char *folder = slash ? need_print("%.*s", slash == path ? 1 : (int)(slash - path), path) : need_copy(".");
+    char *found = realpath(folder, real) ? need_print("%s%s%s", real, strcmp(real, "/") ? "/" : "", name) : NULL;
+    if (!found)
+        found = *image == '/' || !getcwd(real, sizeof real) ? need_copy(image) : need_print("%s/%s", real, image);
+    free(folder);
+    free(path);
+    return found;
+}
+
+/* Return what follows a JSON string, NULL where there is none. */
+static const char *behind_text(const char *at)
+{
+    if (*at != '"')
+        return NULL;
+    for (at++; *at && *at != '"'; at++)
+        if (*at == '\\' && at[1])
+            at++;
+    return *at ? at + 1 : NULL;
+}
+
+static const char *behind_word(const char *at, const char *word)
+{
+    size_t length = strlen(word);
+    return at && strncmp(at, word, length) == 0 ? at + length : NULL;
+}
+
+enum owner { NOBODY, STRANGER, SAME };
+
+/* Whose results lie under a name, and which of them edge-infer made; `path`: of the image, as JSON. */
+static enum owner owner_of(const struct results *results, const char *name, const char *path, bool *owned)
+{
+    enum owner owner = STRANGER;
+    char *place = path_of(results, name, ENDINGS[JSON]);
+    struct stat status, link;
+    if (stat(place, &status) != 0) {
+        owner = lstat(place, &link) == 0 ? STRANGER : NOBODY;
+        free(place);
+        return owner;
+    }
+    int descriptor = S_ISREG(status.st_mode) ? open(place, O_RDONLY | O_CLOEXEC) : -1; /* a pipe would be waited for */
+    char *head = need(HEAD + 1);
+    ssize_t count = descriptor < 0 ? 0 : read(descriptor, head, HEAD);
+    head[count > 0 ? count : 0] = 0;
+    if (descriptor >= 0)
+        close(descriptor);
+    const char *at = behind_word(head, "{\"image\": ");
+    at = behind_word(at ? behind_text(at) : NULL, ", \"path\": ");
+    const char *begin = at;
+    const char *end = !at ? NULL : *at == '"' ? behind_text(at) : behind_word(at, "null");
+    at = behind_word(end, ", \"files\": [");
+    if (at && (size_t)(end - begin) == strlen(path) && memcmp(begin, path, strlen(path)) == 0 && strcmp(path, "null") != 0) {
+        const char *base = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
+        owner = SAME;
+        owned[JSON] = true;
+        for (const char *next; (next = behind_text(at)); at = *next == ',' ? next + 2 : next)
+            for (int part = 0; part < JSON; part++) {
+                char *file = need_print("%s%s", base, ENDINGS[part]);
+                struct text words = {0};
+                text_json(&words, file);
+                owned[part] = owned[part] || (words.length == (size_t)(next - at) && memcmp(words.at, at, words.length) == 0);
+                text_free(&words);
+                free(file);
+            }
+        if (*at != ']')
+            owner = STRANGER;
+    }
+    free(head);
+    free(place);
+    return owner;
+}
+
+static bool is_taken(const struct results *results, const char *name)
+{
+    for (size_t index = 0; index < results->count; index++)
+        if (strcasecmp(results->taken[index], name) == 0) /* some file systems hold them to be the same */
+            return true;
+    return false;
+}
+
+struct place results_place(struct results *results, const struct job *job)
+{
+    struct place place = {.path = identity(job->image)};
+    char *stem = result_name(job);
+    struct text path = {0};
+    if (place.path)
+        text_json(&path, place.path);
+    else
+        text_word(&path, "null");
+    for (long number = 1;; number++) {
+        char *name = number == 1 ? need_copy(stem) : need_print("%s-%ld", stem, number);
+        bool owned[PARTS] = {0};
+        enum owner owner = is_taken(results, name) ? STRANGER : owner_of(results, name, path.at, owned);
+        if (owner == SAME) {
+            free(place.name);
+            place.name = name;
+            memcpy(place.owned, owned, sizeof owned);
+            break;
+        }
+        if (owner == NOBODY && !place.name)
+            place.name = name;
+        else
+            free(name);
+        if (owner == NOBODY && number > 1)
+            break;
+    }
+    text_free(&path);
+    free(stem);
+    results->taken = need_more(results->taken, (results->count + 1) * sizeof *results->taken);
+    results->taken[results->count++] = need_copy(place.name);
+    return place;
+}
+
+void place_free(struct place *place)
+{
+    free(place->name);
+    free(place->path);
+    *place = (struct place){0};
+}
+
+/* The record with the keys by which the next run knows whose it is, behind the image. */
+static void add_owner(const struct place *place, const struct text *record, const struct text *const *contents,
+                      struct text *text)
+{
+    const char *base = strrchr(place->name, '/') ? strrchr(place->name, '/') + 1 : place->name;
+    const char *rest = behind_text(record->at + strlen("{\"image\": ")), *between = "";
+    text_add(text, record->at, (size_t)(rest - record->at));
+    text_word(text, ", \"path\": ");
+    if (place->path)
+        text_json(text, place->path);
+    else
+        text_word(text, "null");
+    text_word(text, ", \"files\": [");
+    for (int part = 0; part < JSON; part++)
+        if (contents[part]) {
+            char *file = need_print("%s%s", base, ENDINGS[part]);
+            text_word(text, between);
+            text_json(text, file);
+            between = ", ";
+            free(file);
+        }
+    text_print(text, "]%s", rest);
+}
+
+/* Return 0, or errno. */
+static int write_beside(const char *path, const struct text *content)
+{
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int error = descriptor < 0 ? errno : 0;
+    const char *at = content->at;
+    size_t count = content->length;
+    while (!error && count) {
+        ssize_t written = write(descriptor, at, count);
+        if (written > 0) {
+            at += written;
+            count -= (size_t)written;
+        } else if (written == 0 || errno != EINTR) {
+            error = written ? errno : ENOSPC;
+        }
+    }
+    if (descriptor >= 0 && close(descriptor) != 0 && !error)
+        error = errno;
+    return error;
+}
+
+/* Write beside their places first, then rename: the JSON last, as it says which other ones are ours. */
+static bool put(const struct results *results, const struct place *place, const struct text *const *contents,
+                struct failure *failure)
+{
+    char *paths[PARTS] = {0}, *beside[PARTS] = {0}, *folder = path_of(results, place->name, "");
+    char *slash = strrchr(folder, '/'), *base = need_copy(slash + 1);
+    *slash = 0;
+    int error = 0, last = JSON;
+    bool done = make_folders(*folder ? folder : "/", failure);
+    for (int part = 0; part < PARTS; part++) {
+        paths[part] = path_of(results, place->name, ENDINGS[part]);
+        beside[part] = need_print("%s/.%s%s.%ld", folder, base, ENDINGS[part], (long)getpid());
+        half_written[part] = contents[part] ? beside[part] : NULL;
+    }
+    for (int part = 0; done && !error && part < PARTS; part++)
+        if (contents[part]) {
+            last = part;
+            error = write_beside(beside[part], contents[part]);
+        }
+    sigset_t ending, before;
+    sigemptyset(&ending);
+    sigaddset(&ending, SIGINT);
+    sigaddset(&ending, SIGTERM);
+    sigaddset(&ending, SIGHUP);
+    sigprocmask(SIG_BLOCK, &ending, &before);
+    for (int part = 0; done && !error && part < PARTS; part++) {
+        last = contents[part] ? part : last;
+        if (contents[part] && rename(beside[part], paths[part]) != 0)
+            error = errno;
+        else if (!contents[part] && place->owned[part])
+            unlink(paths[part]);
+    }
+    drop_half_written();
+    for (int part = 0; part < PARTS; part++)
+        half_written[part] = NULL;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    if (error)
+        done = fail_as(failure, "output.unwritable", "%s can't be written (%s): make room there, or give --output another "
+                                                     "folder", paths[last], strerror(error));
+    for (int part = 0; part < PARTS; part++) {
+        free(paths[part]);
+        free(beside[part]);
+    }
+    free(base);
+    free(folder);
+    return done;
+}
+
+bool results_write(struct results *results, const struct place *place, const struct text *record,
+                   const struct text *mask, const struct text *overlay, struct failure *failure)
+{
+    struct text whole = {0};
+    const struct text *contents[PARTS] = {mask, overlay, &whole};
+    struct stat status;
+    bool done = true;
+    for (int part = 0; done && part < JSON; part++) {
+        char *path = path_of(results, place->name, ENDINGS[part]);
+        if (contents[part] && !place->owned[part] && lstat(path, &status) == 0)
+            done = fail_as(failure, "output.foreign", "%s was not made by edge-infer and would be replaced: give --output "
+                                                      "another folder", path);
+        free(path);
+    }
+    add_owner(place, record, contents, &whole);
+    done = done && put(results, place, contents, failure);
+    for (int part = 0; !done && part < PARTS; part++)
+        if (place->owned[part]) {
+            char *path = path_of(results, place->name, ENDINGS[part]);
+            unlink(path);
+            free(path);
+        }
+    text_free(&whole);
+    return done;
+}
