@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from edge.command import say
 from edge.errors import EdgeError, one_line, quoted
+from edge.strict_json import loads
 
 
 def run(model: Path, manifest: Path | None, output: Path | None, init: bool) -> None:
@@ -61,7 +61,7 @@ def _init(model: Path, manifest: Path | None, output: Path | None) -> None:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads(_bytes(path))
+        manifest = loads(_bytes(path))
     except ValueError as error:
         raise EdgeError(
             f"{path} is no JSON ({error}): expected a manifest as in docs/model-file.md", "model.manifest"

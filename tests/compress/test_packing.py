@@ -165,7 +165,10 @@ UNFIT = {
         r"\(1, 3, 24, 24\), channels first: .* to NHWC",
     ),
     "a batch": (other({"shape": (4, 24, 24, 3)}, {}), "expected a batch of 1"),
-    "no size": (other({"shape": (1, 1, 1, 3)}, {}), "expected images of a fixed size"),
+    "no size": (
+        other({"shape": (1, 1, 1, 3), "is_open": (True, True, True, False)}, {}),
+        r"\(\?, \?, \?, 3\): expected images of a fixed size",
+    ),
     "a vector": (other({"shape": (1, 1728)}, {}), r"its input is \(1, 1728\): expected \(1, height, width, 1 or 3\)"),
     "four channels": (other({"shape": (1, 24, 24, 4)}, {}), r"expected \(1, height, width, 1 or 3\)"),
     "one output": (other({}, {"shape": (1, 1)}), "one score for two classes: expected one for each"),
