@@ -64,7 +64,7 @@ def _json(path: Path) -> dict[str, Any]:
         manifest = loads(_bytes(path))
     except ValueError as error:
         raise EdgeError(
-            f"{path} is no JSON ({error}): expected a manifest as in docs/model-file.md", "model.manifest"
+            f"{path} is no JSON ({str(error)[:80]}): expected a manifest as in docs/model-file.md", "model.manifest"
         ) from None
     if not isinstance(manifest, dict):
         raise EdgeError(f"{path} holds a {type(manifest).__name__}: expected a JSON object", "model.manifest")
