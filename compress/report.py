@@ -17,7 +17,7 @@ from compress import metrics, model_file
 from compress.card import card
 from compress.cost import cost
 from compress.data import Split
-from compress.golden import golden
+from compress.golden import golden, installed
 from compress.recipe import Recipe, kind_of
 from compress.remarks import remarks
 from compress.training import logits
@@ -25,6 +25,7 @@ from compress.verify import edge_logits, latency, open_engine
 from edge.errors import EdgeError
 from edge.manifest import FORMAT, VERSION
 from edge.preprocess import int8_table
+from edge.runtime import open_runtime
 from edge.strict_json import dumps
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, byte
             "calibrate with more images"
         )
     table = int8_table(state.how, engine.runtime.input.scale, engine.runtime.input.zero_point)
-    manifest["golden"], members = golden(flatbuffers["int8"], state.how, table, run.task.golden)
+    runtimes = [open_runtime(flatbuffers["int8"], name) for name in installed()]
+    manifest["golden"], members = golden(state.how, table, run.task.golden, runtimes)
     manifest["decision"] = result["decision"]
     path = stem.with_name(f"{stem.name}.tflite")
     manifest["measured"] = result["measured"] | {"file_bytes": 0}

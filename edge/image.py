@@ -264,7 +264,7 @@ def plain(
     """
     if orientation is None:
         image.load()
-        # Pillow turns TIFFs while it loads them, and before version 10.1, which Debian 12 has, still says that they lie.
+        # Pillow turns TIFFs while it loads them, and before 10.1, which Debian 12 has, still says that they lie.
         orientation = exif.NONE if image.format == "TIFF" else _orientation_of(image)
     image = upright(image, orientation)
     if image.mode in ("L", "RGB"):

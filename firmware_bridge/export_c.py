@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge import __version__
+from edge.command import say
 from edge.errors import EdgeError
 
 if TYPE_CHECKING:
@@ -46,12 +47,13 @@ def run(options: argparse.Namespace) -> None:
     name = file.manifest.name
     paths = {options.output / f"{name}.h": header(file, trial), options.output / f"{name}.c": source(file)}
     write(paths)
-    print("\n".join(map(str, paths)))
-    print(f"arena   {trial.arena_bytes:,} bytes, found by running it in tflite-micro {trial.version} on this machine")
+    for path in paths:
+        say(str(path))
+    say(f"arena   {trial.arena_bytes:,} bytes, found by running it in tflite-micro {trial.version} on this machine")
     for verdict in trial.verdicts:
-        print(f"{verdict.image}: {verdict.verdict}: {verdict.reason}")
+        say(f"{verdict.image}: {verdict.verdict}: {verdict.reason}")
     if not trial.verdicts:
-        print("not compared: the model file holds no golden vectors")
+        say("not compared: the model file holds no golden vectors")
 
 
 def identifier(name: str) -> str:
