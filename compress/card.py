@@ -13,6 +13,7 @@ from compress.metrics import cell
 UNITS = {
     "parameters": "{:,.0f}",
     "macs": "{:,.0f}",
+    "macs_executed": "{:,.0f}",
     "file_bytes": "{:,.0f}",
     "speedup": "{:.1f}",
     "accuracy_drop": "{:.2f}",

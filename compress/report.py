@@ -112,6 +112,7 @@ def _measured(run: Run, result: dict[str, Any], baseline: State, state: State) -
     return {
         "parameters": spent.parameters,
         "macs": spent.macs,
+        "macs_executed": spent.macs_executed,
         "parameters_removed": round(1 - spent.parameters / before.parameters, 4),
         "macs_removed": round(1 - spent.macs / before.macs, 4),
         run.task.drop: round(result["drop"], 3),
