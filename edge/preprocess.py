@@ -92,7 +92,8 @@ def pixels(picture: Picture | Image.Image, how: Preprocessing) -> np.ndarray:
     Resampling is Pillow's bilinear with antialiasing, along rows, then columns. Colour is converted before, so a grey
     network resamples one plane and not three. A Pillow image counts as the whole picture.
     """
-    image, size, reduction = picture if isinstance(picture, Picture) else Picture(picture, picture.size)
+    whole = picture if isinstance(picture, Picture) else Picture(picture, picture.size)
+    image, size, reduction = whole.image, whole.size, whole.reduction
     mode = "L" if how.color == "grey" else "RGB"
     if image.mode != mode:
         image = image.convert(mode)

@@ -65,9 +65,9 @@ def test_the_package_alone(version: str, runtime: str, tmp_path: Path) -> None:
         text=True,
     )
     assert told.returncode == 2 and "pip install" in told.stderr and "Traceback" not in told.stderr
-    subprocess.run([*pip, "pytest", "hypothesis"], check=True)
+    subprocess.run([*pip, "pytest", "pytest-xdist", "hypothesis"], check=True)
     tests = subprocess.run(
-        [home / "bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/edge"],
+        [home / "bin/python", "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", "tests/edge"],
         cwd=source,
         capture_output=True,
         text=True,
