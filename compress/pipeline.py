@@ -34,7 +34,8 @@ from compress.pruning.channels import Pruning, prune
 from compress.pruning.gates import BlockPruning, prune_blocks
 from compress.pruning.soft import SoftPruning, soft_prune
 from compress.pruning.taylor import Examples
-from compress.recipe import TASKS, Recipe, Step, build_network, kind_of
+from compress.recipe import TASKS, Recipe, Step, build_network, kind_of, network_function
+from compress.recipe_file import named
 from compress.rehearsal import rehearse
 from compress.structure import fit
 from compress.training import Training, logits, seconds_spent, to_input, train
@@ -80,8 +81,9 @@ class Run:
         """
         self.recipe, self.output, self.say, self.progress = recipe, output, say, progress
         self.task = TASKS[recipe.task]
-        self.weights = load_weights(Path(recipe.origin).parent / recipe.weights) if recipe.weights else None
+        self.weights = load_weights(named(recipe.weights, recipe.origin)) if recipe.weights else None
         _check_teacher(recipe, self.weights is not None)
+        network_function(recipe)  # what can't be imported is said before thousands of images are read
         self.data: DataSet = self.task.load(data_folder, recipe, progress)
         self.checkpoints = output / "checkpoints"
         self.changed = changed
