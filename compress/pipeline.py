@@ -124,7 +124,7 @@ class Run:
         return self._steps(self._first())
 
     def _first(self) -> State:
-        state = self._begin()
+        state = self._begin(lambda text: self.progress(f"{text}\n"))
         self._row(state, "network", self.recipe.network.split(":")[1], lambda s: s)
         return state
 
@@ -156,13 +156,13 @@ class Run:
             "steps": [{"kind": kind_of(step), **settings(step)} for step in self.recipe.steps],
         }
 
-    def _begin(self) -> State:
+    def _begin(self, say: Say = lambda text: None) -> State:
         torch.manual_seed(self.recipe.seed)
         network = build_network(self.recipe, len(self.data.labels))
         shapes = {name: list(tensor.shape) for name, tensor in network.state_dict().items()}
         what = [self.recipe.network, self.recipe.seed, shapes, asdict(self.recipe.input), self.data.summary["digest"]]
         if self.weights:
-            self.weights.into(network)
+            self.weights.into(network, say)
             what.append(self.weights.sha256)
         return State(network, self.recipe.input, _key("", what))
 
