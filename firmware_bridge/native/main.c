@@ -381,7 +381,8 @@ int main(int count, char **words)
     }
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
-    signal(SIGINT, on_interrupt);
+    if (signal(SIGINT, SIG_IGN) != SIG_IGN) /* nohup and background jobs ignore it */
+        signal(SIGINT, on_interrupt);
     signal(SIGBUS, on_lost_file);
     struct arguments arguments;
     struct text text = {0};
