@@ -172,8 +172,9 @@ def _is_safetensors(path: Path, content: bytes) -> bool:
 
 def _unpickled(content: bytes) -> Any:
     """Return what torch.save wrote, as far as it is made of tensors, numbers, texts, lists and settings."""
-    harmless: list[Any] = [argparse.Namespace, PosixPath, np.dtype, np.core.multiarray.scalar]
-    harmless += [(np.core.multiarray.scalar, "numpy._core.multiarray.scalar")]  # as NumPy 2 calls it
+    scalar = np.float64(0).__reduce__()[0]  # numpy.core.multiarray's, which NumPy 2 calls by another name
+    harmless: list[Any] = [argparse.Namespace, PosixPath, np.dtype]
+    harmless += [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
     harmless += {type(np.dtype(kind)) for kind in np.typecodes["AllInteger"] + "efd?"}
     with torch.serialization.safe_globals(harmless), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a TorchScript archive, which is refused

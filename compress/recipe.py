@@ -299,7 +299,7 @@ def _shape(network: nn.Module, shape: tuple[int, ...]) -> object:
     return tuple(y.shape) if isinstance(y, Tensor) else f"a {type(y).__name__}"
 
 
-def network_function(recipe: Recipe) -> Callable[..., object]:
+def network_function(recipe: Recipe) -> Callable[..., nn.Module]:
     """Import the recipe's network function and return it.
 
     Modules in the recipe's folder are found, then those in the working directory. Raises EdgeError where there is no
