@@ -1,5 +1,18 @@
+"""`python -m firmware_bridge` is `edge-deploy`. What takes long is imported where a Ctrl-C meanwhile is caught."""
+
 import sys
 
-from firmware_bridge.cli import main
+try:
+    from edge.command import started
+except KeyboardInterrupt:
+    sys.stderr.write("\nedge-deploy: interrupted; give the same command again\n")
+    sys.exit(130)
 
-sys.exit(main())
+
+def main() -> int:
+    """Run the command line as a process of its own; return the exit status."""
+    return started("edge-deploy", "firmware_bridge.cli")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
