@@ -29,10 +29,10 @@ _UPGRADE = "upgrade edge-infer and the runtime, or convert the network again wit
 _WIDTHS = {"?": 1, "b": 1, "B": 1, "i": 4, "I": 4, "f": 4, "q": 8, "Q": 8}
 _TABLE, _STRING = -1, 0  # what an offset leads to, else a vector of elements of so many bytes
 _I32, _U32 = Struct("<i").unpack_from, Struct("<I").unpack_from
+# Of the types that LiteRT takes in Python and in C, from 2.1 on.
 _BITS = {
-    "FLOAT32": 32, "FLOAT16": 16, "INT32": 32, "UINT8": 8, "INT64": 64, "BOOL": 8, "INT16": 16, "COMPLEX64": 64,
-    "INT8": 8, "FLOAT64": 64, "COMPLEX128": 128, "UINT64": 64, "UINT32": 32, "UINT16": 16, "INT4": 4, "BFLOAT16": 16,
-    "INT2": 2,
+    "FLOAT32": 32, "FLOAT16": 16, "INT32": 32, "UINT8": 8, "INT64": 64, "BOOL": 8, "INT16": 16, "INT8": 8, "UINT32": 32,
+    "INT4": 4, "INT2": 2,
 }  # fmt: skip
 _ZERO_POINTS = {"INT8": (-128, 127), "UINT8": (0, 255), "INT16": (-(2**15), 2**15 - 1)}
 
@@ -379,8 +379,8 @@ class _Reader:
         shape, kind, buffer, name, quantization, *more = self.fields(at, "Tensor")
         is_variable, sparsity, signature, _, variants, external = more
         what, type_name = f"tensor {index}", schema.TENSOR_TYPES[kind]
-        if type_name == "BFLOAT16":  # LiteRT for Python has no numpy type for it
-            raise _Fault(f"whose {what} is of {type_name}: expected float32 or whole numbers; {_CONVERT}")
+        if type_name not in _BITS:
+            raise _Fault(f"whose {what} is of {type_name}: expected float32, or whole numbers; {_CONVERT}")
         if sparsity is not None:
             raise _Fault(f"whose {what} is sparse: expected every value; {_CONVERT}")
         if variants is not None and variants[1]:
@@ -395,7 +395,7 @@ class _Reader:
             raise _damaged(f"{what} has a negative size")
         if open_sizes and len(open_sizes) != len(sizes):
             raise _damaged(f"{what} has two numbers of dimensions")
-        bits = _BITS.get(type_name, 0)
+        bits = _BITS[type_name]
         bytes_wanted = (prod(sizes) * bits + 7) // 8
         if bytes_wanted > MAX_TENSOR_BYTES:
             raise _Fault(
@@ -403,7 +403,7 @@ class _Reader:
             )
         self._index(buffer, len(self.buffers), what, "buffer")
         begin, count = self.buffers[buffer]
-        if count and (buffer == 0 or is_variable or not bits):
+        if count and (buffer == 0 or is_variable):
             raise _damaged(f"{what} can't be a constant and is one")
         if count and count != bytes_wanted:
             raise _damaged(f"{what} has {count} bytes and is said to have {bytes_wanted}")

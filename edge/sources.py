@@ -91,9 +91,7 @@ def expand(word: str, suffixes: tuple[str, ...], skip: str | None = None) -> Fou
 
 
 def _matching(word: str, suffixes: tuple[str, ...], skip: str | None) -> Found:
-    import glob
-
-    matches = glob.glob(word, recursive=True)
+    matches = list(_matches("/" if word.startswith("/") else "", word.lstrip("/")))
     images = {path for path in matches if os.path.isfile(path)}
     left_out: dict[str, str] = {}
     for folder in sorted(path for path in matches if os.path.isdir(path)):
@@ -109,6 +107,47 @@ def _matching(word: str, suffixes: tuple[str, ...], skip: str | None) -> Found:
         raise _without(f"{word} matches folders without images", counts, suffixes)
     first = min(word.find(letter) for letter in WILD if letter in word)
     return Found(sorted(images, key=_parts), word[: word.rfind("/", 0, first) + 1], counts)
+
+
+def _matches(folder: str, pattern: str, above: tuple[tuple[int, int], ...] = ()) -> Iterator[str]:
+    """Yield the files and folders under `folder` ("", or ends in a slash) that match; ** is any folders, or none.
+
+    Links are followed, but not into one of the folders `above`, as `glob.glob` would until the system has enough of it.
+    """
+    from fnmatch import fnmatchcase
+
+    part, slash, after = pattern.partition("/")
+    after = after.lstrip("/")
+    if not any(letter in part for letter in WILD):
+        if slash:
+            yield from _matches(f"{folder}{part}/", after)
+        elif os.path.isfile(folder + part) or os.path.isdir(folder + part):
+            yield folder + part
+        return
+    is_deep = part == "**"
+    if is_deep and slash:
+        yield from _matches(folder, after)
+    elif is_deep and folder:
+        yield folder
+    try:
+        status = os.stat(folder or ".")
+        names = sorted(os.listdir(folder or "."))
+    except OSError:
+        return
+    here = (status.st_dev, status.st_ino)
+    if is_deep and here in above:
+        return
+    for name in names:
+        if (name.startswith(".") and (is_deep or not part.startswith("."))) or not (is_deep or fnmatchcase(name, part)):
+            continue
+        path = folder + name
+        is_folder = os.path.isdir(path)
+        if not slash and (os.path.isfile(path) or (is_folder and not is_deep)):
+            yield path
+        if is_folder and is_deep:
+            yield from _matches(f"{path}/", pattern, (*above, here))
+        elif is_folder and slash:
+            yield from _matches(f"{path}/", after)
 
 
 def _without(what: str, left_out: Counter[str], suffixes: tuple[str, ...]) -> EdgeError:
