@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import _signal  # what `signal` wraps in Python code, for types
 import errno
 import os
 import sys
 from collections.abc import Callable
 
 from edge.errors import EdgeError, one_line, was_interrupted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 OK, MENDABLE, INTERRUPTED, CLOSED = 0, 2, 130, 141
 
@@ -55,16 +60,20 @@ def ended(program: str, action: Callable[[], None], interrupted: str) -> int:
     return MENDABLE
 
 
-def started(program: str, module: str) -> int:
-    """Return the exit status of a process that does what `main` in `module` does, whose import may be interrupted, too.
+def started(program: str, module: str, while_importing: Callable[[int, Any], None]) -> int:
+    """Return the exit status of a process that does what `main` in `module` does; called by its own entry alone.
 
-    Called by the process's own entry alone: from its end on, a Ctrl-C is ignored, as Python's exit would show a
-    traceback.
+    Args:
+        while_importing: what handles a Ctrl-C until the module is imported. From the end on one is ignored, as Python's
+            exit would show a traceback.
     """
     status: list[int] = []
 
     def act() -> None:
-        status.append(__import__(module, fromlist=["main"]).main())
+        main = __import__(module, fromlist=["main"]).main
+        if _signal.getsignal(_signal.SIGINT) is while_importing:
+            _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+        status.append(main())
 
     try:
         ending = ended(program, act, "give the same command again")
@@ -72,9 +81,7 @@ def started(program: str, module: str) -> int:
     except KeyboardInterrupt:  # another, while the first was told of
         return INTERRUPTED
     finally:
-        import signal
-
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
 
 
 def _interrupted(program: str, what_now: str) -> int:

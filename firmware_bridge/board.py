@@ -20,15 +20,9 @@ from firmware_bridge.ssh import Connection
 SCRIPT = Path(__file__).with_name("board.sh")
 FOLDER = "edge-infer"  # in the home of the user that logs in
 _CHUNK = 1 << 16
-<<<<<<< HEAD
 _KINDS = ("say", "serves", "offset", "heard", "answer", "file", "fact", "done", "fail")
 _ON_STDIN = "the image on standard input"  # as edge-infer calls it there, for which it has a name here
 STDIN = "-"
-=======
-_KINDS = ("say", "serves", "offset", "heard", "answer", "fact", "done", "fail")
-_ON_STDIN = "the image on standard input"  # as edge-infer calls it there, for which it has a name here
-STDIN = Path("-")
->>>>>>> e
 
 Say = Callable[[str], None]
 

@@ -76,6 +76,8 @@ def _processor(facts: Mapping[str, str]) -> Finding:
     text = ", ".join(part for part in [*parts, facts.get("kernel", "")] if part)
     if name is None:
         return Finding("processor", False, f"{text}: expected {', '.join(_ARCHITECTURES.values())}; take another board")
+    if name == "armv7l" and facts.get("kernel", "").endswith("64"):
+        text += ": 32-bit programs on a 64-bit kernel; its target is pi-armv7"
     return Finding("processor", True, text)
 
 
