@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import warnings
@@ -24,6 +23,7 @@ import torch
 from torch import nn
 
 from edge.errors import EdgeError
+from edge.scratch import scratch
 
 ONNX2TF_SAMPLE = "calibration_image_sample_data_20x128x128x3_float32.npy"
 
@@ -39,8 +39,7 @@ def to_tflite(network: nn.Module, calibration: np.ndarray, quantize: bool) -> by
 
     Raises EdgeError with the end of the converter's log where an operator can't be converted.
     """
-    with tempfile.TemporaryDirectory(prefix="edge-convert-") as folder:
-        work = Path(folder)
+    with scratch("convert") as work:
         export_onnx(network, calibration.shape[1:], work / "network.onnx")
         np.save(work / "calibration.npy", calibration.astype(np.float32))
         command = [sys.executable, "-m", "compress.convert", str(work), "int8" if quantize else "float32"]

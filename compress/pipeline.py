@@ -210,7 +210,9 @@ class Run:
             if not path.exists():
                 self.progress(f"judging the network of row {number} at the threshold {decision.threshold:g}")
                 outputs = logits(state.network, self.data.val, state.how)
-                model_file.write_beside(path, json.dumps(self.task.worth(outputs, self.data, decision)).encode())
+                model_file.write_beside(
+                    path, dumps(self.task.worth(outputs, self.data, decision), "the score").encode()
+                )
             self.ledger.rows[number] = replace(self.ledger.rows[number], metric=json.loads(path.read_text()))
 
     def _apply(self, state: State, step: Step) -> State:
@@ -286,7 +288,7 @@ class Run:
         images = self.samples(state, self.recipe.calibration).permute(0, 2, 3, 1).contiguous().numpy()
         flatbuffer = convert.to_tflite(state.network, images, quantize)
         seconds = time.monotonic() - begun
-        model_file.write_beside(spent, json.dumps(seconds).encode())
+        model_file.write_beside(spent, dumps(seconds, "the seconds").encode())
         model_file.write_beside(path, flatbuffer)
         self.say(f"converted to TFLite {kind}: {len(flatbuffer) / 1e6:.2f} MB in {seconds:.0f} s")
         return seconds

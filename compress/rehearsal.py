@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copy
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -25,6 +23,7 @@ from compress.scores import check_logits
 from compress.structure import check_patterns
 from compress.training import Training
 from edge.errors import EdgeError
+from edge.scratch import scratch
 
 
 def rehearse(network: nn.Module, steps: Sequence[Step], shape: tuple[int, int, int]) -> None:
@@ -67,8 +66,8 @@ def rehearse(network: nn.Module, steps: Sequence[Step], shape: tuple[int, int, i
                     network = fold_norms(network, shape)
             except EdgeError as error:
                 raise EdgeError(f"step {number}, {kind_of(step)}: {error}") from None
-        with tempfile.TemporaryDirectory(prefix="edge-rehearse-") as folder:
-            export_onnx(network, (*shape[1:], shape[0]), Path(folder) / "network.onnx")
+        with scratch("rehearse") as folder:
+            export_onnx(network, (*shape[1:], shape[0]), folder / "network.onnx")
 
 
 def _by_chance(settings: Pruning) -> Pruning:

@@ -175,7 +175,7 @@ def _arguments(words: list[str]) -> argparse.Namespace:
         metavar="N",
         help="refuse larger images (default: 64000000)",
     )
-    parser.add_argument("--check", action="store_true", help="compare with the golden vectors in the model file")
+    parser.add_argument("--check", action="store_true", help="compare with golden vectors of --model, else of all")
     parser.add_argument("--list", action="store_true", help="list the models that came with the program")
     parser.add_argument("-V", "--version", action="version", version=f"edge-infer {__version__}")
     arguments = parser.parse_words(words, "images")
@@ -197,20 +197,37 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    """Check the model that is named, else every one that is installed; return the worst status."""
+    from edge.model import shipped
+
+    installed = [] if arguments.model is not None else [str(path) for path in shipped()]
+    if len(installed) < 2:
+        return _check_one(arguments, arguments.model, alone=True)
+    status = OK
+    for path in installed:
+        try:
+            status = max(status, _check_one(arguments, path, alone=False))
+        except EdgeError as error:
+            status = _refused(error, arguments.json)
+    return status
+
+
+def _check_one(arguments: argparse.Namespace, model: str | None, alone: bool) -> int:
     from edge import report
     from edge.check import check
     from edge.engine import load
 
-    engine = load(arguments.model, arguments.runtime, arguments.threads)
+    engine = load(model, arguments.runtime, arguments.threads)
     verdicts = check(engine)
-    text = report.Text(wants_colour())
+    name = engine.file.manifest.name
+    text, whose = report.Text(wants_colour()), "" if alone else f"{name}: "
     for verdict in verdicts:
         if arguments.json:
-            write(_to_json(verdict._asdict()))
+            write(_to_json({"model": name, **verdict._asdict()}))
         elif verdict.failed or not arguments.quiet:
-            write(text.verdict(verdict))
+            write(whose + text.verdict(verdict))
     failed = sum(verdict.failed for verdict in verdicts)
-    passed = f"{len(verdicts) - failed} of {len(verdicts)}"
+    passed = f"{whose}{len(verdicts) - failed} of {len(verdicts)}"
     if not arguments.quiet:
         (say if arguments.json else write)(f"{passed} golden vectors passed on {report.runtime_line(engine.runtime)}\n")
     return CHECK_FAILED if failed else OK

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import _signal  # what `signal` wraps in Python code, for types
 import errno
 import io
 import os
 import sys
 from collections.abc import Callable
 
-from edge.errors import EdgeError, one_line
+from edge.errors import EdgeError, one_line, was_interrupted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 OK, MENDABLE, INTERRUPTED, CLOSED = 0, 2, 130, 141
 
@@ -31,27 +36,75 @@ def ended(program: str, action: Callable[[], None], interrupted: str) -> int:
         sys.stdout.flush()
         return OK
     except EdgeError as error:
-        print(f"{program}: {one_line(str(error))}", file=sys.stderr)
+        said = one_line(str(error))
     except ModuleNotFoundError as error:
-        print(
-            f"{program}: Python module {error.name!r} is not installed: expected the host's tools; "
-            "install them with pip install '.[host]' in the project's folder",
-            file=sys.stderr,
+        said = (
+            f"Python module {error.name!r} is not installed: expected the host's tools; "
+            "install them with pip install '.[host]' in the project's folder"
         )
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again at exit
+        _drop_output()  # or Python complains again at exit
         return CLOSED
     except KeyboardInterrupt:
-        print(f"\n{program}: interrupted; {interrupted}", file=sys.stderr)
-        return INTERRUPTED
+        return _interrupted(program, interrupted)
+    except MemoryError:
+        said = "the memory is full: expected room to work; stop other programs, or raise the limit (ulimit -v)"
     except OSError as error:
-        hint = "free some space" if error.errno == errno.ENOSPC else "check the path and its permissions"
         try:
             sys.stdout.flush()
         except OSError:  # what is left in the buffer would be tried again at the exit
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        print(
-            f"{program}: {error.filename or 'output'} can't be written or read ({error.strerror}): {hint}",
-            file=sys.stderr,
+            _drop_output()
+        said = f"{error.filename or 'output'} can't be written or read ({error.strerror}): {_hint(error.errno)}"
+    except Exception as error:
+        if was_interrupted(error):  # in the midst of an import: of a native module's, too, that made another one of it
+            return _interrupted(program, interrupted)
+        if not isinstance(error, (ImportError, SystemError)):
+            raise
+        reason = one_line(str(error))[:200]
+        said = (
+            f"a Python module can't be imported ({reason}): expected the host's tools and room to load them; free "
+            "memory and raise limits (ulimit -v, ulimit -n), or install them again with pip install '.[host]'"
         )
+    print(f"{program}: {said}", file=sys.stderr)
     return MENDABLE
+
+
+def started(program: str, module: str, while_importing: Callable[[int, Any], None]) -> int:
+    """Return the exit status of a process that does what `main` in `module` does; called by its own entry alone.
+
+    Args:
+        while_importing: what handles a Ctrl-C until the module is imported. From the end on one is ignored, as Python's
+            exit would show a traceback.
+    """
+    status: list[int] = []
+
+    def act() -> None:
+        main = __import__(module, fromlist=["main"]).main
+        if _signal.getsignal(_signal.SIGINT) is while_importing:
+            _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+        status.append(main())
+
+    try:
+        ending = ended(program, act, "give the same command again")
+        return status[0] if status else ending
+    except KeyboardInterrupt:  # another, while the first was told of
+        return INTERRUPTED
+    finally:
+        _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
+
+
+def _interrupted(program: str, what_now: str) -> int:
+    print(f"\n{program}: interrupted; {what_now}", file=sys.stderr)
+    return INTERRUPTED
+
+
+def _drop_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _hint(number: int | None) -> str:
+    if number in (errno.EMFILE, errno.ENFILE):
+        return "close other programs, or raise the limit of open files (ulimit -n)"
+    if number in (errno.ENOMEM, errno.EAGAIN):
+        return "stop other programs, or raise their limits (ulimit -v, ulimit -u)"
+    return "free some space" if number == errno.ENOSPC else "check the path and its permissions"

@@ -14,6 +14,7 @@ from edge.strict_json import loads
 
 MODELS = os.path.join(os.path.dirname(__file__), "models")
 DEFAULT = "pneumonia"
+_NAME_LETTERS = 255  # of a file's name
 
 EDGETPU = "edgetpu.tflite"  # the network as the Edge TPU's compiler made it
 
@@ -113,9 +114,16 @@ def find(name: str | os.PathLike[str] | None) -> str:
 
 
 def _usual() -> str:
-    path = os.path.join(MODELS, f"{DEFAULT}.tflite")
+    chosen = _chosen()
+    path = os.path.join(MODELS, f"{chosen or DEFAULT}.tflite")
     if os.path.isfile(path):
         return path
+    if chosen is not None:
+        raise EdgeError(
+            f"the default model of this installation, {chosen!r}, is not there: expected an installed one "
+            f"({_listed(shipped())}); name one with --model",
+            "model.unknown",
+        )
     there = shipped()
     if len(there) == 1:
         return str(there[0])
@@ -124,6 +132,15 @@ def _usual() -> str:
         "a .tflite file; name it",
         "model.unknown",
     )
+
+
+def _chosen() -> str | None:
+    """Return the name in the file `default` beside the models, which edge-deploy writes; None where there is none."""
+    try:
+        with open(os.path.join(MODELS, "default"), encoding="utf-8", errors="replace") as file:
+            return file.readline(_NAME_LETTERS).rstrip("\n").replace(os.sep, "_")
+    except OSError:
+        return None
 
 
 def _listed(models: list[Path]) -> str:

@@ -135,11 +135,19 @@ def import_runtime(name: str = "auto") -> tuple[str, Any, str]:
             raise broken(candidate, error) from None
         else:
             return candidate, interpreter, _version(candidate)
-    if name in _CANDIDATES:
-        package = PACKAGES[candidates[0]]
-        raise EdgeError(f"no TFLite runtime is installed: install one with `pip install {package}`", "runtime.missing")
-    raise EdgeError(
-        f"the runtime {name} is not installed: install it with `pip install {PACKAGES[name]}`", "runtime.missing"
+    what = "no TFLite runtime" if name in _CANDIDATES else f"the runtime {name}"
+    verb = "is installed: install one" if name in _CANDIDATES else "is not installed: install it"
+    raise EdgeError(f"{what} {verb} {_how_to_install(candidates[0])}", "runtime.missing")
+
+
+def _how_to_install(name: str) -> str:
+    if sys.maxsize > 2**32:
+        return f"with `pip install {PACKAGES[name]}`"
+    # Also where the kernel is a 64-bit one and `uname -m` says aarch64, as on 32-bit Raspberry Pi OS.
+    return (
+        f"that has 32-bit wheels, as this Python ({sys.version_info[0]}.{sys.version_info[1]}) is a 32-bit one: `pip "
+        'install tflite-runtime "numpy<2"` with Python 3.10 or 3.11, or `edge-deploy push pi-armv7 HOST` from another '
+        "machine"
     )
 
 
@@ -151,7 +159,7 @@ def broken(name: str, error: Exception) -> EdgeError:
     if name == "tflite" and int(np.__version__.split(".")[0]) >= 2:
         return EdgeError(
             f"{package} does not work with numpy {np.__version__}: expected numpy 1; install it with "
-            '`pip install "numpy<2"`, or use `pip install ai-edge-litert`',
+            '`pip install "numpy<2"`' + (", or use `pip install ai-edge-litert`" if sys.maxsize > 2**32 else ""),
             "runtime.broken",
         )
     other = "tflite" if name == "litert" else "litert"

@@ -1,5 +1,5 @@
-# The board's side of edge-deploy, run as `sh -c "$THIS" edge-deploy MARK ACTION FOLDER ARGUMENT...`: POSIX sh, and of
-# every Debian system coreutils, tar, gzip, flock and ssh-keygen.
+# The board's side of edge-deploy, run as `env -i HOME=... LC_ALL=C PATH=... sh -c "$THIS" edge-deploy MARK ACTION FOLDER
+# ARGUMENT...` (ssh.py): POSIX sh, and of every Debian system coreutils, findutils, tar, gzip, flock and ssh-keygen.
 #
 # Any line may be the last one: connections break, power goes. Therefore
 # - what serves is reached through one symbolic link, `current`, which only ever a rename replaces;
@@ -10,24 +10,47 @@
 # - no date is read: a board's clock may stand in 1970.
 #
 #   FOLDER/current -> releases/0002-edge-infer-0.1.0-2-pi5-0123456789ab    numbered in the order of their coming
-#   FOLDER/releases/   FOLDER/incoming/DIGEST   FOLDER/trusted   FOLDER/lock
+#   FOLDER/releases/   FOLDER/incoming/DIGEST   FOLDER/trusted   FOLDER/lock   FOLDER/.edge-deploy
 #
-# It tells the host, a line each: `say TEXT`, `serves RELEASE`, `offset BYTES` (send the archive from there), `heard`
-# (answer with a line), `answer JSON`, `done`, or `fail SENTENCE`. In front of each stands MARK, a word that the host
-# makes up for this one call: a login script can print whatever it likes.
+# A folder is edge-deploy's by its marker, .edge-deploy, which is written into a new or empty folder only. In there it
+# owns what has its names and is of the kind that it makes; whatever else lies there stays. No symbolic link is
+# followed: one in the place of a folder or a file is somebody else's.
+#
+# It tells the host, a line each: `say TEXT`, `fact KEY VALUE`, `serves RELEASE`, `offset BYTES` (send the archive from
+# there), `heard` (answer with a line), `answer JSON`, `file NAME BASE64`, `done`, or `fail SENTENCE`. In front of each
+# stands MARK, a word that the host makes up for this one call: a login script can print whatever it likes.
 set -eu
 umask 022
-LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
-export LC_ALL PATH
 KEPT=2 # earlier releases that a push leaves
+MARKER=.edge-deploy OURS='folder of edge-deploy 1'
+UNFINISHED='edge-infer-[0-9.]*-[0-9]*-[a-z0-9-]*-[0-9a-f]\{12\}' # a release's name before it has a number
+RELEASE="[0-9]\\{4,\\}-$UNFINISHED"
+LARGEST_TEXT=4194304 # bytes of a member that is read before the signature is verified
 
 tell() { printf '%s %s %s\n' "$mark" "$1" "$(printf '%s' "${2-}" | tr '\n' ' ')"; }
 say() { tell say "$*"; }
+fact() { tell fact "$1 $2"; }
 fail() { tell fail "$*"; exit 1; }
 flush() { sync -f .; }                                 # the folder's file system, to the disk
-serving() { if [ -L "$folder/current" ]; then basename "$(readlink "$folder/current")"; fi; }
+present() { [ -e "$1" ] || [ -L "$1" ]; }
+a_folder() { [ -d "$1" ] && [ ! -L "$1" ]; }
+a_file() { [ -f "$1" ] && [ ! -L "$1" ]; }
+named() { printf '%s\n' "$1" | grep -qx -- "$2"; }      # NAME, PATTERN
+erase() { reason=$(rm -rf -- "$@" 2>&1) || fail "$1 can't be removed ($reason): give the login user the right to"; }
+serving() { # the release that `current` points to, whether or not that is still there
+  if [ -L "$folder/current" ]; then
+    to=$(readlink "$folder/current")
+    if named "${to#releases/}" "$RELEASE" && [ "$to" = "releases/${to#releases/}" ]; then printf '%s\n' "${to#releases/}"; fi
+  fi
+}
 field() { sed -n "s/^$1: //p"; }                       # of a release file on standard input
-ordered() { ls releases | sort -n; }                   # releases by number; unfinished ones have a dot, are left out
+ordered() { # releases by number, and nothing else that lies there
+  if a_folder releases; then
+    ls -A releases | grep -x "$RELEASE" | sort -n | while read -r name; do
+      if a_folder "releases/$name"; then printf '%s\n' "$name"; fi
+    done
+  fi
+}
 free_kb() { df -Pk . | awk 'NR == 2 {print $4}'; }
 
 need() { # PROGRAM...
@@ -37,27 +60,102 @@ need() { # PROGRAM...
       flock) package=util-linux ;;
       ssh-keygen) package=openssh-client ;;
       tar | gzip) package=$tool ;;
+      find) package=findutils ;;
       *) package=coreutils ;;
     esac
     fail "the board has no $tool: expected Debian's; apt-get install $package there"
   done
 }
 
-enter() {
-  need flock sync
-  if [ -d "$folder" ] && [ ! -d "$folder/releases" ] && [ -n "$(ls -A "$folder")" ]; then
-    fail "$folder on the board holds other things: expected edge-deploy's folder or none; choose another with --folder"
+# Whether the folder bears the marker that edge-deploy writes.
+marked() { a_file "$folder/$MARKER" && [ -O "$folder/$MARKER" ] && [ "$(head -n 1 "$folder/$MARKER")" = "$OURS" ]; }
+
+# That the folder is none of somebody else's; it may not be there yet.
+plain() {
+  if [ -L "$folder" ]; then
+    fail "$folder on the board is a symbolic link (to $(readlink "$folder")): expected edge-deploy's own folder; name" \
+      "the place that is meant with --folder"
   fi
-  reason=$(mkdir -p "$folder/releases" "$folder/incoming" 2>&1 && touch "$folder/lock" 2>&1) ||
-    fail "$folder on the board can't be written ($reason): expected room and the right to write; mend that, or choose" \
-      "another with --folder"
+  present "$folder" || return 0
+  [ -d "$folder" ] || fail "$folder on the board is a file: expected edge-deploy's folder or none; choose another with --folder"
+  [ -O "$folder" ] ||
+    fail "$folder on the board is the folder of another user ($(stat -c %U "$folder")): expected the login user's own;" \
+      "log in as that user, or choose another with --folder"
+  [ -r "$folder" ] && [ -x "$folder" ] || fail "$folder on the board can't be read: expected the right to; chmod u+rx $folder there"
+}
+
+foreign() { # what is in the folder
+  fail "$folder on the board holds other things ($1) and no $MARKER, the mark of edge-deploy's folder: expected that" \
+    "one, an empty folder or none; nothing was changed there; choose another with --folder"
+}
+
+some() { # the lines of standard input: the first three, and how many more
+  awk 'NR <= 3 {line = line (NR > 1 ? ", " : "") $0} END {if (NR > 3) line = line " and " NR - 3 " more"; print line}'
+}
+
+# That the folder is ours, or new or empty.
+free() {
+  plain
+  if marked || ! present "$folder"; then return; fi
+  if present "$folder/$MARKER" && { ! a_file "$folder/$MARKER" || [ -s "$folder/$MARKER" ]; }; then foreign "another $MARKER"; fi
+  others=$(ls -A "$folder" | grep -vxF "$MARKER" | some)
+  [ -z "$others" ] || foreign "$others"
+}
+
+# Make it ours; the marker says whether it was there before, as it then stays in the end.
+claim() {
+  free
+  if marked; then return; fi
+  how=made
+  if [ -d "$folder" ]; then how=found; fi
+  reason=$({ mkdir -p "$folder" && printf '%s\n' "$OURS" "$how" >"$folder/$MARKER"; } 2>&1) || unwritable
+  (cd "$folder" && flush)
+}
+
+unwritable() {
+  fail "$folder on the board can't be written ($reason): expected room and the right to write; mend that, or choose" \
+    "another with --folder"
+}
+
+# That what has our names in there is of the kind that we make.
+checked() {
+  for item in releases incoming; do
+    if present "$folder/$item" && ! a_folder "$folder/$item"; then strange "$item" "a folder"; fi
+  done
+  for item in lock trusted .trusted; do
+    if present "$folder/$item" && ! a_file "$folder/$item"; then strange "$item" "a file"; fi
+  done
+  for item in .next .unheard; do
+    if present "$folder/$item" && [ ! -L "$folder/$item" ]; then strange "$item" "a symbolic link"; fi
+  done
+  if present "$folder/current" && [ -z "$(serving)" ]; then strange current "a symbolic link to a release"; fi
+}
+
+strange() { # NAME, WHAT IS EXPECTED
+  if [ -L "$folder/$1" ]; then
+    kind="a symbolic link to $(readlink "$folder/$1")"
+  elif [ -d "$folder/$1" ]; then kind="a folder"; else kind="a file"; fi
+  fail "$folder/$1 on the board is $kind, which edge-deploy did not make: expected $2; nothing of it was changed; move" \
+    "it elsewhere, and give the same command again"
+}
+
+locked() {
+  need flock sync
   cd "$folder"
   exec 9>>lock
   flock -n 9 || fail "another edge-deploy is at work on the board: expected one at a time; wait for it"
 }
 
+enter() {
+  claim
+  checked
+  reason=$({ mkdir -p "$folder/releases" "$folder/incoming" && touch "$folder/lock"; } 2>&1) || unwritable
+  locked
+}
+
 look() {
-  [ -d "$folder/releases" ] || fail "nothing is installed in $folder on the board: edge-deploy push first"
+  free
+  marked || fail "nothing is installed in $folder on the board: edge-deploy push first"
   cd "$folder"
 }
 
@@ -111,7 +209,7 @@ fits() {
     fail "the archive needs glibc $wanted and the board has ${here:-another C library}: give the board a newer system"
   wanted=$(printf '%s\n' "$claimed" | field python)
   if [ "$wanted" != none ]; then
-    here=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) ||
+    here=$(python3 -I -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) ||
       fail "the board has no Python: expected Python $wanted, which this release's program runs on;" \
         "apt-get install python3 there"
     [ "$here" = "$wanted" ] || fail "the board has Python $here: expected $wanted; build for its target"
@@ -178,19 +276,52 @@ switch() { # ITS FOLDER, NAME WITHOUT NUMBER
 }
 
 point() { # RELEASE
-  rm -rf .next
+  rm -f .next
   reason=$(ln -s "releases/$1" .next 2>&1) || fail "$1 can't be switched to ($reason): make room on the board"
   flush
   mv -T .next current
   flush
   say "$1 serves"
+  tell serves "$1"
 }
 
-clean() {
-  rm -rf .next .trusted
-  for left in releases/.[!.]* incoming/*; do
-    if [ -e "$left" ] && [ "$left" != "incoming/${1:-}" ]; then rm -rf "$left"; fi
+clean() { # but the upload NAME
+  forget_temporary
+  for left in releases/.[0-9e]* incoming/*; do
+    item=${left#*/}
+    case $left in
+      releases/*) if ! named "${item#.}" "$UNFINISHED" && ! named "${item#.}" "$RELEASE" || ! a_folder "$left"; then continue; fi ;;
+      *) if ! upload "$left" || [ "$item" = "${1:-}" ]; then continue; fi ;;
+    esac
+    erase "$left"
   done
+}
+
+forget_temporary() {
+  if [ -L .next ]; then rm -f .next; fi
+  if a_file .trusted; then rm -f .trusted; fi
+}
+
+upload() { named "${1#incoming/}" '[0-9a-f]\{64\}' && a_file "$1"; } # whether it is one that did not end
+
+# The files of a release that its digest list does not name: people's own, which go with no release.
+strays() { # ITS FOLDER
+  if [ -f "$1/digests" ]; then
+    {
+      sed 's/^[0-9a-f]*  //' "$1/digests"
+      printf '%s\n' digests digests.sig rejected
+    } | (cd "$1" && find . -type f | sed 's,^\./,,' | grep -vxF -f /dev/fd/3) 3<&0 0</dev/null || :
+  fi
+}
+
+discard() { # RELEASE; whether it could go
+  others=$(strays "releases/$1" | some)
+  if [ -n "$others" ]; then
+    say "$1 stays, as files in it are not edge-deploy's ($others): move them elsewhere"
+    return 1
+  fi
+  mv -T "releases/$1" "releases/.$1"
+  erase "releases/.$1"
 }
 
 # Leave what serves and the newest KEPT others. One that was rolled back from is no release to go back to, nor is one
@@ -204,34 +335,57 @@ prune() {
       kept=$((kept + 1))
       continue
     fi
-    mv -T "releases/$name" "releases/.$name"
-    rm -rf "releases/.$name"
-    say "removed $name${why:+, which is damaged}"
+    if discard "$name"; then say "removed $name${why:+, which is damaged}"; fi
   done
 }
 
 # Whether a release that is yet to be built could be pushed: what can be refused before that is.
-ready() { # RELEASE FILE as far as it is known, yes or no to a downgrade, SIGNER'S KEY in base64
+ready() { # RELEASE FILE as far as it is known, yes or no to a downgrade, SIGNER'S KEY in base64, MODELS
   claimed=$1 downgrade=$2
+  free
+  checked
   expect
   grep -qF " $3" "$folder/trusted" ||
     fail "the board does not trust the key that signs: expected a trusted one; edge-deploy trust HOST --key FILE.pub"
   cd "$folder"
   fits
+  lacking "$4"
+}
+
+# Say which models of the active release the new one does not bring: a release is the whole of what is there.
+lacking() { # MODELS of the new one, a line each; none where the host knows that this was said
+  gone=$(installed | grep -vxF -- "$1" | paste -sd' ')
+  if [ -n "$1" ] && [ -n "$gone" ]; then
+    say "models of the active release that this one does not bring: $gone; edge-deploy rollback brings them back"
+  fi
+}
+
+installed() { # the active release's models
+  if [ -n "$(serving)" ] && [ -d current/models ]; then (cd current/models && ls | sed -n 's/\.tflite$//p'); fi
+}
+
+usual() { # the model that is meant where none is named, as edge-infer chooses it; nothing where it must be named
+  if [ -f current/models/default ]; then
+    head -n 1 current/models/default
+  elif installed | grep -qx pneumonia; then
+    echo pneumonia
+  elif [ "$(installed | wc -l)" = 1 ]; then installed; fi
 }
 
 expect() { # of a board that is to take a release
-  need flock sync sha256sum tar gzip ssh-keygen timeout od
+  need flock sync sha256sum tar gzip ssh-keygen timeout od find
   [ -s "$folder/trusted" ] ||
     fail "the board trusts no key yet: expected the signer's; edge-deploy trust HOST --key FILE.pub"
 }
 
-push() { # DIGEST, BYTES, UNPACKED BYTES, RELEASE FILE, yes or no to a downgrade
+push() { # DIGEST, BYTES, UNPACKED BYTES of the payload's tar, RELEASE FILE, yes or no to a downgrade, MODELS
   digest=$1 bytes=$2 unpacked=$3 claimed=$4 downgrade=$5
+  free
   tell serves "$(serving)"
   enter
   expect
   fits
+  lacking "$6"
   name=edge-infer-$(printf '%s\n' "$claimed" | field version)-$(printf '%s\n' "$claimed" | field target)
   name=$name-$(printf '%.12s' "$digest")
   clean "$digest"
@@ -258,6 +412,7 @@ refuse() { rm -rf "$new" "$part"; fail "$@"; } # an archive that was received an
 
 receive() {
   have=0
+  if present "$part" && ! a_file "$part"; then strange "$part" "a file"; fi
   if [ -f "$part" ]; then have=$(wc -c <"$part"); fi
   if [ "$have" -gt "$bytes" ]; then rm "$part"; have=0; fi
   needed=$(((bytes - have + unpacked) / 1024 + 1024))
@@ -276,9 +431,11 @@ receive() {
 
 # Nothing of the archive gets a name of its own choosing before its signature is verified.
 unpack() {
-  mkdir "$new"
+  reason=$(mkdir "$new" 2>&1) || fail "the release can't be unpacked ($reason): move what is there elsewhere"
   for member in release digests digests.sig; do
-    reason=$(tar -xOf "$part" "$member" 2>&1 >"$new/$member") ||
+    # A few kilobytes can say that they are a terabyte of zeros.
+    reason=$({ tar -xOf "$part" "$member" | head -c "$LARGEST_TEXT" >"$new/$member"; } 2>&1) || :
+    [ -z "$reason" ] && [ -s "$new/$member" ] ||
       { rm -rf "$new"; fail "the archive can't be read ($reason): make room on the board, and push it again"; }
   done
   ssh-keygen -Y verify -f trusted -I edge-deploy -n edge-infer -s "$new/digests.sig" <"$new/digests" >/dev/null 2>&1 ||
@@ -289,7 +446,8 @@ unpack() {
   [ "$(cat "$new/release")" = "$claimed" ] ||
     refuse "the archive holds another release file than was announced: push it again"
   tar -xOf "$part" payload.tar.gz | listed payload.tar.gz
-  reason=$(tar -xOf "$part" payload.tar.gz | tar -xzmo -f - -C "$new" 2>&1) ||
+  # No more than there was said to be, and room made for.
+  reason=$(tar -xOf "$part" payload.tar.gz | gzip -dc | head -c "$unpacked" | tar -xmo -f - -C "$new" 2>&1) ||
     { rm -rf "$new"; fail "the archive can't be unpacked ($reason): make room on the board"; }
 }
 
@@ -328,7 +486,6 @@ rollback() {
     rm -f .unheard
     ln -s "$back" .unheard 2>/dev/null || : # a disk without room even for a link fails at the next one
     point "$back"
-    tell serves "$back"
   fi
   tell heard
   if read -r _; then rm -f .unheard; fi
@@ -336,71 +493,109 @@ rollback() {
 
 status() {
   look
+  checked
   now=$(serving)
-  say "serves     ${now:-nothing}"
+  fact active "$now"
   if [ -n "$now" ] && [ ! -f current/release ]; then
-    say "damaged    it has lost its files: push it again, and check the board's storage"
+    fact damaged yes
   elif [ -n "$now" ]; then
-    say "version    $(field version <"current/release"), target $(field target <"current/release")"
-    for model in current/models/*.tflite; do say "model      $(basename "$model" .tflite)"; done
+    fact version "$(field version <"current/release")"
+    fact target "$(field target <"current/release")"
+    installed | while read -r model; do fact model "$model"; done
+    fact default "$(usual)"
   fi
   for name in $(ordered); do
     if [ "$name" = "$now" ]; then continue; fi
-    if [ -e "releases/$name/rejected" ]; then say "earlier    $name, rolled back from"; else say "earlier    $name"; fi
+    if [ -e "releases/$name/rejected" ]; then fact rejected "$name"; else fact earlier "$name"; fi
   done
   for part in incoming/*; do
-    if [ -f "$part" ]; then say "unfinished $(wc -c <"$part") bytes of ${part##*/}"; fi
+    if upload "$part"; then fact unfinished "$(wc -c <"$part") ${part##*/}"; fi
   done
   if [ -s trusted ]; then
     need ssh-keygen
-    while read -r line; do say "trusts     $(print)"; done <trusted
+    while read -r line; do fact trusts "$(print)"; done <trusted
   fi
-  say "free       $(($(free_kb) / 1024)) MB"
+  fact free_kb "$(free_kb)"
 }
 
-# The picture comes on standard input and goes to no file of the board.
-run() { # MODEL, or nothing for the only one or pneumonia; RUNTIME
+# The image comes on standard input and goes to no file of the board; what is drawn of it lies in the board's memory for
+# as long as it takes to be sent.
+run() { # MODEL, or nothing for the usual one; RUNTIME; whether to draw: yes or no
   look
+  checked
   [ -d current/models ] || fail "no release serves on the board: edge-deploy push first"
-  models=$(cd current/models && ls ./*.tflite | sed 's/^..\(.*\).tflite$/\1/')
-  model=${1:-pneumonia}
-  if [ -z "$1" ] && [ "$(printf '%s\n' "$models" | wc -l)" = 1 ]; then model=$models; fi
-  printf '%s\n' "$models" | grep -qxF -- "$model" ||
-    fail "there is no model $model on the board: expected one of $(printf '%s\n' "$models" | paste -sd' ');" \
+  model=${1:-$(usual)}
+  installed | grep -qxF -- "$model" ||
+    fail "there is no model ${1:-pneumonia} on the board: expected one of $(installed | paste -sd' ');" \
       "name it with --model, or push it"
+  program=current/bin/edge-infer
+  results=
+  if [ "$3" = yes ]; then
+    need base64 mktemp
+    # What a run left that was killed.
+    find /dev/shm -maxdepth 1 -type d -name 'edge-infer.????????' -user "$(id -u)" -mmin +60 -exec \
+      sh -c 'for old; do rm -f "$old"/stdin.*; rmdir "$old"; done' sh {} + 2>/dev/null || :
+    results=$(mktemp -d /dev/shm/edge-infer.XXXXXXXX 2>&1) ||
+      fail "the board has no memory to draw in ($results): expected /dev/shm; leave out --output"
+    trap 'rm -rf "$results"' EXIT
+    trap 'exit 1' HUP INT TERM PIPE
+  fi
   status=0
-  answer=$(current/bin/edge-infer --json --model "$model" --runtime "$2" -) || status=$?
-  if [ "$status" != 0 ]; then
+  answer=$("$program" --json --model "$model" --runtime "$2" ${results:+--output "$results"} -) || status=$?
+  if [ -z "$answer" ]; then
     ending "$status"
     fail "edge-infer gave no answer on the board ($how): expected one; $cure"
+  fi
+  if [ -n "$results" ]; then
+    for file in "$results"/*; do
+      if [ -f "$file" ]; then tell file "${file##*/} $(base64 -w 0 <"$file")"; fi
+    done
   fi
   tell answer "$answer"
 }
 
+# Only what edge-deploy made, each by its kind. The releases go last but for the marker: as long as it is there, the
+# folder is known as ours, and the same command goes on.
 remove() {
   look
   tell serves "$(serving)"
-  enter
+  if present lock && ! a_file lock; then strange lock "a file"; fi
+  reason=$(touch lock 2>&1) || unwritable
+  locked
   removed=$(ordered)
-  rm -f current
+  if [ -n "$(serving)" ]; then rm -f current; fi
   flush
   tell serves
   trusted=
-  if [ -s trusted ]; then trusted=" and the keys that it trusted"; fi
-  # The releases last: as long as they are there, the folder is known as ours, and the same command goes on.
-  rm -rf incoming trusted .trusted .next .unheard lock
-  rm -rf releases
-  for name in $removed; do say "removed $name"; done
+  if [ -s trusted ] && a_file trusted; then trusted=" and the keys that it trusted"; fi
+  if a_folder releases && a_folder incoming; then clean; fi
+  forget_temporary
+  for name in trusted lock; do if a_file "$name"; then rm -f "$name"; fi; done
+  if [ -L .unheard ]; then rm -f .unheard; fi
+  for name in $removed; do if discard "$name"; then say "removed $name"; fi; done
+  for name in releases incoming; do if a_folder "$name"; then rmdir "$name" 2>/dev/null || :; fi; done
+  how=$(sed -n 2p "$MARKER")
+  rm -f "$MARKER"
+  left=$(find . -mindepth 1 \( ! -type d -o -empty \) | sed 's,^\./,,' | sort)
   cd ..
-  if rmdir "$folder" 2>/dev/null; then
+  if [ "$how" = made ] && rmdir "$folder" 2>/dev/null; then
     say "removed $folder$trusted: nothing of edge-deploy is left"
+  elif [ -n "$left" ]; then
+    say "removed what edge-deploy brought$trusted; $folder stays: $(printf '%s\n' "$left" | wc -l) of the things in it" \
+      "were not made by edge-deploy ($(printf '%s\n' "$left" | some))"
   else
-    say "removed what edge-deploy brought$trusted; $folder holds other things and stays"
+    say "removed what edge-deploy brought$trusted; $folder was there before and stays"
   fi
 }
 
 mark=$1 action=$2 folder=$3
 shift 3
+case ${HOME-} in /*) ;; *) fail "the board does not say where the login user's home is: expected HOME there" ;; esac
 case $folder in /*) ;; *) folder=$HOME/$folder ;; esac
+while [ "$folder" != "${folder%/}" ]; do folder=${folder%/}; done
+case $folder/ in
+  / | "${HOME%/}/") fail "${folder:-/} on the board can't be edge-deploy's folder: expected one of its own; name it with --folder" ;;
+  */./* | */../*) fail "$folder is no plain path: expected one without . and .. in it; name the folder itself" ;;
+esac
 "$action" "$@"
 tell done

@@ -17,11 +17,13 @@ from firmware_bridge.release import File, Link, Payload
 from firmware_bridge.sbom import Component
 from firmware_bridge.target import SYSTEM_LIBRARIES, Target, hold_buildable, require
 
-_LICENCES = {
-    "libjansson-dev": ("jansson", "MIT"),
-    "libjpeg62-turbo-dev": ("libjpeg-turbo", "IJG AND BSD-3-Clause AND Zlib"),
-    "libpng-dev": ("libpng", "libpng-2.0"),
-    "zlib1g-dev": ("zlib", "Zlib"),
+# By the package that holds the static library: what it is called, the package that holds the same one to load, of the
+# same source and version, by which scanners know it, and its licence.
+_LINKED = {
+    "libjansson-dev": ("jansson", "libjansson4", "MIT"),
+    "libjpeg62-turbo-dev": ("libjpeg-turbo", "libjpeg62-turbo", "IJG AND BSD-3-Clause AND Zlib"),
+    "libpng-dev": ("libpng", "libpng16-16", "libpng-2.0"),
+    "zlib1g-dev": ("zlib", "zlib1g", "Zlib"),
 }
 
 
@@ -38,19 +40,39 @@ class Content(NamedTuple):
     compiled: Sequence[str] = ()
 
 
-def content(target: Target, models: Sequence[str]) -> Content:
-    """Return program, libraries, models, licences and bill of materials for a target.
+def names(models: Sequence[str], default: str | None = None) -> list[str]:
+    """Return the names of the models that a release of these has; EdgeError as `content` raises it.
 
     Args:
         models: names or files; none for those that ship.
+        default: the name of the one that is meant where none is named.
+    """
+    found = [read(find(name)).manifest.name for name in models] or [path.stem for path in shipped()]
+    if default is not None and default not in found:
+        raise EdgeError(
+            f"{default!r} is to be the default and is not among the release's models: expected one of "
+            f"{', '.join(found)}; name it with --model, too",
+            "model.unknown",
+        )
+    return found
+
+
+def content(target: Target, models: Sequence[str], default: str | None = None) -> Content:
+    """Return program, libraries, models, licences and bill of materials for a target.
+
+    Args:
+        models, default: as in `names`.
 
     Raises EdgeError where something is missing or wrong, and where the target can't run what was built.
     """
     hold_buildable(target)
+    names(models, default)
     payload, parts, compiled = _models(models)
+    if default is not None:
+        payload["models/default"] = File(f"{default}\n".encode())
     more, components = (_native if target.program == "native" else python_runtime.files)(target)
     payload = {**payload, **more, "licences/edge-infer": File(_own_licence())}
-    parts = [Component("application", "edge-infer", __version__, "", "MIT", None), *components, *parts]
+    parts = [Component("application", sbom.PROGRAM, __version__, "", "MIT", None), *components, *parts]
     payload["sbom.json"] = File(sbom.document(target.name, parts))
     return Content(target, payload, require(target, _binaries(payload)), compiled)
 
@@ -95,8 +117,7 @@ def _models(names: Sequence[str]) -> tuple[dict[str, File | Link], list[Componen
         if card.exists():
             payload[f"models/{file.manifest.name}.md"] = File(card.read_bytes())
         data = file.manifest.provenance.get("data", {})
-        licence = data.get("licence") if isinstance(data, dict) else None
-        licence = f"images: {licence}" if licence else "not stated"
+        licence = sbom.of_images(data.get("licence") if isinstance(data, dict) else None)
         version = str(file.manifest.raw["version"])
         parts.append(Component("machine-learning-model", file.manifest.name, version, "", licence, file.data))
         if file.manifest.edgetpu is not None:
@@ -118,12 +139,12 @@ def _native(target: Target) -> tuple[Payload, list[Component]]:
         "lib/libLiteRt.so": Link(name),
         "licences/LiteRT": File(licence),
     }
-    purl = f"pkg:pypi/ai-edge-litert@{litert.version}"
+    purl = sbom.pypi("ai-edge-litert", litert.version)
     parts = [Component("library", "LiteRT", litert.version, purl, "Apache-2.0", library)]
-    for package, (title, terms) in _LICENCES.items():
+    for package, (title, binary, terms) in _LINKED.items():
         version = root.packages[package]
         payload[f"licences/{title}"] = File((root.folder / f"usr/share/doc/{package}/copyright").read_bytes())
-        purl = f"pkg:deb/debian/{package}@{version}?arch={sysroot.DEBIAN[target.architecture]}"
+        purl = sbom.deb(binary, version, sysroot.DEBIAN[target.architecture])
         parts.append(Component("library", title, version, purl, terms, None))
     return payload, parts
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import re
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edge import __version__
@@ -14,13 +15,13 @@ from edge.arguments import Parser, add_command
 from edge.command import OK, ended
 from edge.errors import EdgeError
 from edge.strict_json import dumps
-from firmware_bridge import board, coral, doctor, export_c, release, signature, target
-from firmware_bridge.ssh import Connection
+from firmware_bridge import board, coral, doctor, export_c, fleet, release, running, signature, status, target
 
 OUTPUT = Path("build/deploy")
 _ENDS = (signal.SIGTERM, signal.SIGHUP)
 _AGAIN = "give the same command again"
 _LOOK = "edge-deploy status HOST says what serves"
+_HOST = "as ssh takes it: name, user@name, ssh://user@name:port"
 _INTERRUPTED = {
     "rollback": f"{_LOOK}; the same command does not go back twice",
     "remove": "the same command goes on where it stopped",
@@ -61,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"edge-deploy {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    add_command(commands, "targets", "list the kinds of board that are known").set_defaults(action=_targets)
+    listing = add_command(commands, "targets", "list the kinds of board that are known")
+    listing.add_argument("--json", action="store_true", help="one JSON object a line for each")
+    listing.set_defaults(action=_targets)
 
     making = add_command(commands, "build", "make a signed archive for a target")
     _add_building(making)
@@ -69,36 +72,30 @@ def _parser() -> argparse.ArgumentParser:
 
     push = add_command(commands, "push", "bring a release to a board, prove it there, let it serve")
     _add_building(push)
-    push.add_argument("host", metavar="HOST", help="as ssh takes it: name, user@name, ssh://user@name:port")
+    _add_hosts(push)
     push.add_argument("--archive", type=Path, metavar="FILE", help="of edge-deploy build (default: build it)")
     push.add_argument("--allow-downgrade", action="store_true", help="also where a newer release is installed")
     push.set_defaults(action=_push, interrupted=f"the same command goes on where it stopped; {_LOOK}")
 
     for name, action, text in (
         ("trust", _trust, "let a board take releases that a key has signed"),
-        ("status", _ask, "what serves, what is kept, whom the board trusts"),
+        ("status", _status, "what serves, what is kept, whom the board trusts"),
         ("rollback", _ask, "go back to the release before"),
-        ("run", _run, "have a board read a picture; its JSON on standard output"),
+        ("run", running.run, "have a board read images; its JSON on standard output"),
         ("remove", _ask, "take everything from a board that edge-deploy brought"),
         ("doctor", _doctor, "what a board has and lacks, each with the cure"),
     ):
         command = add_command(commands, name, text)
-        command.add_argument("host", metavar="HOST", help="as ssh takes it: name, user@name, ssh://user@name:port")
+        if name == "run":
+            command.add_argument("host", metavar="HOST", help=f"{_HOST}; several with commas between")
+            running.add_arguments(command)
+        else:
+            _add_hosts(command)
         command.set_defaults(action=action, name=name, interrupted=_INTERRUPTED.get(name, _AGAIN))
         if name == "trust":
             _add_key(command)
             command.add_argument(
                 "--remove", metavar="KEY", help="take trust back: a public key's file, or its fingerprint in status"
-            )
-        if name == "run":
-            command.add_argument(
-                "image", type=Path, metavar="IMAGE", help="a picture on this machine, or - for standard input"
-            )
-            command.add_argument(
-                "--model", metavar="NAME", help="one of the board's models (default: pneumonia, or the only one)"
-            )
-            command.add_argument(
-                "--runtime", metavar="NAME", default="auto", help="as edge-infer there takes it: edgetpu, ..."
             )
         _add_folder(command)
     _add_folder(push)
@@ -113,11 +110,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_hosts(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("hosts", nargs="+", metavar="HOST", help=f"{_HOST}; several at once")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line for each host on stdout")
+
+
 def _add_building(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="TARGET", help="a name of edge-deploy targets, or a .toml file")
     parser.add_argument(
         "--model", action="append", default=[], metavar="NAME|FILE", help="may be given again (default: all that ship)"
     )
+    parser.add_argument("--default", metavar="NAME", help="the model that edge-infer takes there where none is named")
     parser.add_argument(
         "--release",
         type=_number,
@@ -145,29 +148,26 @@ def _add_key(parser: argparse.ArgumentParser) -> None:
 
 def _add_folder(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--folder", default=board.FOLDER, metavar="DIR", help="on the board (default: %(default)s in the user's home)"
+        "--folder",
+        type=_folder,
+        default=board.FOLDER,
+        metavar="DIR",
+        help="on the board (default: %(default)s in the user's home)",
     )
 
 
-class Progress:
-    """How far an upload is, on standard error: one line that changes on a terminal, nothing elsewhere."""
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-
-    def __call__(self, text: str) -> None:
-        if self._terminal:
-            sys.stderr.write(f"\r\033[K{text}")
-            sys.stderr.flush()
-
-    def say(self, text: str) -> None:
-        """Print a line of result on standard output."""
-        self("")
-        print(text, flush=True)
+def _folder(text: str) -> str:
+    if not text or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"expected the name of a folder, not {text!r}")
+    return text
 
 
 def _targets(options: argparse.Namespace) -> None:
-    sys.stdout.write(target.table(map(target.load, target.names())))
+    known = [target.load(name) for name in target.names()]
+    if options.json:
+        sys.stdout.write("".join(dumps(dataclasses.asdict(one), "the target") + "\n" for one in known))
+    else:
+        sys.stdout.write(target.table(known))
 
 
 def _build(options: argparse.Namespace) -> None:
@@ -180,15 +180,16 @@ def _make(options: argparse.Namespace) -> Path:
     from firmware_bridge import build  # numpy comes with it
 
     chosen = target.load(options.target)
-    print(f"building {chosen.program} edge-infer for {chosen.title}", flush=True)
-    content = build.content(chosen, options.model)
+    aside = sys.stderr if getattr(options, "json", False) else sys.stdout
+    print(f"building {chosen.program} edge-infer for {chosen.title}", file=aside, flush=True)
+    content = build.content(chosen, options.model, options.default)
     path = build.write(content, _release(options), _key(options), options.output or OUTPUT)
     made = release.read(path)
     python = "no Python" if chosen.program == "native" else f"Python {made.release.python}"
     needs = f"glibc {made.release.glibc}, GLIBCXX {made.release.glibcxx}, {python}"
-    print(f"{path}: {made.size / 1e6:.2f} MB, needs {needs}", flush=True)
+    print(f"{path}: {made.size / 1e6:.2f} MB, needs {needs}", file=aside, flush=True)
     if chosen.accelerator != "none":
-        print(_coral_line(content.compiled), flush=True)
+        print(_coral_line(content.compiled), file=aside, flush=True)
     return path
 
 
@@ -208,43 +209,76 @@ def _release(options: argparse.Namespace) -> int:
 
 def _push(options: argparse.Namespace) -> None:
     chosen = target.load(options.target)
-    progress = Progress()
+    boards = _boards(options)
+    models: Sequence[str] = ()
     if options.archive is None:
         target.hold_buildable(chosen)
-        _ask_before(options, chosen, progress)
+        _ask_before(options, boards, chosen)
         archive = release.read(_make(options))
     else:
-        given = [name for name in ("model", "release", "key", "output") if getattr(options, name) not in (None, [])]
+        building = ("model", "default", "release", "key", "output")
+        given = [name for name in building if getattr(options, name) not in (None, [])]
         if given:
             words = " and ".join(f"--{name}" for name in given)
             raise EdgeError(
                 f"{words} and --archive were given: expected what to build or what was built; leave out one"
             )
         archive = release.read(options.archive)
+        models = archive.models
     if archive.release.target != chosen.name:
         raise EdgeError(
             f"{archive.path} is for the target {archive.release.target}: expected {chosen.name}; give the one that was "
             "built for it"
         )
-    with Connection(options.host) as connection:
-        board.push(connection, options.folder, archive, options.allow_downgrade, progress.say, progress)
+
+    def push(here: fleet.Board) -> None:
+        progress = _Progress(alone=len(options.hosts) == 1)
+        with here.connect() as connection:
+            board.push(
+                connection, here.folder, archive, options.allow_downgrade, progress.over(here.say), progress, models
+            )
+
+    boards.each(push)
 
 
-def _ask_before(options: argparse.Namespace, chosen: target.Target, progress: Progress) -> None:
-    """Have refused before minutes of work what can be: by this machine, then by the board."""
-    from edge.model import find, read  # numpy comes with it
+class _Progress:
+    """How far an upload is, on standard error: one line that changes on a terminal, nothing elsewhere."""
 
-    for name in options.model:
-        read(find(name))
+    def __init__(self, alone: bool) -> None:
+        self._shown = alone and sys.stderr.isatty()
+
+    def __call__(self, text: str) -> None:
+        if self._shown:
+            sys.stderr.write(f"\r\033[K{text}")
+            sys.stderr.flush()
+
+    def over(self, say: Callable[[str], None]) -> Callable[[str], None]:
+        """Return `say`, with the line of progress taken away first."""
+
+        def clear(text: str) -> None:
+            self("")
+            say(text)
+
+        return clear
+
+
+def _boards(options: argparse.Namespace) -> fleet.Fleet:
+    return fleet.Fleet(fleet.hosts(options.hosts), options.folder, fleet.JSON if options.json else fleet.LINES)
+
+
+def _ask_before(options: argparse.Namespace, boards: fleet.Fleet, chosen: target.Target) -> None:
+    """Have refused before minutes of work what can be: by this machine, then by the boards."""
+    from firmware_bridge import build  # numpy comes with it
+
+    models = build.names(options.model, options.default)
     signer = signature.signer(signature.sign(b"", _key(options)))
     python = chosen.python if chosen.program == "python" else "none"
     # Which C library it needs is known when it is built.
     planned = release.Release(
         f"{__version__}-{_release(options)}", chosen.name, chosen.architecture, chosen.program, "0", "0", python
     )
-    words = [planned.text().rstrip("\n"), "yes" if options.allow_downgrade else "no", signer]
-    with Connection(options.host) as connection:
-        board.ask(connection, "ready", options.folder, *words, say=progress.say)
+    words = [planned.text().rstrip("\n"), "yes" if options.allow_downgrade else "no", signer, "\n".join(models)]
+    boards.each(lambda here: _act(here, "ready", *words), more=True)
 
 
 def _trust(options: argparse.Namespace) -> None:
@@ -254,31 +288,44 @@ def _trust(options: argparse.Namespace) -> None:
         action, words = "distrust", [signature.fingerprint(options.remove)]
     else:
         raise EdgeError("--key and --remove were given: expected a key to trust or one to trust no more; leave out one")
-    with Connection(options.host) as connection:
-        board.ask(connection, action, options.folder, *words, say=Progress().say)
+    _boards(options).each(lambda here: _act(here, action, *words))
 
 
 def _ask(options: argparse.Namespace) -> None:
-    with Connection(options.host) as connection:
-        board.ask(connection, options.name, options.folder, say=Progress().say)
+    _boards(options).each(lambda here: _act(here, options.name))
 
 
-def _run(options: argparse.Namespace) -> None:
-    with Connection(options.host) as connection:
-        answer, besides = board.run(connection, options.folder, options.image, options.model, options.runtime)
-    print(dumps(answer, "the answer"))
-    for line in besides:
-        print(line, file=sys.stderr)
+def _act(here: fleet.Board, action: str, *words: str) -> None:
+    with here.connect() as connection:
+        board.ask(connection, action, here.folder, *words, say=here.say)
+
+
+def _status(options: argparse.Namespace) -> None:
+    def look(here: fleet.Board) -> None:
+        with here.connect() as connection:
+            found = status.ask(connection, here.folder)
+        here.fields |= found.record()
+        if not options.json:
+            for line in found.lines():
+                here.say(line)
+
+    _boards(options).each(look)
 
 
 def _doctor(options: argparse.Namespace) -> None:
-    with Connection(options.host) as connection:
-        found = doctor.examine(connection, options.folder)
-    for finding in found:
-        print(finding.line(), flush=True)
-    ills = sum(finding.fine is False for finding in found)
-    if ills:
-        raise EdgeError(
-            f"{options.host} has {ills} thing{'' if ills == 1 else 's'} to mend: expected none; do what the lines with "
-            "MEND say"
-        )
+    def examine(here: fleet.Board) -> None:
+        with here.connect() as connection:
+            found = doctor.examine(connection, here.folder)
+        here.fields["findings"] = [finding.record() for finding in found]
+        if not options.json:
+            for finding in found:
+                here.say(finding.line())
+        ills = sum(finding.fine is False for finding in found)
+        if ills:
+            raise EdgeError(
+                f"{here.host} has {ills} thing{'' if ills == 1 else 's'} to mend: expected none; do what the lines "
+                "with MEND say",
+                "board.doctor",
+            )
+
+    _boards(options).each(examine)

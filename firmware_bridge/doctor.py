@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from edge.board import causes
 from firmware_bridge import board, elf
@@ -31,6 +31,11 @@ class Finding(NamedTuple):
         """Return it for people."""
         mark = {True: "fine", False: "MEND", None: "-"}[self.fine]
         return f"{mark:<4}  {self.subject:<10}  {self.text}"
+
+    def record(self) -> dict[str, Any]:
+        """Return it for programs."""
+        check = {True: "ok", False: "failed", None: "unknown"}[self.fine]
+        return {"subject": self.subject, "check": check, "text": self.text}
 
 
 def examine(connection: Connection, folder: str) -> list[Finding]:
@@ -71,6 +76,8 @@ def _processor(facts: Mapping[str, str]) -> Finding:
     text = ", ".join(part for part in [*parts, facts.get("kernel", "")] if part)
     if name is None:
         return Finding("processor", False, f"{text}: expected {', '.join(_ARCHITECTURES.values())}; take another board")
+    if name == "armv7l" and facts.get("kernel", "").endswith("64"):
+        text += ": 32-bit programs on a 64-bit kernel; its target is pi-armv7"
     return Finding("processor", True, text)
 
 
@@ -90,7 +97,7 @@ def _python(facts: Mapping[str, str]) -> Finding:
 
 def _tools(facts: Mapping[str, str]) -> Finding:
     if "missing" in facts:
-        packages = "coreutils tar gzip util-linux openssh-client"
+        packages = "coreutils findutils tar gzip util-linux openssh-client"
         return Finding("tools", False, f"{facts['missing'].strip()} missing: apt-get install {packages}")
     return Finding("tools", True, "all that edge-deploy calls")
 
@@ -105,6 +112,10 @@ def _memory(facts: Mapping[str, str]) -> Finding:
 
 def _disk(facts: Mapping[str, str]) -> Finding:
     free = (_number(facts, "free_kb") or 0) // 1024
+    folder = facts.get("folder", "none")
+    if folder not in ("ours", "none"):
+        cure = "expected edge-deploy's, an empty one or none; choose another with --folder, or move it elsewhere"
+        return Finding("disk", False, f"the folder is {folder}: {cure}")
     if facts.get("writable") != "yes":
         return Finding("disk", False, "the folder can't be written: mount it for writing, or choose another")
     if free < DISK_MB:

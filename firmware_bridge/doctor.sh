@@ -1,8 +1,6 @@
-# What a board says of itself, run as `sh -c "$THIS" edge-deploy MARK FOLDER`: one `fact KEY VALUE` a line, then `done`,
+# What a board says of itself, run as board.sh is, as `sh -c "$THIS" edge-deploy MARK FOLDER`: one `fact KEY VALUE` a line, then `done`,
 # with MARK in front, as in board.sh. It changes nothing. What can't be found out is left out.
 set -u
-LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
-export LC_ALL PATH
 mark=$1 folder=$2
 case $folder in /*) ;; *) folder=$HOME/$folder ;; esac
 
@@ -25,11 +23,11 @@ found=$(library 'libstdc++.so.6')
 if [ -n "$found" ]; then
   fact glibcxx "$(grep -ao 'GLIBCXX_3\.4\.[0-9]*' "$found" | sed 's/GLIBCXX_//' | sort -t. -k3,3n | tail -n 1)"
 fi
-fact python "$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)"
+fact python "$(python3 -I -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)"
 for key in MemTotal MemAvailable; do fact $key "$(sed -n "s/^$key: *\([0-9]*\) kB/\1/p" /proc/meminfo)"; done
 
 missing=
-for tool in flock gzip od sha256sum ssh-keygen sync tar timeout; do
+for tool in base64 find flock gzip od sha256sum ssh-keygen sync tar timeout; do
   command -v $tool >/dev/null 2>&1 || missing="$missing $tool"
 done
 fact missing "$missing"
@@ -39,12 +37,32 @@ near=$folder
 while [ ! -d "$near" ]; do near=$(dirname "$near"); done
 fact free_kb "$(df -Pk "$near" | awk 'NR == 2 {print $4}')"
 if [ -w "$near" ]; then fact writable yes; else fact writable no; fi
-if [ -L "$folder/current" ]; then
-  fact serves "$(basename "$(readlink "$folder/current")")"
-  said=$({ cd "$folder/current" && grep -v '  payload\.tar\.gz$' digests | sha256sum -c --quiet; } 2>&1) ||
-    fact damaged "$(printf '%s\n' "$said" | head -n 1)"
+# As board.sh takes it: by its marker, and through no symbolic link.
+marked=no
+if [ -L "$folder" ]; then
+  fact folder "a symbolic link to $(readlink "$folder")"
+elif [ -e "$folder" ] && [ ! -d "$folder" ]; then
+  fact folder "a file"
+elif [ -f "$folder/.edge-deploy" ] && [ ! -L "$folder/.edge-deploy" ] &&
+  [ "$(head -n 1 "$folder/.edge-deploy")" = "folder of edge-deploy 1" ]; then
+  fact folder ours
+  marked=yes
+elif [ -d "$folder" ] && [ -n "$(ls -A "$folder")" ]; then
+  fact folder "full of other things"
+else
+  fact folder none
 fi
-if [ -s "$folder/trusted" ]; then fact trusted "$(wc -l <"$folder/trusted")"; fi
+now=$(if [ $marked = yes ]; then readlink "$folder/current"; fi)
+case $now in
+  releases/*/*) ;;
+  releases/[0-9]*-edge-infer-*)
+    fact serves "${now#releases/}"
+    said=$({ cd "$folder/current" && grep -v '  payload\.tar\.gz$' digests | sha256sum -c --quiet; } 2>&1) ||
+      fact damaged "$(printf '%s\n' "$said" | head -n 1)"
+    ;;
+esac
+if [ $marked = yes ] && [ -e "$folder/current" ] && [ ! -L "$folder/current" ]; then fact folder "one whose current is no link"; fi
+if [ $marked = yes ] && [ -s "$folder/trusted" ]; then fact trusted "$(wc -l <"$folder/trusted")"; fi
 fact clock "$(date +%s)"
 
 frequency=/sys/devices/system/cpu/cpu0/cpufreq

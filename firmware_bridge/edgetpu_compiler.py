@@ -7,17 +7,18 @@ NAME_edgetpu.tflite and NAME_edgetpu.log, a table of operators, and says on stan
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from compress import model_file
 from edge.errors import EdgeError
 from edge.manifest import Unmapped
-from edge.model import EDGETPU, MODELS, ModelFile
+from edge.model import EDGETPU, MAX_BYTES, MODELS, ModelFile
+from edge.scratch import scratch
 
 PROGRAM = "edgetpu_compiler"
 LIMIT_SECONDS = 600.0
@@ -51,13 +52,18 @@ def compile_model(file: ModelFile) -> Result:
             f"{PROGRAM} is not installed: expected it on PATH; Coral has it for x86-64 Debian "
             "(https://coral.ai/docs/edgetpu/compiler/), and without --compile the documented rules are checked"
         )
-    with tempfile.TemporaryDirectory(prefix="edge-coral-") as folder:
-        work = Path(folder)
+    with scratch("coral") as work:
         (work / "network.tflite").write_bytes(file.flatbuffer)
         command = [program, "--out_dir", str(work), str(work / "network.tflite")]
         try:
             done = subprocess.run(
-                command, cwd=work, capture_output=True, text=True, errors="replace", timeout=LIMIT_SECONDS
+                command,
+                cwd=work,
+                env={**os.environ, "LC_ALL": "C"},
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=LIMIT_SECONDS,
             )
         except subprocess.TimeoutExpired:
             raise EdgeError(
@@ -70,7 +76,7 @@ def compile_model(file: ModelFile) -> Result:
                 f"{PROGRAM} could not compile {file.path} (exit status {done.returncode}): "
                 f"{_last_line(done.stderr, done.stdout)}; see what `edge-deploy coral` says of it without --compile"
             )
-        flatbuffer, told = made.read_bytes(), log.read_text(errors="replace")
+        flatbuffer, told = _read(made), _read(log).decode(errors="replace")
     if flatbuffer[4:8] != b"TFL3":
         raise EdgeError(f"{PROGRAM} made no TFLite file of {file.path}: install version 14 to 16 of it")
     field = {"bytes": len(flatbuffer), "sha256": hashlib.sha256(flatbuffer).hexdigest(), **parse(done.stdout, told)}
@@ -80,6 +86,15 @@ def compile_model(file: ModelFile) -> Result:
             "see what `edge-deploy coral` says of it without --compile"
         )
     return Result(flatbuffer, field)
+
+
+def _read(path: Path) -> bytes:
+    limit = MAX_BYTES[EDGETPU]
+    if path.stat().st_size > limit:
+        raise EdgeError(
+            f"{PROGRAM} made {path.name} with more than {limit} bytes: expected less; compile a smaller network"
+        )
+    return path.read_bytes()
 
 
 def parse(output: str, log: str) -> dict[str, Any]:

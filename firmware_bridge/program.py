@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import platform
 import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 
 from edge.errors import EdgeError
+from edge.scratch import scratch
+from firmware_bridge import tools
 from firmware_bridge.sysroot import Sysroot
 from firmware_bridge.target import Target
 
@@ -37,15 +37,15 @@ def build(target: Target, sysroot: Sysroot) -> bytes:
     for tool, origin in (("cmake", "cmake"), (compiler, package)):
         if shutil.which(tool) is None:
             raise EdgeError(f"{tool} is not installed: expected it to compile edge-infer; apt-get install {origin}")
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch("build") as folder:
         options = [*roots, "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_EXE_LINKER_FLAGS=-s"]
-        _run("cmake", "-S", str(SOURCE), "-B", folder, *options)
-        _run("cmake", "--build", folder, "--target", "edge-infer")
-        return (Path(folder) / "edge-infer").read_bytes()
+        _run("cmake", "-S", str(SOURCE), "-B", str(folder), *options)
+        _run("cmake", "--build", str(folder), "--target", "edge-infer")
+        return (folder / "edge-infer").read_bytes()
 
 
 def _run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = tools.run(command)
     if done.returncode:
         lines = (done.stderr.strip() or done.stdout.strip() or f"status {done.returncode}").splitlines()
         reason = next((line for line in lines if "rror" in line), lines[0])

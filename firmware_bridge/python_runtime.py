@@ -18,7 +18,7 @@ from pathlib import Path
 
 import edge
 from edge.errors import EdgeError
-from firmware_bridge import elf, sysroot, wheel
+from firmware_bridge import elf, sbom, sysroot, wheel
 from firmware_bridge.release import File, Link, Payload
 from firmware_bridge.sbom import Component
 from firmware_bridge.target import SYSTEM_LIBRARIES, Target
@@ -29,11 +29,33 @@ _PACKAGES = {
     "python3-numpy": ("numpy", "BSD-3-Clause"),
     "python3-pil": ("Pillow", "HPND"),
 }
-_LIBRARIES = """
-gcc-12-base libblas3 libbsd0 libdeflate0 libgfortran5 libgomp1 libimagequant0 libjbig0 libjpeg62-turbo liblapack3
-liblerc4 liblzma5 libmd0 libopenjp2-7 libtiff6 libwebp7 libwebpdemux2 libwebpmux3 libxau6 libxcb1 libxdmcp6 libzstd1
-zlib1g
-"""
+# With the licence of what is linked, as its copyright file in Debian 12 has it.
+_GCC = "GPL-3.0-or-later WITH GCC-exception-3.1"
+_LIBRARIES = {
+    "gcc-12-base": _GCC,
+    "libblas3": "BSD-3-Clause",
+    "libbsd0": "BSD-3-Clause AND BSD-2-Clause AND ISC AND MIT",
+    "libdeflate0": "MIT",
+    "libgfortran5": _GCC,
+    "libgomp1": _GCC,
+    "libimagequant0": "GPL-3.0-or-later AND HPND",
+    "libjbig0": "GPL-2.0-or-later",
+    "libjpeg62-turbo": "IJG AND BSD-3-Clause AND Zlib",
+    "liblapack3": "BSD-3-Clause",
+    "liblerc4": "Apache-2.0",
+    "liblzma5": "LicenseRef-public-domain",
+    "libmd0": "BSD-3-Clause AND BSD-2-Clause AND ISC AND LicenseRef-public-domain",
+    "libopenjp2-7": "BSD-2-Clause",
+    "libtiff6": "libtiff",
+    "libwebp7": "BSD-3-Clause",
+    "libwebpdemux2": "BSD-3-Clause",
+    "libwebpmux3": "BSD-3-Clause",
+    "libxau6": "X11",
+    "libxcb1": "X11",
+    "libxdmcp6": "X11",
+    "libzstd1": "BSD-3-Clause OR GPL-2.0-only",
+    "zlib1g": "Zlib",
+}
 # Not read by edge-infer, and a third of the size.
 _FOLDERS_LEFT_OUT = ("/tests/", "/numpy/f2py/", "/numpy/distutils/", "/PIL/_imagingcms.", "/PIL/_imagingft.")
 _ENDINGS_LEFT_OUT = (".pyi", ".pxd", ".a", ".h")
@@ -41,6 +63,7 @@ _APACHE = Path("/usr/share/common-licenses/Apache-2.0")  # of Debian, which the 
 _LAUNCHER = """#!/bin/sh
 # edge-infer in Python: the board's Python, and all else from this release.
 here=$(dirname "$(readlink -f "$0")")/..
+unset PYTHONHOME
 LD_LIBRARY_PATH=$here/lib PYTHONPATH=$here/lib/python
 export LD_LIBRARY_PATH PYTHONPATH
 exec python3 -P -s -B -m edge "$@"
@@ -73,15 +96,15 @@ def files(target: Target) -> tuple[Payload, list[Component]]:
             f"{_APACHE} does not exist: expected a Debian host, as the release holds tflite-runtime's licence"
         )
     payload["licences/tflite-runtime"] = File(b"Copyright The TensorFlow Authors\n\n" + _APACHE.read_bytes())
-    purl = f"pkg:pypi/tflite-runtime@{runtime.version}"
+    purl = sbom.pypi("tflite-runtime", runtime.version)
     parts = [Component("library", "tflite-runtime", runtime.version, purl, "Apache-2.0", runtime.path.read_bytes())]
-    root = sysroot.sysroot(target.architecture, [*_PACKAGES, *_LIBRARIES.split()])
+    root = sysroot.sysroot(target.architecture, [*_PACKAGES, *_LIBRARIES])
     payload |= {f"{ROOT}/{name}": File(data) for name, data in _modules(root.folder)}
     payload |= _closure(payload, root.folder)
     for name, version in root.packages.items():
-        title, terms = _PACKAGES.get(name, (name, "see its copyright file"))
+        title, terms = _PACKAGES.get(name) or (name, _LIBRARIES[name])
         payload[f"licences/{title}"] = File((root.folder / f"usr/share/doc/{name}/copyright").read_bytes())
-        purl = f"pkg:deb/debian/{name}@{version}?arch={sysroot.DEBIAN[target.architecture]}"
+        purl = sbom.deb(name, version, sysroot.DEBIAN[target.architecture])
         parts.append(Component("library", title, version, purl, terms, None))
     return {**payload, **_compiled(payload)}, parts
 

@@ -14,17 +14,24 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import os
 import re
 import tarfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
-from edge.errors import EdgeError
+from edge.errors import EdgeError, one_line
 
 FORMAT = "edge-infer release 1"
 MEMBERS = ("release", "digests", "digests.sig", "payload.tar.gz")
+# Far above any release for a board. Held while reading, so that a few megabytes can't become gigabytes here.
+MAX_TEXT = 4 * 2**20  # bytes of `release`, `digests` and `digests.sig` each; no more files than its list has room for
+MAX_PAYLOAD = 2**29  # bytes of payload.tar.gz
+MAX_UNPACKED = 2**30  # bytes of the tar in it
+MAX_LINKS = 10_000
+_BLOCK, _CHUNK = tarfile.BLOCKSIZE, 1 << 16
 _AGAIN = "build it again with edge-deploy build"
 _PATTERNS = {
     "format": re.escape(FORMAT),
@@ -88,7 +95,8 @@ class Archive(NamedTuple):
     Attributes:
         sha256: of the archive.
         size: its bytes.
-        unpacked: bytes of the payload's files.
+        unpacked: bytes of the tar in payload.tar.gz.
+        models: names of the models in it.
     """
 
     path: Path
@@ -96,6 +104,7 @@ class Archive(NamedTuple):
     sha256: str
     size: int
     unpacked: int
+    models: tuple[str, ...] = ()
 
 
 def digest_list(release: Release, payload: Payload) -> tuple[bytes, bytes]:
@@ -114,26 +123,162 @@ def archive_bytes(release: Release, digests: bytes, signature: bytes, packed: by
 
 
 def read(path: Path) -> Archive:
-    """Return what the archive at `path` holds; EdgeError where it is none, was cut short or changed."""
+    """Return what the archive at `path` holds; EdgeError where it is none, was cut short or changed.
+
+    It goes through the file by the chunk, and never holds more than MAX_TEXT of it or unpacks more than MAX_UNPACKED.
+    """
     try:
-        data = path.read_bytes()
+        if path.exists() and not path.is_file():
+            raise EdgeError(f"{path} is no ordinary file: expected an archive of edge-deploy build", "archive.format")
+        with open(path, "rb") as file:
+            _bound(path, "itself", os.fstat(file.fileno()).st_size, MAX_PAYLOAD + 4 * MAX_TEXT)
+            whole = _Hashed(file)
+            texts, digest, begin, size = _outer(whole, path)
+            while whole.read(_CHUNK):
+                pass
+            listed = _listed(texts["digests"])
+            for name, found in (("release", hashlib.sha256(texts["release"]).hexdigest()), ("payload.tar.gz", digest)):
+                if listed.get(name) != found:
+                    raise EdgeError(
+                        f"{path} was changed: its {name} is not the one in its digest list; {_AGAIN}", "archive.damaged"
+                    )
+            file.seek(begin)
+            unpacked = _held(_Part(file, size), listed, path)
+    except (tarfile.TarError, EOFError, ValueError, zlib.error, gzip.BadGzipFile) as error:
+        raise EdgeError(
+            f"{path} is damaged or no archive ({error}): expected a release; {_AGAIN}", "archive.damaged"
+        ) from None
     except OSError as error:
-        raise EdgeError(f"{path} can't be read ({error.strerror}): expected an archive of edge-deploy build") from None
-    try:
-        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as outer:
-            contents = {member.name: _content(outer, member) for member in outer}
-        if tuple(contents) != MEMBERS:
-            raise EdgeError(f"{path} holds {', '.join(contents)}: expected {', '.join(MEMBERS)}; {_AGAIN}")
-        listed = _listed(contents["digests"])
-        for name in ("release", "payload.tar.gz"):
-            if listed.get(name) != hashlib.sha256(contents[name]).hexdigest():
-                raise EdgeError(f"{path} was changed: its {name} is not the one in its digest list; {_AGAIN}")
-        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(contents["payload.tar.gz"])), mode="r:") as inner:
-            unpacked = sum(member.size for member in inner)
-    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
-        raise EdgeError(f"{path} is damaged or no archive ({error}): expected a release; {_AGAIN}") from None
-    release = parse(contents["release"].decode(errors="replace"), str(path))
-    return Archive(path, release, hashlib.sha256(data).hexdigest(), len(data), unpacked)
+        raise EdgeError(
+            f"{path} can't be read ({error.strerror}): expected an archive of edge-deploy build", "archive.unreadable"
+        ) from None
+    release = parse(texts["release"].decode(errors="replace"), str(path))
+    models = sorted(name[7:-7] for name in listed if re.fullmatch(r"models/[^/]+\.tflite", name))
+    return Archive(path, release, whole.digest.hexdigest(), whole.bytes, unpacked, tuple(models))
+
+
+def _bound(path: Path, what: str, size: int, limit: int) -> None:
+    if size > limit:
+        raise EdgeError(
+            f"{path} is too large ({what} has {size} bytes): expected at most {limit}; do not use it unless you trust "
+            f"it, and {_AGAIN}, with fewer or smaller models",
+            "archive.too-large",
+        )
+
+
+class _Hashed:
+    """A file's bytes in their order, counted and digested."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self.digest, self.bytes = file, hashlib.sha256(), 0
+
+    def read(self, count: int) -> bytes:
+        data = self._file.read(count)
+        self.digest.update(data)
+        self.bytes += len(data)
+        return data
+
+
+class _Part(io.RawIOBase):
+    """The next `count` bytes of a file, as a file."""
+
+    def __init__(self, file: IO[bytes], count: int) -> None:
+        self._file, self._left = file, count
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+        data = self._file.read(min(len(buffer), self._left))
+        self._left -= len(data)
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _headers(stream: _Hashed | IO[bytes]) -> Iterator[tarfile.TarInfo]:
+    """Yield the members of a tar as `_tar` writes one; read the content (`_content`) of each before the next.
+
+    tarfile itself would read whole what an extended header says of itself, and fill what a sparse one leaves out.
+    """
+    while True:
+        block = stream.read(_BLOCK)
+        if len(block) < _BLOCK:
+            raise EOFError("it ends early")
+        if not any(block):
+            return
+        member = tarfile.TarInfo.frombuf(block, "utf-8", "strict")
+        if member.type not in (tarfile.REGTYPE, tarfile.SYMTYPE) or member.size < 0:
+            raise ValueError(f"{member.name!a} is no ordinary file")
+        if member.type == tarfile.SYMTYPE and member.size:
+            raise ValueError(f"{member.name!a} is a link with content")
+        yield member
+
+
+def _content(stream: _Hashed | IO[bytes], size: int) -> Iterator[bytes]:
+    """Yield a member's content by the chunk, and read the zeros that fill its last block."""
+    left = size
+    while left:
+        data = stream.read(min(left, _CHUNK))
+        if not data:
+            raise EOFError("it ends early")
+        left -= len(data)
+        yield data
+    fill = -size % _BLOCK
+    if len(stream.read(fill)) != fill:
+        raise EOFError("it ends early")
+
+
+def _outer(stream: _Hashed, path: Path) -> tuple[dict[str, bytes], str, int, int]:
+    """Return the members that are texts, the payload's digest, and where it begins and how long it is."""
+    texts: dict[str, bytes] = {}
+    names: list[str] = []
+    digest, begin, size = hashlib.sha256(), 0, 0
+    for member in _headers(stream):
+        names.append(member.name)
+        if len(names) > len(MEMBERS) or member.type != tarfile.REGTYPE:
+            break
+        _bound(path, one_line(member.name), member.size, MAX_PAYLOAD if member.name == MEMBERS[-1] else MAX_TEXT)
+        if member.name == MEMBERS[-1]:
+            begin, size = stream.bytes, member.size
+            for data in _content(stream, member.size):
+                digest.update(data)
+        else:
+            texts[member.name] = b"".join(_content(stream, member.size))
+    if tuple(names) != MEMBERS:
+        shown = one_line(", ".join(names[: len(MEMBERS) + 1]))
+        raise EdgeError(f"{path} holds {shown}: expected {', '.join(MEMBERS)}; {_AGAIN}", "archive.format")
+    return texts, digest.hexdigest(), begin, size
+
+
+def _held(packed: _Part, listed: Mapping[str, str], path: Path) -> int:
+    """Return the bytes of the payload's tar, after each of its files was held against the digest list."""
+    files, links = set(), set()
+    with gzip.GzipFile(fileobj=io.BufferedReader(packed)) as stream:
+        for member in _headers(stream):
+            name = member.name
+            _bound(path, "its payload, unpacked,", stream.tell() + member.size, MAX_UNPACKED)
+            if name in files or name in links or len(links) > MAX_LINKS:
+                raise ValueError(f"{name!a} is there twice, or is one link too many")
+            if name.startswith("/") or ".." in name.split("/"):
+                raise ValueError(f"{name!a} leads out of it")
+            digest = hashlib.sha256()
+            for data in _content(stream, member.size):
+                digest.update(data)
+            if member.type == tarfile.SYMTYPE:
+                links.add(name)
+                continue
+            files.add(name)
+            if listed.get(name) != digest.hexdigest():
+                raise EdgeError(
+                    f"{path} was changed: {one_line(name)} is not the one in its digest list; {_AGAIN}",
+                    "archive.damaged",
+                )
+        while stream.read(_CHUNK):
+            _bound(path, "its payload, unpacked,", stream.tell(), MAX_UNPACKED)
+        missing = set(listed) - files - {"release", "payload.tar.gz"}
+        if missing:
+            raise ValueError(f"it lacks {len(missing)} files of its digest list")
+        return stream.tell()
 
 
 def parse(text: str, where: str) -> Release:
@@ -148,16 +293,14 @@ def parse(text: str, where: str) -> Release:
     return Release(**{key: fields[key] for key in Release._fields})
 
 
-def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    file = tar.extractfile(member) if member.isreg() else None
-    if file is None:
-        raise ValueError(f"{member.name} is no ordinary file")
-    return file.read()
-
-
 def _listed(digests: bytes) -> dict[str, str]:
-    pairs = (line.split("  ", 1) for line in digests.decode().splitlines())
-    return {name: digest for digest, name in pairs}
+    found = {}
+    for line in digests.decode().split("\n")[:-1]:
+        match = re.fullmatch("([0-9a-f]{64})  (.+)", line)
+        if match is None:
+            raise ValueError("a line of its digest list is no digest and name")
+        found[match[2]] = match[1]
+    return found
 
 
 def _tar(payload: Payload, keep_order: bool = False) -> bytes:

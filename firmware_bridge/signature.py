@@ -6,10 +6,11 @@ import base64
 import hashlib
 import re
 import subprocess
-import tempfile
 from pathlib import Path
 
 from edge.errors import EdgeError, one_line
+from edge.scratch import scratch
+from firmware_bridge import tools
 
 NAMESPACE = "edge-infer"  # a signature for anything else, made with the same key, is none for a release
 SIGNER = "edge-deploy"  # by this name the board's list of trusted keys calls every signer
@@ -29,8 +30,8 @@ def sign(data: bytes, key: Path) -> bytes:
     """
     if not key.exists():
         raise EdgeError(f"{key} does not exist: expected an OpenSSH key to sign with; {_MAKE}")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "digests"
+    with scratch("sign") as folder:
+        path = folder / "digests"
         path.write_bytes(data)
         command = ["ssh-keygen", "-Y", "sign", "-f", str(key), "-n", NAMESPACE, str(path)]
         done = _ssh_keygen(command)
@@ -98,6 +99,6 @@ def _halves(key: Path) -> tuple[Path, Path]:
 def _ssh_keygen(command: list[str]) -> subprocess.CompletedProcess[str]:
     # In a session of its own it has no terminal to ask on.
     try:
-        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, start_new_session=True)
+        return tools.run(command, keep=("SSH_AUTH_SOCK", "SSH_SK_HELPER", "SSH_SK_PROVIDER"))
     except FileNotFoundError:
         raise EdgeError("ssh-keygen is not installed: expected OpenSSH; apt-get install openssh-client") from None

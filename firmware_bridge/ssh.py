@@ -9,12 +9,13 @@ import shlex
 import shutil
 import signal
 import subprocess
-import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 from edge.errors import EdgeError, one_line
+from edge.scratch import scratch
 
 # Nothing is asked for, nobody's host key is taken on trust, a dead connection is noticed within a minute. Of the
 # user's configuration only what would make the commands other ones is set aside.
@@ -34,6 +35,10 @@ _OPTIONS = {
     "ControlPersist": "no",
     "LogLevel": "INFO",
 }
+# The environment of the scripts and of all that they run there: nothing that a board exports (PATH, CDPATH, LD_PRELOAD,
+# EDGE_INFER_MODELS, a function called tar) changes what they do or prove. Only the home is the login shell's to say.
+_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+_ENVIRONMENT = f'exec /usr/bin/env -i HOME="$HOME" LC_ALL=C PATH={_PATH} '  # a path, as login scripts may have aliases
 _OWN = 255  # the exit status with which ssh itself fails, or tells of a signal; all others are the command's
 _CAUSES = [
     (
@@ -61,47 +66,61 @@ class Connection:
     not know the user.
     """
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, watch: Callable[[subprocess.Popen[bytes]], None] | None = None) -> None:
+        """`watch` is given the process that holds the connection, as soon as there is one."""
         # ssh takes a host that begins with a dash for an option.
         if not re.fullmatch(r"(ssh://)?[\w.][\w.@:%\[\]-]*", host):
-            raise EdgeError(f"{host!r} is no host: expected a name, user@name or ssh://user@name:port")
+            raise EdgeError(
+                f"{host!r} is no host: expected a name, user@name or ssh://user@name:port", "arguments.invalid"
+            )
         if shutil.which("ssh") is None:
             raise EdgeError("ssh is not installed: expected OpenSSH; apt-get install openssh-client")
-        self.host = host
+        self.host, self._watch = host, watch
 
     def __enter__(self) -> Connection:
+        self._kept = contextlib.ExitStack()
+        try:
+            self._open()
+            return self
+        except BaseException:  # a Ctrl-C, too, leaves no process and no file
+            self.__exit__(None, None, None)
+            raise
+
+    def _open(self) -> None:
         # A socket's path has room for a hundred characters, which a TMPDIR can exceed.
-        self._folder = tempfile.TemporaryDirectory(prefix="edge-deploy-", dir="/tmp")
-        control = f"{self._folder.name}/ssh"
-        self._errors = open(Path(self._folder.name) / "errors", "w+", errors="replace")
+        folder = self._kept.enter_context(scratch("deploy", "/tmp"))
+        control = folder / "ssh"
+        self._errors = (folder / "errors").open("w+", errors="replace")
+        self._kept.callback(self._errors.close)
         options = [word for key, value in _OPTIONS.items() for word in ("-o", f"{key}={value}")]
         self._command = ["ssh", *options, "-o", f"ControlPath={control}"]
         # The one handshake: it says a word when it is through, and goes on until its standard input ends.
         self._master = subprocess.Popen(
-            [*self._command, "-o", "ControlMaster=yes", "--", self.host, "echo connected; exec cat >/dev/null"],
+            [*self._command, "-o", "ControlMaster=yes", "--", self.host, "echo connected; exec /bin/cat >/dev/null"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
             start_new_session=True,  # no terminal to ask on
         )
-        try:
-            assert self._master.stdout is not None
-            for line in self._master.stdout:
-                if line.rstrip().endswith(b"connected"):
-                    return self
-            raise self._unreachable(self._master.wait())
-        except BaseException:  # a Ctrl-C, too, leaves no process and no file
-            self.__exit__(None, None, None)
-            raise
+        self._kept.callback(self._end)
+        if self._watch is not None:
+            self._watch(self._master)
+        assert self._master.stdout is not None
+        for line in self._master.stdout:
+            if line.rstrip().endswith(b"connected"):
+                return
+        raise self._unreachable(self._master.wait())
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._kept.close()
+
+    def _end(self) -> None:
         if self._master.poll() is None:
-            os.killpg(self._master.pid, signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._master.pid, signal.SIGTERM)
         self._master.communicate()
-        self._errors.close()
-        self._folder.cleanup()
 
     def start(self, script: Path, *words: str, stdin: int | IO[bytes] | None = None) -> subprocess.Popen[bytes]:
         """Start a script of this machine on the board, with these words; its standard output is a pipe.
@@ -109,7 +128,8 @@ class Connection:
         ssh hands the board's shell one string. Each word of it is quoted by shlex, which leaves a POSIX shell nothing
         to interpret: not in paths with spaces or quotes, nor in any other text. A NUL can be in no word.
         """
-        command = shlex.join(["sh", "-c", script.read_text(encoding="utf-8"), "edge-deploy", *words])
+        text = script.read_text(encoding="utf-8")
+        command = _ENVIRONMENT + shlex.join(["/bin/sh", "-c", text, "edge-deploy", *words])
         if "\0" in command:
             raise EdgeError("a zero byte was given in a name: expected none; choose another name")
         self._errors.seek(0)
@@ -134,13 +154,15 @@ class Connection:
         if status != _OWN:  # it is another's: the login came through
             return EdgeError(
                 f"{self.host} lets the user in and runs no command ({reason}, status {status}): expected a POSIX "
-                "shell; give the user one with chsh -s /bin/sh"
+                "shell; give the user one with chsh -s /bin/sh",
+                "board.login",
             )
         for pattern, sentence in _CAUSES:
             if re.search(pattern, "\n".join(lines)):
-                return EdgeError(sentence.format(host=self.host, reason=reason))
+                return EdgeError(sentence.format(host=self.host, reason=reason), "board.login")
         return EdgeError(
-            f"{self.host} can't be reached ({reason}): expected an ssh server; check name, network and power"
+            f"{self.host} can't be reached ({reason}): expected an ssh server; check name, network and power",
+            "board.unreachable",
         )
 
     def ended(self, what: str, process: subprocess.Popen[bytes]) -> EdgeError:
@@ -154,12 +176,14 @@ class Connection:
             if self._master.poll() is not None:
                 return EdgeError(
                     f"{self.host} {what} (the connection ended{reason}): expected it to last; check network and power, "
-                    f"and see with edge-deploy status {self.host} what serves"
+                    f"and see with edge-deploy status {self.host} what serves",
+                    "board.lost",
                 )
             how = "a signal ended its shell, as where memory runs out"
         else:
             how = f"its shell ended with status {status}"
         return EdgeError(
             f"{self.host} {what} ({how}{reason}): expected an end of its own; mend what edge-deploy doctor {self.host} "
-            "names, and give the same command again"
+            "names, and give the same command again",
+            "board.lost",
         )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from edge.errors import EdgeError
+from edge.scratch import scratch
+from firmware_bridge import tools
 from firmware_bridge.wheel import cache
 
 DEBIAN = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "armhf"}
@@ -36,15 +36,28 @@ def sysroot(architecture: str, names: Sequence[str] = LINKED) -> Sysroot:
     place = cache() / "debian" / f"{architecture}-{digest}"
     if not place.exists():
         place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place.parent) as folder:
-            root = Path(folder) / "root"
+        with scratch("fetch", place.parent) as folder:
+            root = folder / "root"
             root.mkdir(mode=0o755)
-            for package in download(architecture, Path(folder), names):
+            for package in download(architecture, folder, names):
                 _run("dpkg-deb", "-x", str(package), str(root))
                 (root / "packages").open("a").write(_run("dpkg-deb", "--show", str(package)))
             os.replace(root, place)
-    lines = (place / "packages").read_text().splitlines()
-    return Sysroot(place, dict(line.split("\t") for line in sorted(lines)))
+    return Sysroot(place, _packages(place, names))
+
+
+def _packages(place: Path, names: Sequence[str]) -> dict[str, str]:
+    """Return the versions that were noted when the folder was made; EdgeError where it has been damaged since."""
+    try:
+        lines = (place / "packages").read_text(encoding="utf-8").splitlines()
+        found = {name: version for name, _, version in (line.partition("\t") for line in sorted(lines))}
+    except (OSError, UnicodeDecodeError) as error:
+        found, reason = {}, str(error)
+    else:
+        reason = "names are missing in its list of packages"
+    if not set(names) <= set(found) or not all(found.values()):
+        raise EdgeError(f"{place} is damaged ({reason}): remove it, and it is fetched again")
+    return found
 
 
 def download(architecture: str, folder: Path, names: Sequence[str]) -> list[Path]:
@@ -75,7 +88,7 @@ def _run(*command: str, folder: Path | None = None) -> str:
             f"{command[0]} is not installed: expected a Debian 12 host, whose packages the board's program is "
             "linked with; build there"
         )
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    done = tools.run(command, folder, (*tools.NETWORK, "APT_CONFIG"))
     if done.returncode:
         reason = (done.stderr.strip() or f"status {done.returncode}").splitlines()[-1]
         raise EdgeError(

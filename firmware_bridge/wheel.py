@@ -6,11 +6,11 @@ import hashlib
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
 from edge.errors import EdgeError
+from edge.scratch import scratch
 
 _LOCK = Path(__file__).with_name("wheels.toml")
 
@@ -42,9 +42,9 @@ def fetch(name: str, architecture: str) -> Wheel:
     wheel = Wheel(name, entry["version"], cache() / "wheels" / entry["file"], entry["sha256"])
     if not wheel.path.exists():
         wheel.path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=wheel.path.parent) as folder:
+        with scratch("fetch", wheel.path.parent) as folder:
             _download(wheel, entry["platform"], folder)
-            os.replace(Path(folder) / wheel.path.name, wheel.path)
+            os.replace(folder / wheel.path.name, wheel.path)
     found = hashlib.sha256(wheel.path.read_bytes()).hexdigest()
     if found != wheel.sha256:
         raise EdgeError(
@@ -54,12 +54,12 @@ def fetch(name: str, architecture: str) -> Wheel:
     return wheel
 
 
-def _download(wheel: Wheel, platform: str, folder: str) -> None:
+def _download(wheel: Wheel, platform: str, folder: Path) -> None:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--only-binary=:all:", "--implementation=cp", "--python-version=3.11", "--abi=cp311"]
     command += [f"--platform={platform}", f"--dest={folder}", f"{wheel.name}=={wheel.version}"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode or not (Path(folder) / wheel.path.name).exists():
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    if done.returncode or not (folder / wheel.path.name).exists():
         reason = (done.stderr.strip() or "pip brought another file").splitlines()[-1]
         raise EdgeError(
             f"{wheel.path.name} can't be fetched ({reason}): expected it from pip's package index; "

@@ -35,7 +35,7 @@ static const char HELP[] =
     "  -r N, --repeat N      invoke N times an image, say how times spread\n"
     "  --warmup N            before that, invoke N times an image, uncounted\n"
     "  --max-pixels N        refuse larger images (default: 64000000)\n"
-    "  --check               compare with the golden vectors in the model file\n"
+    "  --check               compare with golden vectors of --model, else of all\n"
     "  --list                list the models that came with the program\n"
     "  -V, --version         show program's version number and exit\n"
     "\n"

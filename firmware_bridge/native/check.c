@@ -123,9 +123,11 @@ struct verdict check_vector(struct engine *engine, const struct golden *golden)
     return verdict;
 }
 
-void verdict_json(const struct verdict *verdict, struct text *text)
+void verdict_json(const struct verdict *verdict, const char *model, struct text *text)
 {
-    text_word(text, "{\"image\": ");
+    text_word(text, "{\"model\": ");
+    text_json(text, model);
+    text_word(text, ", \"image\": ");
     text_json(text, verdict->image);
     text_print(text, ", \"verdict\": \"%s\", \"kernel_path\": ", verdict->word);
     text_json(text, verdict->kernel_path);

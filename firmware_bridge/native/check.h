@@ -13,7 +13,7 @@ struct verdict {
 };
 
 struct verdict check_vector(struct engine *engine, const struct golden *golden);
-void verdict_json(const struct verdict *verdict, struct text *text);
+void verdict_json(const struct verdict *verdict, const char *model, struct text *text);
 void verdict_line(const struct verdict *verdict, bool colour, struct text *text);
 
 #endif

@@ -103,7 +103,8 @@ static int list_models(const struct arguments *arguments)
     return status;
 }
 
-static int check(const struct arguments *arguments)
+/* `alone`: no other model is checked, so that its name is not in front of each line. */
+static int check_one(const struct arguments *arguments, bool alone)
 {
     struct failure failure = {0};
     if (!load(&engine, arguments, false, &failure))
@@ -118,14 +119,19 @@ static int check(const struct arguments *arguments)
     size_t failed = 0;
     for (size_t index = 0; index < manifest->golden_count; index++) {
         struct verdict verdict = check_vector(&engine, &manifest->golden[index]);
+        bool told = !arguments->json && (verdict.failed || !arguments->quiet);
+        if (!alone && told)
+            text_print(&text, "%s: ", manifest->name);
         if (arguments->json)
-            verdict_json(&verdict, &text);
-        else if (verdict.failed || !arguments->quiet)
+            verdict_json(&verdict, manifest->name, &text);
+        else if (told)
             verdict_line(&verdict, wants_colour(), &text);
         failed += verdict.failed;
         free(verdict.reason);
         put(&text);
     }
+    if (!alone)
+        text_print(&text, "%s: ", manifest->name);
     text_print(&text, "%zu of %zu golden vectors passed on litert %s, %d thread%s, delegate %s\n",
                manifest->golden_count - failed, manifest->golden_count, engine.runtime.version, engine.runtime.threads,
                engine.runtime.threads > 1 ? "s" : "", engine.runtime.delegate);
@@ -135,6 +141,28 @@ static int check(const struct arguments *arguments)
         put(&text);
     text_free(&text);
     return failed ? CHECK_FAILED : OK;
+}
+
+/* Check the model that is named, else every one that is installed; return the worst status. */
+static int check(const struct arguments *arguments)
+{
+    char **installed = arguments->model ? NULL : model_shipped();
+    size_t count = 0;
+    while (installed && installed[count])
+        count++;
+    int status = count < 2 ? check_one(arguments, true) : OK;
+    for (size_t index = 0; count > 1 && index < count; index++) {
+        struct arguments one = *arguments;
+        one.model = installed[index];
+        int ending = check_one(&one, false);
+        status = ending > status ? ending : status;
+        engine_close(&engine);
+        engine = (struct engine){0};
+    }
+    while (count)
+        free(installed[--count]);
+    free(installed);
+    return status;
 }
 
 int main(int count, char **words)

@@ -325,27 +325,52 @@ static void list_shipped(struct text *known)
     free(shipped);
 }
 
-/* The file of pneumonia, or of the only model there is. */
+/* The name in the file `default` beside the models, which edge-deploy writes; "" where there is none. */
+static void chosen(char *name, size_t room)
+{
+    char *folder = models_folder(), *path = NULL;
+    FILE *file = asprintf(&path, "%s/default", folder) > 0 ? fopen(path, "re") : NULL;
+    if (!file || !fgets(name, (int)room, file))
+        *name = 0;
+    name[strcspn(name, "\n")] = 0;
+    for (char *slash; (slash = strchr(name, '/'));)
+        *slash = '_';
+    if (file)
+        fclose(file);
+    free(path);
+    free(folder);
+}
+
+/* The file of the model in `default`, of pneumonia, or of the only model there is. */
 static char *usual(struct failure *failure)
 {
-    char **shipped = model_shipped(), *found = NULL;
+    char **shipped = model_shipped(), *found = NULL, name[256], stem[280];
     size_t count = 0;
+    chosen(name, sizeof name);
+    snprintf(stem, sizeof stem, "/%s.tflite", *name ? name : "pneumonia");
     for (; shipped[count]; count++)
-        if (strcmp(strrchr(shipped[count], '/'), "/pneumonia.tflite") == 0)
+        if (strcmp(strrchr(shipped[count], '/'), stem) == 0)
             found = need_copy(shipped[count]);
-    if (!found && count == 1)
+    if (!found && count == 1 && !*name)
         found = need_copy(shipped[0]);
     while (count)
         free(shipped[--count]);
     free(shipped);
     if (found)
         return found;
-    struct text known = {0};
+    struct text known = {0}, shown = {0};
     list_shipped(&known);
-    fail_as(failure, "model.unknown",
-            "no model was named, and pneumonia is not installed: expected a shipped one (%s) or the path of a "
-            ".tflite file; name it", known.at);
+    text_repr(&shown, name, strlen(name), false);
+    if (*name)
+        fail_as(failure, "model.unknown",
+                "the default model of this installation, %s, is not there: expected an installed one (%s); name one with "
+                "--model", shown.at, known.at);
+    else
+        fail_as(failure, "model.unknown",
+                "no model was named, and pneumonia is not installed: expected a shipped one (%s) or the path of a "
+                ".tflite file; name it", known.at);
     text_free(&known);
+    text_free(&shown);
     return NULL;
 }
 

@@ -16,6 +16,12 @@ from benchmarks.host import Host, free_port, new_key
 from tests.edge.processes import usual_ends
 
 
+def with_path(folder: Path) -> str:
+    """Return what lets sshd run every command with this PATH, whatever the command itself says of it."""
+    replace = f"s,PATH=[^ ]*,PATH={folder},"
+    return f"ForceCommand exec /bin/sh -c \"$(printf '%s' \"$SSH_ORIGINAL_COMMAND\" | sed '{replace}')\""
+
+
 class LocalBoard(Host):
     """This machine as a board, reached as the user that runs the tests."""
 

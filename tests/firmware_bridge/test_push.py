@@ -17,7 +17,7 @@ from firmware_bridge import board, release
 from firmware_bridge.ssh import Connection
 from tests.edge.processes import Ended
 from tests.firmware_bridge import releases
-from tests.firmware_bridge.boards import LocalBoard
+from tests.firmware_bridge.boards import LocalBoard, with_path
 from tests.firmware_bridge.places import Place, refused
 
 
@@ -229,9 +229,7 @@ def test_a_board_without_python(tmp_path: Path) -> None:
         if not tool.name.startswith("python"):
             (tools / tool.name).symlink_to(tool)
     (tmp_path / "board").mkdir()
-    # What the login shell's own files put on PATH comes before this.
-    forced = f'ForceCommand PATH={tools} exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"'
-    board = LocalBoard(tmp_path / "board", settings=forced)
+    board = LocalBoard(tmp_path / "board", settings=with_path(tools))
     try:
         place = Place(board, tmp_path)
         assert place("trust", "board", "--key", board.signer).status == 0

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.firmware_bridge.boards import LocalBoard
+from tests.firmware_bridge.boards import LocalBoard, with_path
 from tests.firmware_bridge.places import Place, refused
 
 
@@ -137,9 +137,7 @@ def test_a_board_without_a_tool(tmp_path: Path, missing: str, package: str) -> N
         if tool.name != missing:
             (tools / tool.name).symlink_to(tool)
     (tmp_path / "board").mkdir()
-    board = LocalBoard(
-        tmp_path / "board", settings=f'ForceCommand PATH={tools} exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"'
-    )
+    board = LocalBoard(tmp_path / "board", settings=with_path(tools))
     try:
         place = Place(board, tmp_path)
         place("trust", "board", "--key", board.signer)
