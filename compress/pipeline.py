@@ -40,6 +40,7 @@ from compress.structure import fit
 from compress.training import Training, logits, seconds_spent, to_input, train
 from edge.errors import EdgeError
 from edge.preprocess import Preprocessing
+from edge.strict_json import dumps
 
 Say = Callable[[str], None]
 
@@ -186,7 +187,7 @@ class Run:
         seconds = time.monotonic() - begun
         entry = Row(kind, after.note or detail, spent.parameters, spent.macs, 4 * spent.parameters, quality, seconds)
         save_tensors(weights, after.network.state_dict())
-        model_file.write_beside(row, json.dumps(asdict(entry)).encode())
+        model_file.write_beside(row, dumps(asdict(entry), f"the row of {kind}").encode())
         self._epochs_file(key).unlink(missing_ok=True)
         self.ledger.add(entry)
         return after

@@ -24,6 +24,7 @@ from compress.verify import edge_logits, latency, open_engine
 from edge.errors import EdgeError
 from edge.manifest import FORMAT, VERSION
 from edge.preprocess import int8_table
+from edge.strict_json import dumps
 
 if TYPE_CHECKING:
     from compress.pipeline import Run, State
@@ -164,7 +165,7 @@ def _digest(flatbuffers: dict[str, bytes]) -> str:
 
 
 def _json(value: Any) -> bytes:
-    return (json.dumps(value, indent=1) + "\n").encode()
+    return (dumps(value, "the report", indent=1) + "\n").encode()
 
 
 def table(result: dict[str, Any], recipe: Recipe) -> list[str]:

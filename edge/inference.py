@@ -32,9 +32,9 @@ class _Job(namedtuple("_Job", ("word", "image", "root", "error"))):
 
 def to_json(value: dict[str, Any]) -> str:
     """Return an object as one line."""
-    import json
+    from edge.strict_json import dumps
 
-    return json.dumps(value) + "\n"
+    return dumps(value, "the answer") + "\n"
 
 
 class Run:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from edge.errors import EdgeError, one_line, quoted
+from edge.strict_json import loads
 
 
 def run(model: Path, manifest: Path | None, output: Path | None, init: bool) -> None:
@@ -57,10 +57,10 @@ def _init(model: Path, manifest: Path | None, output: Path | None) -> None:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads(_bytes(path))
+        manifest = loads(_bytes(path))
     except ValueError as error:
         raise EdgeError(
-            f"{path} is no JSON ({error}): expected a manifest as in docs/model-file.md", "model.manifest"
+            f"{path} is no JSON ({str(error)[:80]}): expected a manifest as in docs/model-file.md", "model.manifest"
         ) from None
     if not isinstance(manifest, dict):
         raise EdgeError(f"{path} holds a {type(manifest).__name__}: expected a JSON object", "model.manifest")
