@@ -28,7 +28,7 @@ from typing import NamedTuple
 from benchmarks import arm_python, table
 from benchmarks.virtual_pi import INSTRUCTION_NS, VirtualPi, image, make_disk
 from compress import model_file
-from edge.image import read_bytes
+from edge.files import read_bytes
 from edge.model import find, read
 from edge.strict_json import dumps
 from firmware_bridge import build, release, target

@@ -9,20 +9,21 @@
 Needs numpy, Pillow and a TFLite runtime (ai-edge-litert or tflite-runtime). For engineers; not a medical device.
 """
 
-from __future__ import annotations
-
-from edge.errors import EdgeError
-
-TYPE_CHECKING = False  # type checkers take it for True; a Ctrl-C during an import of typing would show a traceback
+TYPE_CHECKING = False  # type checkers take it for True
 if TYPE_CHECKING:
     from edge.engine import Answer, Engine, Outline, load
+    from edge.errors import EdgeError
 
 __version__ = "0.1.0"
 __all__ = ["Answer", "EdgeError", "Engine", "Outline", "__version__", "load"]
 
 
 def __getattr__(name: str) -> object:
-    # numpy and Pillow are imported at the first use, so that the command line can catch a Ctrl-C meanwhile.
+    # Nothing is imported before its first use, so that the command line is ready for a Ctrl-C before anything is.
+    if name == "EdgeError":
+        import edge.errors
+
+        return edge.errors.EdgeError
     if name in ("Answer", "Engine", "Outline", "load"):
         import edge.engine
 

@@ -11,8 +11,9 @@ import signal
 import sys
 from contextlib import suppress
 
-from edge.errors import EdgeError, was_interrupted
+from edge.errors import FULL, EdgeError, was_interrupted
 from edge.record import error_record
+from edge.shortage import explained
 from edge.terminal import complain, say, wants_colour, write
 
 # What takes long to import is imported inside functions, where a Ctrl-C meanwhile is caught.
@@ -53,8 +54,6 @@ def _ended(words: list[str]) -> int:
     except EdgeError as error:
         return _refused(error, as_json)
     except MemoryError:
-        from edge.inference import FULL
-
         return _refused(EdgeError(FULL, code="memory"), as_json)
     except BrokenPipeError:
         return CLOSED
@@ -91,6 +90,7 @@ def _listen() -> list[int]:
 
 def _refused(error: EdgeError, as_json: bool) -> int:
     """Say what was refused before there was an image, or instead of one; return the exit status."""
+    error = explained(error)
     complain(error)
     if as_json and error.code != "output.unwritable":
         with suppress(EdgeError, BrokenPipeError):

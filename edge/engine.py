@@ -20,10 +20,12 @@ from edge.activation import check_activation
 from edge.board import usable_cores
 from edge.classification import Result, decide, rank, scores, softmax
 from edge.errors import EdgeError, ImageWarning
+from edge.files import read_image
 from edge.model import ModelFile, find, read
 from edge.plausibility import uniform
 from edge.preprocess import Picture, Preprocessing, float_table, int8_table, look_up, pixels
-from edge.runtime import Runtime, import_runtime, open_runtime
+from edge.runtime import Runtime, check_threads, import_runtime, open_runtime
+from edge.shortage import hold_threads
 
 TYPE_CHECKING = False  # only models that segment need that module
 if TYPE_CHECKING:
@@ -141,7 +143,7 @@ class Engine:
         watch = meter.Stopwatch()
         if isinstance(source, (str, os.PathLike)):
             name = os.fspath(source)
-            source = images.read_bytes(name)
+            source = read_image(name)
         watch.lap("read")
         manifest = self.file.manifest
         if isinstance(source, bytes):
@@ -153,7 +155,8 @@ class Engine:
         if rows * columns > limit:  # rows are resampled first
             raise EdgeError(
                 f"{name} has {rows} rows, too many for a network that reads {columns} columns: expected at most "
-                f"{limit // columns}; make it smaller"
+                f"{limit // columns}; make it smaller",
+                code="image.too-large",
             )
         array = pixels(picture, manifest.input)
         tensor = self.tensor(array)
@@ -257,6 +260,8 @@ def load(model: str | os.PathLike[str] | None = None, runtime: str = "auto", thr
     file = read(path)
     network = file.network()
     check_activation(file.manifest.activation, network, file.path)
+    check_threads(threads)
+    hold_threads(threads)
     if runtime == "edgetpu":
         from edge.edgetpu import open_edgetpu
 
@@ -278,20 +283,26 @@ def _picture(source: object, name: str, how: Preprocessing) -> Picture:
     if not isinstance(source, Image.Image):
         source = _image(source, name)
     if not prod(source.size):
-        raise EdgeError(f"{name} has {source.width}x{source.height} pixels: expected at least one")
+        raise EdgeError(
+            f"{name} has {source.width}x{source.height} pixels: expected at least one", code="image.unsupported"
+        )
     return images.take(source, name, how)
 
 
 def _image(source: object, name: str) -> Image.Image:
     if not isinstance(source, np.ndarray):
-        raise EdgeError(f"{name} is a {type(source).__name__}: expected a path, bytes, a Pillow image or a numpy array")
+        raise EdgeError(
+            f"{name} is a {type(source).__name__}: expected a path, bytes, a Pillow image or a numpy array",
+            code="image.unsupported",
+        )
     shape = source.shape
     deep = source.dtype.kind == "u" and source.dtype.itemsize == 2  # in either byte order
     form = len(shape) == 2 or (len(shape) == 3 and shape[2] == 3 and not deep)
     if not (source.dtype == np.uint8 or deep) or prod(shape) == 0 or not form:
         raise EdgeError(
             f"{name} is an array of {source.dtype} {shape}: expected uint8 (height, width) or (height, width, 3), or "
-            "uint16 (height, width); convert it first"
+            "uint16 (height, width); convert it first",
+            code="image.unsupported",
         )
     return Image.fromarray(source.astype(np.uint16) if deep else source)
 

@@ -2,6 +2,8 @@
 
 from collections import namedtuple
 
+FULL = "the memory is full: use smaller images or a smaller model"
+
 
 class EdgeError(Exception):
     """Invalid input or configuration: the message says what was found, what was expected and what to do.

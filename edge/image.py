@@ -11,7 +11,7 @@ from PIL import Image
 
 from edge import exif, frames, jpeg, png
 from edge.errors import EdgeError, ImageWarning, was_interrupted
-from edge.files import form_of, read_bytes, read_image
+from edge.files import form_of, read_image
 from edge.plausibility import doubts
 from edge.preprocess import Picture, Preprocessing
 from edge.silence import Silence

@@ -6,8 +6,9 @@ import os
 import sys
 from collections import namedtuple
 
-from edge.errors import EdgeError, one_line, was_interrupted
+from edge.errors import FULL, EdgeError, one_line, was_interrupted
 from edge.record import answer_record, error_record
+from edge.shortage import explained
 from edge.sources import STDIN, expand, left_out_line
 from edge.terminal import complain, say, wants_colour, write
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from edge.results import Place, Results
 
 OK, INVALID = 0, 2
-FULL = "the memory is full: use smaller images or a smaller model"
 
 
 class _Job(namedtuple("_Job", ("word", "image", "root", "error"))):
@@ -87,7 +87,7 @@ class Run:
         except EdgeError as error:
             self._jobs.append(_Job(word, word, None, error))
             return
-        self._jobs += [_Job(word, image, found.root, None) for image in found.images]
+        self._jobs += [_Job(word, image, found.root, None) for image in found]
         line = left_out_line(found.left_out)
         if line and not self._arguments.quiet:
             say(f"note: {one_line(word)}: {line}")
@@ -107,7 +107,7 @@ class Run:
                 self._refuse_to_mix(self._results.folder)
             return engine, None
         except EdgeError as error:
-            return None, error
+            return None, explained(error)
         except MemoryError:
             return None, EdgeError(FULL, code="memory")
         except ImportError as error:
@@ -230,25 +230,28 @@ def import_failed(error: ImportError) -> EdgeError:
     if was_interrupted(error):
         raise KeyboardInterrupt from None
     what = error.name or "a package"
-    return EdgeError(f"{what} can't be imported ({error}): `pip install numpy pillow`", code="runtime.missing")
+    missing = EdgeError(f"{what} can't be imported ({error}): `pip install numpy pillow`", code="runtime.missing")
+    return missing if isinstance(error, ModuleNotFoundError) else explained(missing)
 
 
 def _read(name: str) -> tuple[bytes, float]:
     """Return an image's bytes and the milliseconds to read them, not counted for what standard input waits for."""
     from edge import meter
-    from edge.image import read_bytes
+    from edge.files import read_image
 
     if name == STDIN:
         return _stdin(), 0.0
     watch = meter.Stopwatch()
-    return read_bytes(name), watch.lap("read")
+    return read_image(name), watch.lap("read")
 
 
 def _stdin() -> bytes:
     if sys.stdin is None:
         raise EdgeError("standard input is closed: expected an image there", code="image.unreadable")
+    from edge.files import read_stream
+
     try:
-        return sys.stdin.buffer.read()
+        return read_stream(sys.stdin.buffer, "the image on standard input")
     except OSError as error:
         raise EdgeError(
             f"standard input can't be read ({error.strerror}): expected an image there", code="image.unreadable"

@@ -30,6 +30,21 @@ _HEAD_BYTES = 1 << 18  # more than the longest paths and names take
 _LEFT_ALONE = ("SIGINT", "SIGTERM", "SIGHUP")  # while files take their places
 
 
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt where it would end the process at once (edge/__main__.py): files that are half
+    written are removed on the way out."""
+    before = signal.getsignal(signal.SIGINT)
+    ends = getattr(before, "__name__", "") == "end_quietly"
+    if ends:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if ends:
+            signal.signal(signal.SIGINT, before)
+
+
 class Place:
     """Where one image's results go.
 
@@ -101,6 +116,7 @@ class Results:
                 _remove(self._at(place, ending))
             raise
 
+    @_interruptible()
     def _put(self, place: Place, files: dict[str, bytes]) -> None:
         """Write beside their places first, then rename: the JSON last, as it says which other ones are ours."""
         folder, name = os.path.split(place.name)

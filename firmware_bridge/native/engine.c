@@ -8,6 +8,7 @@
 #include "memory.h"
 #include "meter.h"
 #include "plausibility.h"
+#include "shortage.h"
 #include "text.h"
 
 static void show_shape(const struct tensor *tensor, struct text *text)
@@ -89,15 +90,17 @@ bool engine_load(struct engine *engine, const char *model, const char *runtime, 
         fail_as(failure, "runtime.missing",
                 "the runtime %s is not part of the native edge-infer: expected litert; use --runtime litert, or "
                 "edge-infer for Python", runtime);
-    engine->library = failure->text ? NULL : library_open(failure);
+    engine->library = failure->text || !hold_descriptors(failure) ? NULL : library_open(failure);
     double before = now_mb(), begun = now_ms();
     bool loaded = engine->library && model_read(&engine->model, path, failure) &&
-                  model_network(&engine->model, failure) &&
+                  model_network(&engine->model, failure) && hold_threads(threads, failure) &&
                   runtime_open(&engine->runtime, engine->library, &engine->model.data, threads, once, failure) &&
                   hold_tensors(engine, failure);
     free(path);
-    if (!loaded)
+    if (!loaded) {
+        explain_shortage(failure);
         return false;
+    }
     memcpy(engine->model_sha256, engine->model.data.at + engine->model.data.count - 64, 64);
     model_rest(&engine->model); /* LiteRT has packed the weights its own way */
     const struct preprocessing *how = &engine->model.manifest.input;
@@ -126,7 +129,7 @@ bool engine_fill(struct engine *engine, struct picture *picture, struct warnings
     const struct manifest *manifest = &engine->model.manifest;
     unsigned char *pixels = preprocess_pixels(picture, &manifest->input);
     if (!pixels)
-        return fail(failure, "the memory is full: use smaller pictures or a smaller model");
+        return fail_as(failure, "image.memory", "the memory is full: use smaller images or a smaller model");
     doubt_uniform(pixels, picture->planes, picture->width, picture->height, &manifest->input, warnings);
     look_up(pixels, picture->planes, &manifest->input, manifest->is_int8 ? NULL : engine->floats,
             manifest->is_int8 ? engine->int8s : NULL, engine->input);
@@ -257,7 +260,7 @@ bool engine_answer(struct engine *engine, const struct bytes *data, const char *
     picture.warnings.count = 0;
     long long columns = (long long)manifest->input.width, limit = (long long)(max_pixels > MAX_PIXELS ? max_pixels : MAX_PIXELS);
     if (picture.rows > limit / columns) { /* rows are resampled first */
-        fail(failure, "%s has %lld rows, too many for a network that reads %lld columns: expected at most %lld; make it "
+        fail_as(failure, "image.too-large", "%s has %lld rows, too many for a network that reads %lld columns: expected at most %lld; make it "
                       "smaller", name, (long long)picture.rows, columns, limit / columns);
         picture_free(&picture);
         answer_free(answer);

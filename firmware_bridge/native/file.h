@@ -11,9 +11,12 @@ struct bytes {
     size_t count;
 };
 
-/* Return 0, or errno; ENOMEM where it does not fit into memory. The caller frees `bytes->at`. */
-int read_all(int descriptor, struct bytes *bytes);
-/* A picture's file, whatever it holds. */
-bool read_picture(const char *path, struct bytes *bytes, struct failure *failure);
+/* What an image file that begins so is: "PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"; NULL: nothing of these. */
+const char *image_format(const struct bytes *head);
+/* An image's file; of a file that begins like no image only the beginning, so that /dev/zero, a pipe that never ends and
+   a disk are refused as soon as any other file. False where it can't be read, or is larger than 1 GiB or half of this
+   machine's memory. The caller frees `bytes->at`. The same rules as edge/files.py. */
+bool read_image(const char *path, struct bytes *bytes, struct failure *failure);
+bool read_standard_input(struct bytes *bytes, struct failure *failure);
 
 #endif

@@ -104,15 +104,13 @@ static bool read_named(const char *name, struct bytes *data, double *ms, struct 
     double before = now_ms();
     *ms = 0; /* not counted for what standard input waits for */
     if (!is_stdin(name)) {
-        bool done = read_picture(name, data, failure);
+        bool done = read_image(name, data, failure);
         *ms = now_ms() - before;
         return done;
     }
     if (!terminal_has_input())
         return fail_as(failure, "image.unreadable", "standard input is closed: expected an image there");
-    int error = read_all(0, data);
-    return !error || fail_as(failure, "image.unreadable", "standard input can't be read (%s): expected an image there",
-                             strerror(error));
+    return read_standard_input(data, failure);
 }
 
 /* The mask, and the image in `data` with it drawn over. */

@@ -47,5 +47,5 @@ bool mask_png(const struct outline *outline, struct text *text, struct failure *
     }
     png_destroy_write_struct(&png, &info);
     free(pixels);
-    return done || fail(failure, "the memory is full: use smaller pictures or a smaller model");
+    return done || fail_as(failure, "image.memory", "the memory is full: use smaller images or a smaller model");
 }

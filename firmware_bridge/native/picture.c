@@ -85,21 +85,6 @@ static bool set_upright(const struct decoding *decoding, struct picture *picture
     return true;
 }
 
-static const char *format_of(const struct bytes *data)
-{
-    static const struct {
-        const char *magic, *name;
-        size_t count;
-    } known[] = {{"\x89PNG\r\n\x1a\n", "PNG", 8}, {"\xff\xd8\xff", "JPEG", 3}, {"GIF8", "GIF", 4}, {"BM", "BMP", 2},
-                 {"II*\0", "TIFF", 4}, {"MM\0*", "TIFF", 4}};
-    for (size_t index = 0; index < sizeof known / sizeof known[0]; index++)
-        if (data->count >= known[index].count && memcmp(data->at, known[index].magic, known[index].count) == 0)
-            return known[index].name;
-    if (data->count >= 12 && memcmp(data->at, "RIFF", 4) == 0 && memcmp(data->at + 8, "WEBP", 4) == 0)
-        return "WEBP";
-    return "";
-}
-
 bool picture_decode(struct picture *picture, const struct bytes *data, const char *name,
                     const struct preprocessing *how, bool full_size, uint64_t max_pixels, struct failure *failure)
 {
@@ -109,13 +94,13 @@ bool picture_decode(struct picture *picture, const struct bytes *data, const cha
         return fail_as(failure, "image.empty", "%s is empty: expected a picture (" FORMATS "); copy the file again", name);
     decoding.evidence = need(sizeof *decoding.evidence);
     window_bytes(&how->window, false, decoding.shown);
-    const char *format = format_of(data);
+    const char *format = image_format(data);
     bool done = false;
-    if (strcmp(format, "PNG") == 0) {
+    if (format && strcmp(format, "PNG") == 0) {
         done = png_decode(&decoding, picture);
-    } else if (strcmp(format, "JPEG") == 0) {
+    } else if (format && strcmp(format, "JPEG") == 0) {
         done = jpeg_decode(&decoding, picture);
-    } else if (*format) {
+    } else if (format) {
         fail_as(failure, "image.unsupported", "%s is a %s picture, which the native edge-infer does not read: expected " FORMATS
              "; convert it first", name, format);
     } else {

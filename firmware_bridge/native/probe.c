@@ -30,7 +30,7 @@ static void answer(const struct preprocessing *how, bool full, bool is_int8, dou
     struct bytes data = {0};
     struct picture picture = {0};
     unsigned char *pixels = NULL;
-    if (!read_picture(path, &data, &failure) ||
+    if (!read_image(path, &data, &failure) ||
         !picture_decode(&picture, &data, path, how, full, MAX_PIXELS, &failure)) {
         printf("no %s %s\n", failure.code, failure.text);
     } else if ((pixels = preprocess_pixels(&picture, how))) {

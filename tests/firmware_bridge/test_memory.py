@@ -93,7 +93,7 @@ def test_a_loaded_model_does_not_need_its_file(waiting, tmp_path, size):
     process = waiting(path)
     os.truncate(path, size)
     out, err = process.communicate(png(grey_ramp()), timeout=60)
-    assert process.returncode == 0 and json.loads(out)["model"] == "cpgresnet50", err
+    assert process.returncode == 0 and json.loads(out)["model"]["name"] == "cpgresnet50", err
 
 
 def test_a_page_that_the_file_has_lost_is_one_sentence(waiting):
@@ -111,4 +111,4 @@ def test_a_model_file_that_is_replaced_meanwhile_changes_nothing(waiting, tmp_pa
     beside.write_bytes(model_bytes)
     beside.replace(path)
     out, _ = process.communicate(png(grey_ramp()), timeout=60)
-    assert process.returncode == 0 and json.loads(out)["model"] == "pneumonia"
+    assert process.returncode == 0 and json.loads(out)["model"]["name"] == "pneumonia"
