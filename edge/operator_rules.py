@@ -464,8 +464,10 @@ def _steps(facts: _Facts) -> str:
         if tensor is not None and tensor.type in ("INT8", "UINT8", "INT16"):
             if not tensor.scales:
                 return f"has a tensor of {tensor.type} without a quantization step"
-            if len(tensor.scales) == 1:  # weights may have one for each channel
+            if len(tensor.scales) == 1:
                 scales += tensor.scales
+            elif facts.name != "BATCH_MATMUL" or not tensor.bytes:  # weights may have one for each channel
+                return f"has a tensor of {tensor.type} with {len(tensor.scales)} quantization steps: expected 1"
     if scales and not 0 < max(scales) < min(scales) * MAX_QUOTIENT:
         return f"has quantization steps from {min(scales):g} to {max(scales):g}, too far from each other"
     return ""

@@ -325,8 +325,11 @@ static const char *steps(const struct facts *facts)
             continue;
         if (!tensor->scale_count)
             return "has a tensor of whole numbers without a quantization step";
-        if (tensor->scale_count > 1) /* weights may have one for each channel */
-            continue;
+        if (tensor->scale_count > 1) { /* weights may have one for each channel */
+            if (strcmp(operator->name, "BATCH_MATMUL") == 0 && tensor->content)
+                continue;
+            return "has a tensor of whole numbers with several quantization steps";
+        }
         double scale = (double)scale_of(tensor, 0);
         least = !met || scale < least ? scale : least;
         most = !met || scale > most ? scale : most;
