@@ -152,7 +152,7 @@ class Run:
             "network": self.recipe.network,
             "weights": self.weights.sha256 if self.weights else None,
             "seed": self.recipe.seed,
-            "input": asdict(self.recipe.input),
+            "input": self.recipe.input.record(),
             "data": self.data.summary["digest"],
             "steps": [{"kind": kind_of(step), **settings(step)} for step in self.recipe.steps],
         }
@@ -161,7 +161,7 @@ class Run:
         torch.manual_seed(self.recipe.seed)
         network = build_network(self.recipe, len(self.data.labels))
         shapes = {name: list(tensor.shape) for name, tensor in network.state_dict().items()}
-        what = [self.recipe.network, self.recipe.seed, shapes, asdict(self.recipe.input), self.data.summary["digest"]]
+        what = [self.recipe.network, self.recipe.seed, shapes, self.recipe.input.record(), self.data.summary["digest"]]
         if self.weights:
             self.weights.into(network)
             what.append(self.weights.sha256)

@@ -28,6 +28,7 @@ from compress.pruning.soft import SoftPruning
 from compress.segmentation import Segmentation
 from compress.task import Task
 from compress.training import OPTIMIZERS, Training
+from compress.window import taken
 from edge.errors import EdgeError
 from edge.manifest import MAX_ITEMS, MAX_LETTERS, is_line
 from edge.preprocess import Preprocessing
@@ -141,8 +142,13 @@ def parse(raw: Mapping[str, Any], where: str) -> Recipe:
     steps = raw.pop("steps", None)
     if not isinstance(steps, list) or not steps:
         raise EdgeError(f"{where}: found no [[steps]]: expected at least one, each with a kind ({', '.join(STEPS)})")
+    window = None
+    if isinstance(raw.get("input"), dict):
+        raw["input"], window = taken(raw["input"], where)
     built = _build(Recipe, raw | {"steps": []}, where, "")
-    recipe = dataclasses.replace(built, steps=tuple(_step(s, where, n) for n, s in enumerate(steps, 1)), origin=where)
+    how = dataclasses.replace(built.input, window=window)
+    steps = tuple(_step(s, where, n) for n, s in enumerate(steps, 1))
+    recipe = dataclasses.replace(built, input=how, steps=steps, origin=where)
     _check(recipe, where)
     return recipe
 

@@ -17,13 +17,14 @@ from compress import metrics, model_file
 from compress.card import card
 from compress.cost import cost
 from compress.data import Split
-from compress.golden import golden
+from compress.golden import golden, installed
 from compress.recipe import Recipe, kind_of
 from compress.training import logits
 from compress.verify import edge_logits, latency, open_engine
 from edge.errors import EdgeError
 from edge.manifest import FORMAT, VERSION
 from edge.preprocess import int8_table
+from edge.runtime import open_runtime
 from edge.strict_json import dumps
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, byte
             "calibrate with more images"
         )
     table = int8_table(state.how, engine.runtime.input.scale, engine.runtime.input.zero_point)
-    manifest["golden"], members = golden(flatbuffers["int8"], state.how, table, run.task.golden)
+    runtimes = [open_runtime(flatbuffers["int8"], name) for name in installed()]
+    manifest["golden"], members = golden(state.how, table, run.task.golden, runtimes)
     manifest["decision"] = result["decision"]
     path = stem.with_name(f"{stem.name}.tflite")
     manifest["measured"] = result["measured"] | {"file_bytes": 0}
@@ -130,7 +132,7 @@ def _measured(run: Run, result: dict[str, Any], baseline: State, state: State) -
 
 
 def _manifest(run: Run, state: State, flatbuffer: bytes) -> dict[str, Any]:
-    recipe, how = run.recipe, asdict(state.how)
+    recipe, how = run.recipe, state.how.record()
     steps = [{"kind": kind_of(step), **asdict(step)} for step in recipe.steps]
     return {
         "format": FORMAT,

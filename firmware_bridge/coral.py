@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.command import say
 from edge.errors import EdgeError
 from edge.strict_json import dumps
 
@@ -52,7 +53,8 @@ def run(options: argparse.Namespace) -> None:
         compiled = None if file.manifest.edgetpu is None else file.manifest.raw["edgetpu"]
         print(dumps({"model": file.manifest.name, **report.record(), "compiled": compiled}, "the answer"))
     else:
-        print("\n".join([*_lines(file.manifest.name, report), *_compiled_lines(file.manifest.edgetpu)]))
+        for line in (*_lines(file.manifest.name, report), *_compiled_lines(file.manifest.edgetpu)):
+            say(line)
 
 
 def _lines(name: str, report: Report) -> list[str]:

@@ -201,7 +201,10 @@ def test_any_label_can_be_drawn(mask_flatbuffer, scene, tmp_path, label):
 
 
 def test_a_pillow_without_freetype_draws_any_label(monkeypatch):
-    monkeypatch.setattr(overlay, "_font", lambda size: ImageFont.load_default_imagefont())
+    small = getattr(ImageFont, "load_default_imagefont", None)
+    if small is None:
+        pytest.skip("this Pillow does not give its small font where it has FreeType")
+    monkeypatch.setattr(overlay, "_font", lambda size: small())
     data = encoded(Image.fromarray(blobs(64, 64)), "PNG")
     drawn = overlay.overlay_jpeg(data, np.zeros((64, 64), bool), [], ["\u606f\u8089 found"])
     assert Image.open(io.BytesIO(drawn)).size[1] > 64
