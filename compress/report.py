@@ -132,7 +132,7 @@ def _measured(run: Run, result: dict[str, Any], baseline: State, state: State) -
 
 
 def _manifest(run: Run, state: State, flatbuffer: bytes) -> dict[str, Any]:
-    recipe, how = run.recipe, state.how.record()
+    recipe = run.recipe
     steps = [{"kind": kind_of(step), **asdict(step)} for step in recipe.steps]
     return {
         "format": FORMAT,
@@ -143,7 +143,7 @@ def _manifest(run: Run, state: State, flatbuffer: bytes) -> dict[str, Any]:
         "labels": list(run.data.labels),
         "activation": run.task.activation,
         "decision": run.task.undecided(recipe),
-        "input": how | {"mean": list(how["mean"]), "std": list(how["std"])},
+        "input": state.how.record(),
         "targets": [asdict(target) for target in recipe.targets],
         "measured": {},
         "provenance": {

@@ -22,9 +22,11 @@ from compress.segmentation import Segmentation
 from compress.verify import golden
 from edge import image as images
 from edge.errors import EdgeError
+from edge.manifest import parse as parse_manifest
 from edge.preprocess import Preprocessing, int8_table
 from edge.window import table
 from tests.compress.conftest import RECIPE
+from tests.edge import packing
 from tests.edge.pictures import png
 
 TINY = Path(__file__).parents[1] / "edge/data/tiny.tflite"
@@ -81,8 +83,15 @@ def test_where_no_window_is_said_nothing_is_written(name: str) -> None:
     """Checkpoints are found again by what was written, and shipped files stay what they are."""
     how = load(name).input
     assert list(how.record()) == ["height", "width", "color", "channels", "fit", "mean", "std"]
-    assert how.record() == {k: v for k, v in dataclasses.asdict(how).items() if k != "window"}
-    assert json.loads(json.dumps(dataclasses.replace(how, window=(0, 9)).record()))["window"] == [0, 9]
+    before = {key: value for key, value in dataclasses.asdict(how).items() if key != "window"}
+    assert json.dumps(how.record(), sort_keys=True) == json.dumps(before, sort_keys=True)
+
+
+@pytest.mark.parametrize("ends", [None, (0, 4095)])
+def test_what_is_written_is_what_a_reader_takes(ends: tuple[int, int] | None) -> None:
+    how = Preprocessing(24, 24, "grey", 3, mean=(0.5,), std=(0.25,), window=ends)
+    assert parse_manifest(packing.manifest(TINY.read_bytes(), input=how.record()), "m").input == how
+    assert dataclasses.replace(how, window=(0, 9)).record()["window"] == [0, 9]
 
 
 def test_training_sees_what_the_device_sees(tmp_path: Path) -> None:
