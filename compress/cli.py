@@ -13,6 +13,7 @@ from pathlib import Path
 from compress import recipe_file
 from edge import __version__
 from edge.arguments import Parser, add_command
+from edge.board import usable_cores
 from edge.command import ended, say
 from edge.errors import EdgeError, one_line
 from edge.model import find, read
@@ -45,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--output", required=True, type=Path, metavar="DIR", help="where the model and checkpoints go")
     run.add_argument("--weights", type=Path, metavar="FILE", help="a trained network's state_dict to begin with")
     run.add_argument("--changed", action="store_true", help="the recipe has changed: repeat what that concerns")
-    run.add_argument("--threads", type=int, metavar="N", help="processor threads (default: all cores)")
+    run.add_argument("--threads", type=int, metavar="N", help="processor threads (default: the cores of this process)")
     run.set_defaults(action=_run)
 
     show = add_command(commands, "show", "print what is in a model file")
@@ -122,8 +123,8 @@ def _run(options: argparse.Namespace) -> None:
     recipe = parse(raw, where)
     if weights:
         recipe = dataclasses.replace(recipe, weights=str(weights))
-    if options.threads:
-        torch.set_num_threads(options.threads)
+    # PyTorch counts the machine's cores, whatever share of them a container may use.
+    torch.set_num_threads(options.threads or min(torch.get_num_threads(), usable_cores()))
     progress = Progress()
     run = Run(recipe, options.data, options.output, progress.say, progress, options.changed)
     path = run()

@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from edge import image as images
+from edge.board import usable_cores
 from edge.errors import EdgeError, ImageWarning
 from edge.files import read_image
 from edge.preprocess import Picture, Preprocessing, pixels
@@ -73,7 +74,7 @@ def attempted(items: Sequence[Item], one: Callable[[Item], Result]) -> tuple[lis
         except EdgeError as error:
             return error
 
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:  # decoders release the interpreter's lock
+    with ThreadPoolExecutor(usable_cores()) as pool:  # decoders release the interpreter's lock
         results = list(pool.map(tried, items))
     errors = [result for result in results if isinstance(result, EdgeError)]
     return [result for result in results if not isinstance(result, EdgeError)], errors
