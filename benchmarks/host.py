@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -57,11 +58,13 @@ class Host:
         """Let the user know the board by this key."""
         self.known_hosts.write_text(f"[127.0.0.1]:{self.port} {host_key}\n" if host_key else "")
 
-    def start(self, *words: object, stdin: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
-        """Start edge-deploy."""
+    def start(
+        self, *words: object, stdin: IO[bytes] | None = None, before: Callable[[], None] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start edge-deploy; `before` is called in its process, before its program begins."""
         command = [sys.executable, "-m", "firmware_bridge", *map(str, words)]
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, env=self.environment, stdin=stdin, stdout=pipe, stderr=pipe)
+        return subprocess.Popen(command, env=self.environment, stdin=stdin, stdout=pipe, stderr=pipe, preexec_fn=before)
 
     def deploy(
         self, *words: object, stdin: IO[bytes] | None = None, timeout: float = 300

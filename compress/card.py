@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from compress.confusion import markdown
 from compress.metrics import cell
 
 UNITS = {
     "parameters": "{:,.0f}",
     "macs": "{:,.0f}",
+    "macs_executed": "{:,.0f}",
     "file_bytes": "{:,.0f}",
     "speedup": "{:.1f}",
     "accuracy_drop": "{:.2f}",
@@ -53,6 +55,8 @@ def card(manifest: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     for kind, figures in result["test"].items():
         lines.append(f"| {names[kind]} | {' | '.join(map(cell, figures.values()))} |")
     lines += ["", "In brackets 95 % bootstrap intervals.", ""]
+    if "classes" in result:
+        lines += [*markdown(result["labels"], result["confusion"]["int8"], result["classes"]["int8"]), ""]
     lines += [f"- {line}" for line in result["differences"]]
     lines += ["", "## Measured when it was made", "", "| | |", "| --- | --- |"]
     lines += [f"| {key} | {UNITS.get(key, '{:.4f}').format(value)} |" for key, value in manifest["measured"].items()]

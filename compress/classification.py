@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from compress import cifar, metrics
+from compress.confusion import confusion, of_classes
 from compress.data import DataSet, load_folder
 from compress.distillation import class_divergence
 from compress.phantom import phantom
@@ -69,8 +70,8 @@ class Classification(Task):
         """AUC for two classes, accuracy for more: there the highest score decides, and AUCs all lie close to 1."""
         return "AUC" if len(data.labels) == 2 else "accuracy"
 
-    def worth(self, outputs: np.ndarray, data: DataSet) -> float:
-        """AUC of the last class against the rest, or accuracy."""
+    def worth(self, outputs: np.ndarray, data: DataSet, decision: Decision | None = None) -> float:
+        """AUC of the last class against the rest, or accuracy; no decision has a part in them."""
         if len(data.labels) == 2:
             return metrics.auc(outputs, data.val.truth)
         return float((outputs.argmax(1) == data.val.truth).mean())
@@ -82,7 +83,9 @@ class Classification(Task):
 
         The decision threshold is chosen on the validation images, by the int8 model as the device runs it, and serves
         the float network as well, so that a flip is quantization's doing alone; the baseline gets its own in the same
-        way. Test images decide nothing. Besides the keys of `Task.figures`: `labels`, `thresholds`, `flips`.
+        way. Test images decide nothing. Besides the keys of `Task.figures`: `labels`, `thresholds`, `flips`,
+        `confusion` (name -> counts of test images, rows the truth, columns the decision) and, for more than two
+        classes, `classes` (name -> `compress.confusion.of_classes`).
         """
         positive = data.labels.index(recipe.data.positive) if recipe.data.positive else None
         result: dict[str, Any] = {"labels": list(data.labels), "test": {}, "decision": None}
@@ -107,13 +110,18 @@ class Classification(Task):
             }
             for i in np.flatnonzero(decided["float"] != decided["int8"])
         ]
+        matrices = {name: confusion(data.test.truth, found, len(data.labels)) for name, found in decided.items()}
+        several = len(data.labels) > 2
+        classes = {name: of_classes(data.labels, matrix) for name, matrix in matrices.items() if several}
         accuracy = {name: figures["accuracy"]["value"] for name, figures in result["test"].items()}
         return result | {
             "thresholds": thresholds,
             "drop": 100 * (accuracy["baseline"] - accuracy["int8"]),
-            "cosine": metrics.cosine(outputs["float"][1], outputs["int8"][1]),
+            "cosine": metrics.centred_cosine(*(np.concatenate(outputs[name]) for name in ("float", "int8"))),
             "validation": self.worth(outputs["int8"][0], data),
             "flips": flips,
+            "confusion": {name: matrix.tolist() for name, matrix in matrices.items()},
+            **({"classes": classes} if several else {}),
             "differences": [f"decisions that differ between float and int8: {len(flips)}"]
             + [f"{flip['image']} ({flip['label']}): {flip['float']} -> {flip['int8']}" for flip in flips[:NAMED]]
             + ([f"and {len(flips) - NAMED} more, named in the report"] if len(flips) > NAMED else []),

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from compress import recipe_file
 from edge import __version__
 from edge.arguments import Parser, add_command
 from edge.command import ended, say
@@ -106,17 +107,21 @@ class Progress:
 
 
 def _run(options: argparse.Namespace) -> None:
-    import torch
-
-    from compress import recipe as recipes
-    from compress.pipeline import Run
-    from compress.report import table
-
-    recipe = recipes.load(options.recipe)
-    if options.weights:
-        recipe = dataclasses.replace(recipe, weights=str(options.weights.absolute()))
     if options.threads is not None and options.threads < 1:
         raise EdgeError(f"{options.threads} threads were asked for: expected 1 or more")
+    weights = options.weights and options.weights.absolute()
+    raw, where = recipe_file.read(options.recipe)
+    recipe_file.check(raw, where, options.data, options.output, weights)
+
+    import torch  # this takes seconds
+
+    from compress.pipeline import Run
+    from compress.recipe import parse
+    from compress.report import table
+
+    recipe = parse(raw, where)
+    if weights:
+        recipe = dataclasses.replace(recipe, weights=str(weights))
     if options.threads:
         torch.set_num_threads(options.threads)
     progress = Progress()

@@ -18,8 +18,9 @@ class Row:
         step: the step's kind. detail: what it did, in a few words.
         parameters, macs: see `compress.cost`.
         bytes: of the weights in float32, and of the model itself once it is a file.
-        metric: the task's measure on the validation images: AUC, Dice.
-        seconds: the step took, when it was run.
+        metric: the task's measure on the validation images: AUC, Dice. Dice is judged by the model's own decision,
+            as soon as that is known.
+        seconds: the step took, when it was run; the model's: its conversions, the plain files' too.
     """
 
     step: str
@@ -34,13 +35,13 @@ class Row:
 def header(metric: str) -> str:
     """Return the line of headings."""
     short = metric if len(metric) <= 4 else f"{metric[:3]}."
-    return f"{'step':<10} {'':<34} {'parameters':>11} {'MACs':>9} {'size':>9} {f'val. {short}':>9} {'time':>8}"
+    return f"{'step':<12} {'':<34} {'parameters':>11} {'MACs':>9} {'size':>9} {f'val. {short}':>9} {'time':>8}"
 
 
 def line(row: Row) -> str:
     """Return the row as it is printed under `header`."""
     return (
-        f"{row.step:<10} {row.detail:<34.34} {row.parameters:>11,} {row.macs / 1e6:>7.1f} M {row.bytes / 1e6:>6.2f} MB "
+        f"{row.step:<12} {row.detail:<34.34} {row.parameters:>11,} {row.macs / 1e6:>7.1f} M {row.bytes / 1e6:>6.2f} MB "
         f"{row.metric:>9.4f} {row.seconds:>6.0f} s"
     )
 

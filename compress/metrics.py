@@ -128,3 +128,22 @@ def cosine(a: np.ndarray, b: np.ndarray) -> float:
     """Return the cosine between two arrays, taken as one vector each."""
     a, b = np.ravel(a).astype(np.float64), np.ravel(b).astype(np.float64)
     return float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b) + 1e-30))
+
+
+def centred(logits: np.ndarray) -> np.ndarray:
+    """Return what logits say of the images, float64 of the same shape: without what they would say of any image.
+
+    From (N, classes) each image's mean is taken, which no score depends on, and then each class's mean over the images.
+    From maps (N, h, w, channels) each channel's mean over all pixels of all images is taken: on thin lesions that mean
+    is nearly all of the logits' length, and a network that answers it everywhere would pass for the trained one.
+    """
+    values = logits.astype(np.float64)
+    if values.ndim == 2:
+        values -= values.mean(1, keepdims=True)
+        return values - values.mean(0)
+    return values - values.mean((0, 1, 2))
+
+
+def centred_cosine(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the cosine between two networks' `centred` logits of the same images."""
+    return cosine(centred(a), centred(b))

@@ -34,11 +34,14 @@ from compress.pruning.channels import Pruning, prune
 from compress.pruning.gates import BlockPruning, prune_blocks
 from compress.pruning.soft import SoftPruning, soft_prune
 from compress.pruning.taylor import Examples
-from compress.recipe import TASKS, Recipe, Step, build_network, kind_of
+from compress.recipe import TASKS, Recipe, Step, build_network, kind_of, network_function
+from compress.recipe_file import named
 from compress.rehearsal import rehearse
 from compress.structure import fit
 from compress.training import Training, logits, seconds_spent, to_input, train
+from compress.verify import check_alive
 from edge.errors import EdgeError
+from edge.manifest import Decision
 from edge.preprocess import Preprocessing
 from edge.strict_json import dumps
 
@@ -79,8 +82,9 @@ class Run:
         """
         self.recipe, self.output, self.say, self.progress = recipe, output, say, progress
         self.task = TASKS[recipe.task]
-        self.weights = load_weights(Path(recipe.origin).parent / recipe.weights) if recipe.weights else None
+        self.weights = load_weights(named(recipe.weights, recipe.origin)) if recipe.weights else None
         _check_teacher(recipe, self.weights is not None)
+        network_function(recipe)  # what can't be imported is said before thousands of images are read
         self.data: DataSet = self.task.load(data_folder, recipe, progress)
         self.checkpoints = output / "checkpoints"
         self.changed = changed
@@ -101,15 +105,11 @@ class Run:
             rehearse(first.network, self.recipe.steps, first.shape)
         record.write(path, begun)
         baseline, state = self._steps(first)
-        flatbuffers = {
-            "baseline.float32": self._convert(baseline, quantize=False),
-            "float32": self._convert(state, quantize=False),
-            "int8": self._convert(state, quantize=True),
-        }
+        flatbuffers, seconds = self._flatbuffers(baseline, state)
         result = report.measure(self, baseline, state, flatbuffers)
         size = (self.output / f"{self.recipe.name}.tflite").stat().st_size
         spent = cost(state.network, state.shape)
-        self.ledger.add(Row("int8", "model file", spent.parameters, spent.macs, size, result["validation"], 0))
+        self.ledger.add(Row("int8", "model file", spent.parameters, spent.macs, size, result["validation"], seconds))
         stem = self.output / self.recipe.name
         self.ledger.save(stem.with_name(f"{stem.name}.ledger.json"))
         draw(self.ledger, self.recipe.title, stem.with_name(f"{stem.name}.ledger.png"))
@@ -125,7 +125,7 @@ class Run:
         return self._steps(self._first())
 
     def _first(self) -> State:
-        state = self._begin()
+        state = self._begin(lambda text: self.progress(f"{text}\n"))
         self._row(state, "network", self.recipe.network.split(":")[1], lambda s: s)
         return state
 
@@ -157,13 +157,13 @@ class Run:
             "steps": [{"kind": kind_of(step), **settings(step)} for step in self.recipe.steps],
         }
 
-    def _begin(self) -> State:
+    def _begin(self, say: Say = lambda text: None) -> State:
         torch.manual_seed(self.recipe.seed)
         network = build_network(self.recipe, len(self.data.labels))
         shapes = {name: list(tensor.shape) for name, tensor in network.state_dict().items()}
         what = [self.recipe.network, self.recipe.seed, shapes, self.recipe.input.record(), self.data.summary["digest"]]
         if self.weights:
-            self.weights.into(network)
+            self.weights.into(network, say)
             what.append(self.weights.sha256)
         return State(network, self.recipe.input, _key("", what))
 
@@ -174,9 +174,7 @@ class Run:
         key = _key(state.key, [kind, settings(step)]) if step else state.key
         weights, row = self.checkpoints / f"{key}.pt", self.checkpoints / f"{key}.json"
         if weights.exists() and row.exists():
-            tensors = load_tensors(weights)
-            network = _rearranged(state, step, tensors)
-            after = State(fit(network, tensors), _input_after(state.how, step), key)
+            after = self._load(state, step, key)
             self._epochs_file(key).unlink(missing_ok=True)  # a kill may have come between the row and this
             self.ledger.add(Row(**json.loads(row.read_text())))
             return after
@@ -191,6 +189,29 @@ class Run:
         self._epochs_file(key).unlink(missing_ok=True)
         self.ledger.add(entry)
         return after
+
+    def _load(self, state: State, step: Step | None, key: str) -> State:
+        """Return what `step` made of `state`, whose network is used up, from the checkpoint."""
+        tensors = load_tensors(self.checkpoints / f"{key}.pt")
+        return State(fit(_rearranged(state, step, tensors), tensors), _input_after(state.how, step), key)
+
+    def judge(self, decision: Decision) -> None:
+        """Judge each network of the ledger by the model's own decision, where the metric depends on it.
+
+        Masks do: until the int8 model's threshold is known, one half stands in for it.
+        """
+        if self.task.undecided(self.recipe) is None:
+            return
+        state, name = self._begin(), _key("", decision)
+        for number, step in enumerate((None, *self.recipe.steps)):
+            key = _key(state.key, [kind_of(step), settings(step)]) if step else state.key
+            state = self._load(state, step, key)
+            path = self.checkpoints / f"{key}.{name}.worth.json"
+            if not path.exists():
+                self.progress(f"judging the network of row {number} at the threshold {decision.threshold:g}")
+                outputs = logits(state.network, self.data.val, state.how)
+                model_file.write_beside(path, json.dumps(self.task.worth(outputs, self.data, decision)).encode())
+            self.ledger.rows[number] = replace(self.ledger.rows[number], metric=json.loads(path.read_text()))
 
     def _apply(self, state: State, step: Step) -> State:
         epochs, say, note = self._epochs_file(state.key), self._progress(kind_of(step)), ""
@@ -236,19 +257,39 @@ class Run:
         truth = torch.from_numpy(self.data.train.truth[self._chosen(count)])
         return Examples(self.samples(state, count), truth, self.task.losses)
 
-    def _convert(self, state: State, quantize: bool) -> bytes:
-        kind = "int8" if quantize else "float32"
-        key = _key(state.key, [kind, self.recipe.calibration if quantize else 0])
-        path = self.checkpoints / f"{key}.tflite"
-        if path.exists():
-            return path.read_bytes()
+    def _flatbuffers(self, baseline: State, state: State) -> tuple[dict[str, bytes], float]:
+        """Return what the networks are converted to, by kind, and how many seconds that took, when it was done.
+
+        Raises EdgeError, before anything is converted, where the network gives every image the same answer.
+        """
+        wanted = {
+            "baseline.float32": (baseline, False, self._converted(baseline, False)),
+            "float32": (state, False, self._converted(state, False)),
+            "int8": (state, True, self._converted(state, True)),
+        }
+        if not all(path.exists() for _, _, path in wanted.values()):
+            check_alive("the float network", logits(state.network, self.data.val, state.how))
+        seconds = {path: self._convert(network, quantize, path) for network, quantize, path in wanted.values()}
+        return {name: path.read_bytes() for name, (_, _, path) in wanted.items()}, sum(seconds.values())
+
+    def _converted(self, state: State, quantize: bool) -> Path:
+        what = ["int8", self.recipe.calibration] if quantize else ["float32", 0]
+        return self.checkpoints / f"{_key(state.key, what)}.tflite"
+
+    def _convert(self, state: State, quantize: bool, path: Path) -> float:
+        """Convert the network, unless it was, to the file `path`; return the seconds that it took."""
+        spent, kind = path.with_suffix(".seconds.json"), "int8" if quantize else "float32"
+        if path.exists() and spent.exists():
+            return float(json.loads(spent.read_text()))
         self.progress(f"converting to TFLite, {kind}")
         begun = time.monotonic()
         images = self.samples(state, self.recipe.calibration).permute(0, 2, 3, 1).contiguous().numpy()
         flatbuffer = convert.to_tflite(state.network, images, quantize)
+        seconds = time.monotonic() - begun
+        model_file.write_beside(spent, json.dumps(seconds).encode())
         model_file.write_beside(path, flatbuffer)
-        self.say(f"converted to TFLite {kind}: {len(flatbuffer) / 1e6:.2f} MB in {time.monotonic() - begun:.0f} s")
-        return flatbuffer
+        self.say(f"converted to TFLite {kind}: {len(flatbuffer) / 1e6:.2f} MB in {seconds:.0f} s")
+        return seconds
 
 
 def _check_teacher(recipe: Recipe, trained: bool) -> None:

@@ -10,12 +10,10 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import tomllib
 import torch
 from torch import Tensor, nn
 
@@ -25,6 +23,8 @@ from compress.ghosting import INITIALIZATIONS, Ghosting
 from compress.pruning.channels import Pruning
 from compress.pruning.gates import BlockPruning
 from compress.pruning.soft import SoftPruning
+from compress.recipe_file import folders, read
+from compress.recipe_file import shipped as shipped
 from compress.segmentation import Segmentation
 from compress.task import Task
 from compress.training import OPTIMIZERS, Training
@@ -33,7 +33,6 @@ from edge.errors import EdgeError
 from edge.manifest import MAX_ITEMS, MAX_LETTERS, is_line
 from edge.preprocess import Preprocessing
 
-RECIPES = Path(__file__).with_name("recipes")
 Step = Training | BlockPruning | SoftPruning | Pruning | Ghosting | NormFolding | Folding
 TASKS: dict[str, Task] = {task.name: task for task in (Classification(), Segmentation())}
 STEPS: dict[str, type[Step]] = {
@@ -88,13 +87,15 @@ class Recipe:
         name: of the model and its files: lower-case letters, digits, `-`, `_`.
         title: one line for people.
         task: "classification" or "segmentation".
-        network: "package.module:function"; called as function(classes=N, channels=C), it returns an nn.Module that maps
-            float32 (N, C, H, W) to logits: (N, N classes), or (N, 1, h, w) for segmentation.
+        network: "package.module:function", found from the recipe's folder, then from the working directory; called as
+            function(classes=N, channels=C), it returns an nn.Module that maps float32 (N, C, H, W) to logits: (N, N
+            classes), or (N, 1, h, w) for segmentation.
         input: preprocessing, on the device as in training.
         steps: what is done to the network, in order.
         seed: of the network's initial weights.
         calibration: training images whose activations' ranges set the int8 steps.
-        weights: file of a trained network's state_dict to begin with, relative to the recipe; none: random weights.
+        weights: file of a trained network's state_dict to begin with, relative to the recipe's folder, or else to the
+            working directory; none: random weights.
     """
 
     name: str
@@ -112,27 +113,9 @@ class Recipe:
     origin: str = field(default="", metadata={"internal": True})
 
 
-def shipped() -> list[str]:
-    """Names of the recipes that come with the project."""
-    return sorted(path.stem for path in RECIPES.glob("*.toml"))
-
-
 def load(recipe: str) -> Recipe:
     """Read a recipe by its file or a shipped one's name; EdgeError names what is wrong with it and the way out."""
-    path = Path(recipe)
-    if not path.suffix and not path.is_file():
-        path = RECIPES / f"{recipe}.toml"
-        if not path.exists():
-            raise EdgeError(f"there is no recipe {recipe!r}: shipped are {', '.join(shipped())}; or give a .toml file")
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise EdgeError(
-            f"recipe {path} does not exist: expected a TOML file, or one of {', '.join(shipped())}"
-        ) from None
-    except (OSError, ValueError, RecursionError) as error:  # tomllib's own, and what its parts raise
-        raise EdgeError(f"recipe {path} can't be read ({error}): expected a TOML file; mend it") from None
-    return parse(raw, str(path))
+    return parse(*read(recipe))
 
 
 def parse(raw: Mapping[str, Any], where: str) -> Recipe:
@@ -331,26 +314,36 @@ def _shape(network: nn.Module, shape: tuple[int, ...]) -> object:
     return tuple(y.shape) if isinstance(y, Tensor) else f"a {type(y).__name__}"
 
 
-def build_network(recipe: Recipe, classes: int) -> nn.Module:
-    """Import and call the recipe's network function, and try the network at each size that it will see.
+def network_function(recipe: Recipe) -> Callable[..., nn.Module]:
+    """Import the recipe's network function and return it.
 
-    Modules in the working directory are found. Raises EdgeError where there is no such function, it fails, or what it
-    returns does not map the recipe's input to the logits that its task wants.
+    Modules in the recipe's folder are found, then those in the working directory. Raises EdgeError where there is no
+    such function.
     """
     module_name, function_name = recipe.network.split(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    for folder in reversed(folders(recipe.origin)):
+        if str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # the user's own code: not found, a syntax error, anything
         raise EdgeError(
             f"{recipe.origin}: network {recipe.network!r} can't be imported ({error}): expected a module that Python "
-            "finds from the working directory; check the name, or run from the folder it lies in"
+            "finds from the recipe's folder or the working directory; check the name, or put the recipe where it lies"
         ) from None
     function = getattr(module, function_name, None)
     if not callable(function):
         raise EdgeError(f"{recipe.origin}: module {module_name} has no function {function_name!r}: check network")
+    return function
+
+
+def build_network(recipe: Recipe, classes: int) -> nn.Module:
+    """Import and call the recipe's network function, and try the network at each size that it will see.
+
+    Raises EdgeError where there is no such function, it fails, or what it returns does not map the recipe's input to
+    the logits that its task wants.
+    """
+    function = network_function(recipe)
     channels = recipe.input.channels
     shape = (2, channels, recipe.input.height, recipe.input.width)
     sides = sorted({step.size for step in recipe.steps if isinstance(step, Training) and step.size})

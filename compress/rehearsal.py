@@ -18,6 +18,7 @@ from compress.ghosting import Ghosting, ghost
 from compress.pruning.blocks import residual_blocks
 from compress.pruning.channels import Pruning, prune
 from compress.pruning.gates import BlockPruning
+from compress.pruning.groups import CONVS
 from compress.pruning.soft import SoftPruning
 from compress.recipe import Step, kind_of
 from compress.scores import check_logits
@@ -50,8 +51,9 @@ def rehearse(network: nn.Module, steps: Sequence[Step], shape: tuple[int, int, i
                 elif isinstance(step, SoftPruning):
                     prune(network, _by_chance(step.pruning), shape)
                 elif isinstance(step, Pruning) and gated:
-                    names = [name for name, module in network.named_modules() if isinstance(module, nn.Conv2d)]
-                    check_patterns("pruning", [*step.ratios, *step.layers], names)
+                    for patterns, kinds in ((step.ratios, nn.Conv2d), (step.layers, CONVS)):
+                        names = [name for name, module in network.named_modules() if isinstance(module, kinds)]
+                        check_patterns("pruning", patterns, names)
                 elif isinstance(step, Pruning):
                     assert whole is not None
                     settings = step.of_what_is_left(whole, cost(network, shape))

@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from compress import metrics, model_file
+from compress import confusion, metrics, model_file
 from compress.card import card
 from compress.cost import cost
 from compress.data import Split
 from compress.golden import golden, installed
 from compress.recipe import Recipe, kind_of
 from compress.training import logits
-from compress.verify import edge_logits, latency, open_engine
-from edge.errors import EdgeError
-from edge.manifest import FORMAT, VERSION
+from compress.verify import check_conversion, edge_logits, latency, open_engine
+from edge.manifest import FORMAT, VERSION, Decision
 from edge.preprocess import int8_table
 from edge.runtime import open_runtime
 from edge.strict_json import dumps
@@ -30,8 +29,8 @@ from edge.strict_json import dumps
 if TYPE_CHECKING:
     from compress.pipeline import Run, State
 
+FIGURES = 2  # of the figures' form: those that an earlier one left behind are made again
 TOOLS = ("torch", "torch-pruning", "onnx", "onnx2tf", "tensorflow", "ai-edge-litert", "numpy", "pillow")
-MINIMUM_COSINE = 0.95  # below this the conversion has damaged the network, see `measure`
 
 
 def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, bytes]) -> dict[str, Any]:
@@ -39,7 +38,7 @@ def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, byte
 
     What the task's figures hold is said there: `compress.task.Task.figures`.
 
-    Raises EdgeError where int8 and float logits point apart (cosine below 0.95): a conversion that lost the network.
+    Raises EdgeError where the conversion lost the network: `compress.verify.check_conversion`.
     """
     recipe, data = run.recipe, run.data
     stem = run.output / recipe.name
@@ -56,6 +55,7 @@ def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, byte
         outputs = {name: (_float(s, data.val), _float(s, data.test)) for name, s in networks.items()}
         val, test = (edge_logits(engine, split, run.progress) for split in (data.val, data.test))
         outputs["int8"] = val, test
+        check_conversion(*(np.concatenate(outputs[name]) for name in ("float", "int8")))
         figures = run.task.figures(recipe, data, outputs)
         if sheet := run.task.sheet(recipe, data, outputs, figures):
             model_file.write_beside(worst, sheet)
@@ -66,21 +66,18 @@ def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, byte
         return latency(flatbuffers)
 
     networks = {"baseline": baseline, "float": state}
-    rule = f"{key}-{recipe.data.minimum_area:g}"
+    rule = f"{key}-{recipe.data.minimum_area:g}-{FIGURES}"
     worst = run.checkpoints / f"{rule}.worst.png"
     result = _once(run.checkpoints / f"{rule}.figures.json", compare)
     result["latency_ms"] = _once(run.checkpoints / f"{key}.latency.json", in_turns)
     result["measured"] = _measured(run, result, baseline, state)
-    if result["cosine"] < MINIMUM_COSINE:
-        raise EdgeError(
-            f"the int8 model's logits have cosine {result['cosine']:.3f} with the float network's: expected at least "
-            f"{MINIMUM_COSINE}; look for layers that quantize badly (padded max pooling, softmax over many pixels), or "
-            "calibrate with more images"
-        )
     table = int8_table(state.how, engine.runtime.input.scale, engine.runtime.input.zero_point)
     runtimes = [open_runtime(flatbuffers["int8"], name) for name in installed()]
     manifest["golden"], members = golden(state.how, table, run.task.golden, runtimes)
     manifest["decision"] = result["decision"]
+    if result["decision"]:
+        run.judge(Decision(**result["decision"]))
+        manifest["provenance"]["ledger"] = [asdict(row) for row in run.ledger.rows]
     path = stem.with_name(f"{stem.name}.tflite")
     manifest["measured"] = result["measured"] | {"file_bytes": 0}
     while True:  # the file's size is one of its own fields; it is right as soon as its number of digits is
@@ -116,6 +113,7 @@ def _measured(run: Run, result: dict[str, Any], baseline: State, state: State) -
     return {
         "parameters": spent.parameters,
         "macs": spent.macs,
+        "macs_executed": spent.macs_executed,
         "parameters_removed": round(1 - spent.parameters / before.parameters, 4),
         "macs_removed": round(1 - spent.macs / before.macs, 4),
         run.task.drop: round(result["drop"], 3),
@@ -171,12 +169,17 @@ def _json(value: Any) -> bytes:
 
 
 def table(result: dict[str, Any], recipe: Recipe) -> list[str]:
-    """Return the report as lines for people: test figures with their intervals, flips, each target met or missed."""
+    """Return the report as lines for people: test figures with their intervals, flips, each target met or missed.
+
+    For more than two classes also the int8 model's confusion matrix and each class's figures.
+    """
     columns = list(next(iter(result["test"].values())))
     lines = [f"{'test images':<12}" + "".join(f"{name:>26}" for name in columns)]
     for name, figures in result["test"].items():
         cells = [metrics.cell(figure) for figure in figures.values()]
         lines.append(f"{name:<12}" + "".join(f"{cell:>26}" for cell in cells))
+    if "classes" in result:
+        lines += ["", *confusion.lines(result["labels"], result["confusion"]["int8"], result["classes"]["int8"]), ""]
     lines.append(f"float to int8: logits' cosine {result['cosine']:.5f}")
     lines += [f"  {difference}" for difference in result["differences"]]
     for target in recipe.targets:

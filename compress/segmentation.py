@@ -74,9 +74,9 @@ class Segmentation(Task):
         """Dice."""
         return "Dice"
 
-    def worth(self, outputs: np.ndarray, data: DataSet) -> float:
-        """Mean Dice at the pictures' own sizes, scores of one half and more taken."""
-        return _validation(outputs, data, Decision(data.labels[0], 0.5, 0.0))
+    def worth(self, outputs: np.ndarray, data: DataSet, decision: Decision | None = None) -> float:
+        """Mean Dice at the pictures' own sizes; without a decision, scores of one half and more are taken."""
+        return _validation(outputs, data, decision or Decision(data.labels[0], 0.5, 0.0))
 
     def figures(
         self, recipe: Recipe, data: DataSet, outputs: dict[str, tuple[np.ndarray, np.ndarray]]
@@ -114,8 +114,8 @@ class Segmentation(Task):
             "decision": rule(thresholds["int8"])._asdict(),
             "thresholds": thresholds,
             "drop": 100 * (mean["baseline"] - mean["int8"]),
-            "cosine": metrics.cosine(outputs["float"][1], outputs["int8"][1]),
-            "validation": self.worth(outputs["int8"][0], data),
+            "cosine": metrics.centred_cosine(*(np.concatenate(outputs[name]) for name in ("float", "int8"))),
+            "validation": self.worth(outputs["int8"][0], data, rule(thresholds["int8"])),
             "agreement": agreed,
             "images": [
                 {"image": name, "agreement": round(float(agreement[i]), 5)}

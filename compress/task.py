@@ -14,6 +14,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from compress.data import DataSet
     from compress.recipe import Recipe
+    from edge.manifest import Decision
 
 
 class Task(ABC):
@@ -57,8 +58,12 @@ class Task(ABC):
         """Return the name of the ledger's measure on the validation images, higher is better."""
 
     @abstractmethod
-    def worth(self, outputs: np.ndarray, data: DataSet) -> float:
-        """Return `metric` for float32 logits of the validation images."""
+    def worth(self, outputs: np.ndarray, data: DataSet, decision: Decision | None = None) -> float:
+        """Return `metric` for float32 logits of the validation images.
+
+        Args:
+            decision: the model's, as soon as it is known; none: one that stands in for it.
+        """
 
     @abstractmethod
     def figures(
@@ -69,7 +74,8 @@ class Task(ABC):
         Args:
             outputs: "baseline", "float", "int8" -> float32 logits of the validation and of the test images.
 
-        Keys: `test` (name -> figure -> {value, low, high}), `decision` (manifest), `drop` (points), `cosine`,
+        Keys: `test` (name -> figure -> {value, low, high}), `decision` (manifest), `drop` (points), `cosine`
+        (`compress.metrics.centred_cosine` of float and int8, over validation and test images),
         `validation`, `differences` (lines for people), and what else the task has to tell.
         """
 

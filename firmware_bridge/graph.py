@@ -69,15 +69,17 @@ class Operator(NamedTuple):
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of a convolution or a linear layer, batch 1; 0 of all else.
+        """Multiply-accumulates of a convolution, a linear layer or attention's matrix products, batch 1; 0 of all else.
 
         A convolution's are its output's elements times the weights that make one of them; a transposed one's are its
         input's elements times the weights that each of them goes through; a linear layer's its output's elements times
-        the weights of one.
+        the weights of one; a matrix product's its output's elements times what is summed for one.
         """
         weights = self.inputs[1] if len(self.inputs) > 1 else None
         if weights is None:
             return 0
+        if self.name == "BATCH_MATMUL" and self.inputs[0] is not None:
+            return self.outputs[0].elements * self.inputs[0].shape[-2 if self.options.get("AdjX") else -1]
         if self.name in ("CONV_2D", "FULLY_CONNECTED"):
             return self.outputs[0].elements * math.prod(weights.shape[1:])
         if self.name == "DEPTHWISE_CONV_2D":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -58,15 +58,12 @@ class Budget:
     """What a network costs, while blocks are taken off it one after another.
 
     Attributes:
-        cost: of the network with what is left.
+        cost: of the network with what is left. Its `products` stay what they are: no share refers to them.
     """
 
     def __init__(self, seen: Trace, groups: Sequence[Group]):
-        layers = {layer: _widths(seen, layer) for layer in seen.positions}
-        self.cost = Cost(
-            parameters=sum(p.numel() for p in seen.network.parameters()),
-            macs=sum(layer.macs for layer in layers.values()),
-        )
+        layers: dict[nn.Module | nn.Parameter, Widths] = {}
+        self.cost = seen.count.of(seen.network)
         # for each group: a layer, whether it loses inputs (or outputs), and how many of them with each channel
         self._losses: list[list[tuple[Widths, bool, list[int]]]] = []
         for group in groups:
@@ -78,6 +75,8 @@ class Budget:
                 if layers[module].parameters:
                     counts = torch.bincount(g, minlength=len(group[0].idxs)).tolist()
                     losses.append((layers[module], dependency.handler in INPUTS, counts))
+                    if isinstance(module, nn.MultiheadAttention):  # its width is that of its inputs and its outputs
+                        losses.append((layers[module], dependency.handler not in INPUTS, counts))
             self._losses.append(losses)
 
     def take(self, block: Block) -> None:
@@ -98,7 +97,7 @@ class Budget:
             else:
                 layer.outputs -= lost
             parameters, macs = parameters + layer.parameters, macs + layer.macs
-        self.cost = Cost(parameters, macs)
+        self.cost = replace(self.cost, parameters=parameters, macs=macs)
 
 
 @dataclass
@@ -109,7 +108,7 @@ class Widths:
     inputs: int
     kernel: int  # weights between one input and one output
     bias: int  # parameters of one output apart from those
-    positions: int  # at how many positions of an image they are applied
+    products: int  # MACs of one image with them
 
     @property
     def parameters(self) -> int:
@@ -117,23 +116,31 @@ class Widths:
 
     @property
     def macs(self) -> int:
-        return self.positions * self.outputs * self.inputs * self.kernel
+        return self.outputs * self.inputs * self.products
 
 
 def _widths(seen: Trace, module: nn.Module | nn.Parameter) -> Widths:
     """Return the widths of a layer, of a parameter that stands alone, or of an operation, which has nothing to lose."""
+    macs = seen.count.weights
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
         rows, columns = module.weight.shape[:2]
         if isinstance(module, nn.ConvTranspose2d):
             rows, columns = columns, rows
         bias = int(module.bias is not None)
-        return Widths(rows, columns, module.weight[0, 0].numel(), bias, seen.positions[module])
+        return Widths(rows, columns, module.weight[0, 0].numel(), bias, macs[module.weight] // (rows * columns))
+    if isinstance(module, nn.MultiheadAttention):
+        width, parameters = module.embed_dim, list(module.parameters())
+        weights = [p for p in parameters if p.ndim > 1]
+        kernel = sum(p.numel() for p in weights) // width**2
+        bias = sum(p.numel() for p in parameters if p.ndim == 1) // width
+        return Widths(width, width, kernel, bias, sum(macs[p] for p in weights) // width**2)
     node = seen.graph.module2node[module]
     channels = seen.graph.get_out_channels(node)
     if channels is None or not isinstance(module, (nn.Module, nn.Parameter)):
         return Widths(0, 0, 0, 0, 0)
-    parameters = [module] if isinstance(module, nn.Parameter) else module.parameters()
-    return Widths(channels, 0, 0, sum(p.numel() for p in parameters) // channels, 0)
+    parameters = [module] if isinstance(module, nn.Parameter) else list(module.parameters())
+    own = sum(p.numel() for p in parameters) // channels
+    return Widths(channels, 1, 0, own, sum(macs[p] for p in parameters) // channels)
 
 
 def weakest(ranking: Sequence[Block], budget: Budget, reached: Callable[[Cost], bool]) -> tuple[list[Block], Cost]:

@@ -13,7 +13,7 @@ from torch_pruning.dependency import Group
 from compress.cost import Cost, cost
 from compress.pruning.budget import Block, Budget, blocks, weakest
 from compress.pruning.criteria import Criterion, bn_scale, bn_scale_across, fpgm, l2_norm, random
-from compress.pruning.groups import OUTPUTS, Trace, is_divided, members, prunable_groups, trace, whole_group
+from compress.pruning.groups import CONVS, OUTPUTS, Trace, is_divided, members, prunable_groups, trace, whole_group
 from compress.pruning.settings import Pruning
 from compress.pruning.taylor import Examples, loss_gradient, random_gradient, taylor
 from compress.structure import check_patterns
@@ -48,7 +48,7 @@ def prune(
         raise EdgeError(f"pruning's {name} is {found!r}: expected {expected}; mend it")
     layers = {name: m for name, m in network.named_modules() if isinstance(m, nn.Conv2d)}
     rates = layer_ratios(list(layers), settings.ratios)
-    check_patterns("pruning", settings.layers, list(layers))
+    check_patterns("pruning", settings.layers, [name for name, m in network.named_modules() if isinstance(m, CONVS)])
     frozen = {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
     for parameter in network.parameters():
         parameter.requires_grad_(True)  # the graph is traced through autograd

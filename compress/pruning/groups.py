@@ -5,7 +5,6 @@ The dependency graph is torch-pruning's (Fang et al., "DepGraph: Towards Any Str
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,10 @@ from torch_pruning.dependency import Group
 from torch_pruning.ops import OPTYPE
 from torch_pruning.pruner import function
 
+from compress.cost import Count, count
+from edge.errors import EdgeError
+
+CONVS = (nn.Conv2d, nn.ConvTranspose2d)
 OUTPUTS = (function.prune_conv_out_channels, function.prune_depthwise_conv_out_channels)
 INPUTS = (function.prune_conv_in_channels, function.prune_linear_in_channels)
 
@@ -28,14 +31,14 @@ class Trace:
         network: the network that was run.
         graph: which layers lose a slice when another one does.
         source: a stand-in for the network's input, so that the graph knows what is coupled with it.
-        positions: convolution or linear layer -> at how many positions it is applied to one image.
+        count: what it multiplies, and with which parameters.
         outputs: shape of the network's output for one image.
     """
 
     network: nn.Module
     graph: tp.DependencyGraph
     source: nn.Module
-    positions: Counter[nn.Module]
+    count: Count
     outputs: tuple[int, ...]
 
 
@@ -43,34 +46,36 @@ def trace(network: nn.Module, shape: tuple[int, int, int]) -> Trace:
     """Run `network`, in eval mode, once on an input of `shape` (channels, height, width)."""
     channels = shape[0]
     source = nn.Conv2d(channels, channels, 1, bias=False)
-    positions: Counter[nn.Module] = Counter()
     outputs: list[tuple[int, ...]] = []
-
-    def count(module: nn.Module, _: object, y: Tensor) -> None:
-        assert isinstance(module, (nn.Conv2d, nn.Linear))
-        positions[module] += y.numel() // module.weight.shape[0]
 
     def end(y: Tensor) -> Tensor:
         outputs.append(tuple(y.shape))
         return y.clone()  # torch-pruning knows an operation as the network's output, but not a layer
 
-    hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
+    multiplied = count(network, shape)
     device = next(network.parameters()).device
     image = torch.zeros(1, *shape, device=device)
     whole = nn.Sequential(source.to(device), network.eval())
-    try:
-        with torch.enable_grad():
-            graph = tp.DependencyGraph().build_dependency(whole, example_inputs=(image,), output_transform=end)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return Trace(network, graph, source, positions, outputs[-1])
+    with torch.enable_grad():
+        graph = tp.DependencyGraph().build_dependency(
+            whole, example_inputs=(image,), output_transform=end, verbose=False
+        )
+    return Trace(network, graph, source, multiplied, outputs[-1])
 
 
-def whole_group(seen: Trace, layer: nn.Conv2d, channels: list[int] | None = None) -> Group:
-    """Return the group of `layer`'s output channels, all of them unless `channels` says which."""
+def whole_group(seen: Trace, layer: nn.Conv2d | nn.ConvTranspose2d, channels: list[int] | None = None) -> Group:
+    """Return the group of `layer`'s output channels, all of them unless `channels` says which.
+
+    Raises EdgeError where the graph can't follow them: torch-pruning fails at what a recurrent layer reads, for one.
+    """
     chosen = list(range(layer.out_channels)) if channels is None else channels
-    return seen.graph.get_pruning_group(layer, tp.prune_conv_out_channels, idxs=chosen)
+    try:
+        return seen.graph.get_pruning_group(layer, tp.prune_conv_out_channels, idxs=chosen)
+    except (IndexError, KeyError, ValueError, RuntimeError) as error:
+        raise EdgeError(
+            f"which layers read the channels of {layer} can't be followed ({type(error).__name__}: {error}): expected "
+            "convolutions, linear layers, normalizations and attention; let no pattern match this layer"
+        ) from None
 
 
 def members(
@@ -99,10 +104,10 @@ def prunable_groups(seen: Trace) -> list[Group]:
     from the last to the first (the indices of the earlier ones then stay what they are).
 
     Left out is what must keep its width: what is coupled with the network's input or its output, what a convolution in
-    groups or a group normalization divides, and what the graph can't follow through an operation that renumbers
-    channels.
+    groups or a group normalization divides, what a convolution that is no module reads or makes, and what the graph
+    can't follow through an operation that renumbers channels.
     """
-    layers = [m for m in seen.network.modules() if isinstance(m, nn.Conv2d) and m in seen.graph.module2node]
+    layers = [m for m in seen.network.modules() if isinstance(m, CONVS) and m in seen.graph.module2node]
     layers.sort(key=lambda m: (_depthwise(m), m.out_channels))  # a depthwise one only carries another one's channels
     taken: dict[nn.Module, set[int]] = {layer: set() for layer in layers}
     groups = []
@@ -110,7 +115,10 @@ def prunable_groups(seen: Trace) -> list[Group]:
         free = [i for i in range(layer.out_channels) if i not in taken[layer]]
         if not free:
             continue
-        group = whole_group(seen, layer, free)
+        try:
+            group = whole_group(seen, layer, free)
+        except EdgeError:
+            continue
         for dependency, i, _ in members(group, OUTPUTS):
             taken.setdefault(dependency.target.module, set()).update(i.tolist())
         if _understood(seen, group) and not any(_fixed(seen, item.dep.target) for item in group.items):
@@ -124,7 +132,7 @@ def is_divided(group: Group) -> bool:
 
 
 def _in_groups(module: nn.Module) -> bool:
-    return isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) and module.groups > 1 and not _depthwise(module)
+    return isinstance(module, CONVS) and module.groups > 1 and not _depthwise(module)
 
 
 def _depthwise(module: nn.Module) -> bool:
@@ -135,6 +143,10 @@ def _fixed(seen: Trace, node: tp.dependency.Node) -> bool:
     module = node.module
     if module is seen.source or node.type == OPTYPE.OUTPUT or isinstance(module, nn.GroupNorm):
         return True
+    if isinstance(module, (*CONVS, nn.Linear)) and "weight" not in module._parameters:
+        return True  # computed from others, by a weight normalization
+    if "Convolution" in str(getattr(module, "_grad_fn", "")):
+        return True  # a function of no module, which the graph takes for an operation on each element
     return _in_groups(module)
 
 

@@ -23,8 +23,8 @@ class Pruning:
         round_to: what remains of a layer is a multiple of this, and at least one; kernels compute channels in blocks
             of 8, so a 9th channel costs as much as a 16th. With `ratios` it is the multiple nearest to
             (1 - ratio) * channels.
-        macs, parameters: share of the network's to remove, 0 to below 1; the weakest blocks of all layers go until
-            both are reached. 0: not asked for.
+        macs, parameters: share of the network's (`compress.cost.Cost`) to remove, 0 to below 1; the weakest blocks of
+            all layers go until both are reached. 0: not asked for.
         layers: patterns of the layers that may be pruned for it; none: all but those that make the output. Of coupled
             layers one match is enough.
         steps: the shares are approached in so many equal parts, with scores computed anew after each.

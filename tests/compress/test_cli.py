@@ -16,6 +16,7 @@ from edge import __version__
 from edge.model import read
 from tests.compress.conftest import command, edge_compress, environment, refused
 from tests.edge import packing
+from tests.edge.processes import usual_ends
 
 TINY = Path(__file__).parents[1] / "edge/data/tiny.tflite"
 
@@ -173,7 +174,8 @@ def test_ctrl_c_says_how_to_go_on(own: Path, phantoms: Path) -> None:
     recipe = own / "recipe.toml"
     recipe.write_text(recipe.read_text().replace("epochs = 3", "epochs = 5000"))
     words = command("run", "recipe.toml", "--data", phantoms, "--output", "out")
-    with subprocess.Popen(words, cwd=own, env=environment(), text=True, stderr=subprocess.PIPE) as process:
+    how = {"cwd": own, "env": environment(), "text": True, "stderr": subprocess.PIPE, "preexec_fn": usual_ends}
+    with subprocess.Popen(words, **how) as process:
         assert process.stderr is not None
         said = ""
         while not re.search(r"epoch 2/5000 .*AUC", said):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
@@ -30,6 +33,22 @@ def environment(**more: str) -> dict[str, str]:
         key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "PYTHONSTARTUP", "PYTHONUNBUFFERED")
     }
     return {**kept, "PYTHONPATH": str(ROOT), **more}
+
+
+def usual_ends() -> None:
+    """Let signals end the process that this is called in, as `preexec_fn`: a parent (`nohup`) may ignore them."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def ignoring(number: signal.Signals) -> Iterator[None]:
+    """Ignore a signal here, and so in the processes that are started meanwhile, as `nohup` does."""
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
 
 
 def run(*words: object, stdin: bytes = b"", stdout: object = subprocess.PIPE, **more: object) -> Ended:

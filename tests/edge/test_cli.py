@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.edge import packing
 from tests.edge.pictures import encoded, grey_ramp, huge_png, png
-from tests.edge.processes import Ended, environment, run
+from tests.edge.processes import Ended, environment, ignoring, run, usual_ends
 
 GREY = grey_ramp()
 NOTICE = "not a medical device"
@@ -260,14 +260,28 @@ def test_no_standard_output_or_error_at_all(model, picture):
         assert done.returncode == 0 and "Traceback" not in done.stderr, (closing, done.stderr)
 
 
-def test_ctrl_c_ends_without_traceback(model, picture):
+def interrupted(model, picture, **how):
+    """A process that was sent a Ctrl-C while it waited for the picture on standard input."""
     command = [sys.executable, "-m", "edge", "--model", model, picture, "-", "--json"]
     pipe = subprocess.PIPE
-    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment())
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment(), **how)
     assert process.stdout is not None and process.stdout.readline().startswith(b"{")
-    process.send_signal(signal.SIGINT)  # it waits for the picture on standard input
+    process.send_signal(signal.SIGINT)
+    return process
+
+
+def test_ctrl_c_ends_without_traceback(model, picture):
+    with ignoring(signal.SIGINT):  # as where the tests run under nohup
+        process = interrupted(model, picture, preexec_fn=usual_ends)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130 and out == b"" and err == b""
+
+
+def test_a_ctrl_c_that_the_parent_ignores_is_ignored(model, picture):
+    with ignoring(signal.SIGINT):
+        process = interrupted(model, picture)
+    out, err = process.communicate(picture.read_bytes(), timeout=60)
+    assert process.returncode == 0 and out.startswith(b"{"), err
 
 
 def test_colour_is_for_terminals_only(model, picture):

@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks import debian
 from benchmarks.host import Host, free_port, new_key
+from tests.edge.processes import usual_ends
 
 
 class LocalBoard(Host):
@@ -36,7 +37,8 @@ class LocalBoard(Host):
             Path("/run/sshd").mkdir(exist_ok=True)
         server = shutil.which("sshd", path=debian.PATH)
         assert server is not None
-        self.process = subprocess.Popen([server, "-D", "-f", folder / "sshd_config", "-E", folder / "sshd.log"])
+        command = [server, "-D", "-f", folder / "sshd_config", "-E", folder / "sshd.log"]
+        self.process = subprocess.Popen(command, preexec_fn=usual_ends)
         for _ in range(100):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:

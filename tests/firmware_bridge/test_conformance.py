@@ -15,7 +15,7 @@ from PIL import Image
 
 from tests.edge import packing
 from tests.edge.pictures import blobs, encoded, grey_ramp, huge_png, png, turned
-from tests.edge.processes import ROOT, Ended, environment
+from tests.edge.processes import ROOT, Ended, environment, ignoring, usual_ends
 from tests.firmware_bridge.comparison import same_records, same_text
 from tests.firmware_bridge.conftest import library
 
@@ -519,19 +519,25 @@ def test_no_standard_output_or_error_at_all(build, model, tmp_path):
         assert done.returncode == 0, (closing, done.stderr)
 
 
-def test_ctrl_c_ends_quietly(build, model, tmp_path):
+def test_ctrl_c_ends_quietly_unless_the_parent_ignores_it(build, model, tmp_path):
     (tmp_path / "p.png").write_bytes(png(GREY))
     pipe = subprocess.PIPE
     native = [str(build / "edge-infer")]
     for program in ([sys.executable, "-m", "edge"], native):
-        command = [*program, "--model", model, tmp_path / "p.png", "-", "--json"]
-        environ = environment(EDGE_INFER_LITERT=str(library()))
-        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environ)
-        assert process.stdout is not None and process.stdout.readline().startswith(b"{")
-        time.sleep(0.3)
-        process.send_signal(signal.SIGINT)  # it waits for the picture on standard input
-        out, err = process.communicate(timeout=60)
-        assert process.returncode == 130 and out == b"" and err == b""
+        for how in ({"preexec_fn": usual_ends}, {}):
+            command = [*program, "--model", model, tmp_path / "p.png", "-", "--json"]
+            environ = environment(EDGE_INFER_LITERT=str(library()))
+            with ignoring(signal.SIGINT):
+                process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environ, **how)
+            assert process.stdout is not None and process.stdout.readline().startswith(b"{")
+            time.sleep(0.3)
+            process.send_signal(signal.SIGINT)  # it waits for the picture on standard input
+            if how:
+                out, err = process.communicate(timeout=60)
+                assert process.returncode == 130 and out == b"" and err == b""
+            else:
+                out, err = process.communicate(png(GREY), timeout=60)
+                assert process.returncode == 0 and out.startswith(b"{"), err
 
 
 def test_formats_that_the_native_program_does_not_read(programs, model, tmp_path):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.edge import processes
-from tests.edge.processes import Ended
+from tests.edge.processes import Ended, usual_ends
 from tests.firmware_bridge.boards import LocalBoard
 from tests.firmware_bridge.places import Place, refused
 
@@ -60,7 +60,7 @@ def test_a_login_script_can_print_what_it_likes(reached_by: Callable[[str], Plac
 def agent(tmp_path: Path) -> Iterator[Path]:
     """The socket of an ssh-agent without keys."""
     socket = tmp_path / "agent"
-    process = subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL, preexec_fn=usual_ends)
     while not socket.exists():
         time.sleep(0.01)
     yield socket

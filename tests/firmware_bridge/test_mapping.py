@@ -176,7 +176,7 @@ def test_every_name_is_one_of_the_schema():
 
 @pytest.mark.parametrize("model", shipped(), ids=lambda path: path.stem)
 def test_macs_are_those_that_were_counted_on_the_network(model):
-    """`compress.cost` counted them with hooks on the layers of the PyTorch network.
+    """`compress.cost` counted them on the PyTorch network.
 
     Normalizations, which it does not count, are 1x1 convolutions of each channel alone where they could not be folded.
     """
@@ -215,6 +215,10 @@ def test_macs_against_counting(sizes, kernel, stride):
         [Data((1, channels)), int8(filters, channels), Data((1, filters))], [Step("FULLY_CONNECTED", [0, 1], [2])]
     )
     assert graph.read(linear, "").macs == channels * filters
+    for turned, left in ((False, (2, height, channels)), (True, (2, channels, height))):  # n x k by k x m, twice
+        tensors = [Data(left), Data((2, channels, filters)), Data((2, height, filters))]
+        step = Step("BATCH_MATMUL", [0, 1], [2], "BatchMatMulOptions", {"adjX": turned})
+        assert graph.read(build(tensors, [step]), "").macs == 2 * height * channels * filters
 
 
 def chain(*names: str) -> bytes:

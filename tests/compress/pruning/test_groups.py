@@ -43,7 +43,7 @@ def test_what_is_added_to_a_concatenation_is_divided() -> None:
 
 def test_input_output_and_grouped_convolutions_keep_their_widths() -> None:
     groups = {layer for rows in outputs("mixed").values() for layer, _ in rows}
-    assert groups == {"expand.0", "depthwise.0", "wide", "narrow"}
+    assert groups == {"expand.0", "depthwise.0", "wide", "larger", "narrow"}
     assert "head" not in {layer for rows in outputs("unet").values() for layer, _ in rows}
 
 

@@ -1,0 +1,102 @@
+"""Which file a recipe is, and what it names: what can be checked before PyTorch is imported, which takes seconds."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import sys
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Any
+
+import tomllib
+
+from edge.errors import EdgeError
+
+RECIPES = Path(__file__).with_name("recipes")
+
+
+def shipped() -> list[str]:
+    """Names of the recipes that come with the project."""
+    return sorted(path.stem for path in RECIPES.glob("*.toml"))
+
+
+def read(recipe: str) -> tuple[dict[str, Any], str]:
+    """Return what a recipe's TOML holds, by its file or a shipped one's name, and its path.
+
+    Raises EdgeError where there is no such recipe, or no TOML in it.
+    """
+    path = Path(recipe)
+    if not path.suffix and not path.is_file():
+        path = RECIPES / f"{recipe}.toml"
+        if not path.exists():
+            near = difflib.get_close_matches(recipe, shipped(), n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise EdgeError(
+                f"there is no recipe {recipe!r}: shipped are {', '.join(shipped())}; {hint}or give a .toml file"
+            )
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8")), str(path)
+    except FileNotFoundError:
+        raise EdgeError(
+            f"recipe {path} does not exist: expected a TOML file, or one of {', '.join(shipped())}"
+        ) from None
+    except (OSError, ValueError, RecursionError) as error:  # tomllib's own, and what its parts raise
+        raise EdgeError(f"recipe {path} can't be read ({error}): expected a TOML file; mend it") from None
+
+
+def folders(where: str) -> list[Path]:
+    """Return where what a recipe names is looked for: the folder of the recipe `where`, then the working directory."""
+    own = Path(where).absolute().parent
+    return list(dict.fromkeys([own, Path.cwd()] if own != RECIPES else [Path.cwd()]))
+
+
+def named(file: str, where: str) -> Path:
+    """Return the path of a `file` that the recipe `where` names: the first that exists, else the recipe's folder's."""
+    paths = [folder / file for folder in folders(where)]
+    return next((path for path in paths if path.exists()), paths[0])
+
+
+def check(raw: dict[str, Any], where: str, data: Path, output: Path, weights: Path | None) -> None:
+    """Raise EdgeError where the network's module, the weights or the data folder are not there.
+
+    Args:
+        raw: the recipe `where`. What has another type than it should is left to `compress.recipe.parse`.
+        weights: those that were given in the place of the recipe's.
+    """
+    network, trained = raw.get("network"), raw.get("weights")
+    if isinstance(network, str) and not _is_module(module := network.split(":")[0], where):
+        raise EdgeError(
+            f"{where}: network {network!r} can't be imported (there is no module {module!r}): expected one in "
+            f"{' or '.join(map(str, folders(where)))}, or an installed one; check the name, or put the recipe where "
+            "the module is"
+        )
+    if weights or (isinstance(trained, str) and trained):
+        path = weights or named(str(trained), where)
+        if not path.exists():
+            tried = path if weights else " or ".join(str(folder / str(trained)) for folder in folders(where))
+            raise EdgeError(
+                f"the weights {tried} don't exist: expected the state_dict of a trained network; check the recipe's "
+                "weights, or give --weights FILE"
+            )
+    if not data.is_dir():
+        found = "is no folder" if data.exists() else "does not exist"
+        raise EdgeError(f"data folder {data} {found}: expected a folder of images (docs/recipes.md); check --data")
+    if output.exists() and not output.is_dir():
+        raise EdgeError(f"{output} is no folder: expected one for the model and its checkpoints; give another --output")
+
+
+def _is_module(name: str, where: str) -> bool:
+    """Return whether Python finds the module `name`, for all that can be said without running any of its packages."""
+    top, *rest = name.split(".")
+    spec = PathFinder.find_spec(top, [str(folder) for folder in folders(where)])
+    if spec is None:
+        try:
+            return top in sys.modules or importlib.util.find_spec(top) is not None
+        except ValueError:  # no name at all; `compress.recipe` says what a network is called
+            return True
+    for part in rest:  # each looked for by itself, as for its whole name the packages before it would have to be run
+        if spec is None or spec.submodule_search_locations is None:
+            return False
+        spec = PathFinder.find_spec(part, list(spec.submodule_search_locations))
+    return spec is not None
