@@ -58,7 +58,7 @@ def _listed(words: list[str], most: int) -> str:
 
 
 def _first(rows: list[str]) -> list[str]:
-    """Return no more than `ENTRIES` lines, and how many there are besides."""
+    """Return no more than `ENTRIES` lines, and how many more there are."""
     more = len(rows) - ENTRIES
     return rows[:ENTRIES] + ([f"    and {more} more, which --json shows"] if more > 0 else [])
 

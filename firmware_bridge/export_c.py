@@ -151,9 +151,9 @@ const char *const {name}_labels[{name.upper()}_LABELS] = {{
 
 
 def write(contents: Mapping[Path, str]) -> None:
-    """Write all of the files beside their places, then rename them: none is there by half.
+    """Write all of the files beside their places, read them back, then rename them: none is there by half.
 
-    Raises EdgeError where one can't be written.
+    Raises EdgeError where one can't be written, or reads as something else.
     """
     for path in contents:
         if path.exists() and not path.is_file():
@@ -163,6 +163,8 @@ def write(contents: Mapping[Path, str]) -> None:
         for path, part in parts.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             part.write_text(contents[path], encoding="utf-8", newline="\n")
+            if part.read_text(encoding="utf-8") != contents[path]:
+                raise EdgeError(f"{path} reads as something else: check the disk, or give --output another folder")
         for path, part in parts.items():
             os.replace(part, path)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""`edge-compress pack`: a manifest for a TFLite file that another tool made, held against the network in it.
+"""`edge-compress pack`: a manifest for a TFLite file that another tool made, checked against the network in it.
 
 It needs nothing that a device's own installation lacks: no torch, no tensorflow.
 """
@@ -25,7 +25,7 @@ from edge.runtime import Runtime, Tensor
 
 FLOAT_TOLERANCE = 0.01  # of a float32 network's outputs: share of the largest one, and at least so much
 SUM_TOLERANCE = 0.02  # by which int8 scores of a softmax may miss 1
-PROBES = 4  # images of noise besides the golden ones, to tell scores from logits
+PROBES = 4  # images of noise, in addition to the golden ones, to tell scores from logits
 
 
 class Packed(NamedTuple):
@@ -34,7 +34,7 @@ class Packed(NamedTuple):
     Attributes:
         taken_off: what was behind the flatbuffer and was left out; "" where there was nothing.
         filled_in: fields that the manifest left to the network.
-        notes: what is worth a look.
+        notes: what a person should look at.
         golden: how many vectors were made, and for which kernel paths.
     """
 

@@ -87,7 +87,7 @@ def faults(raw: Mapping[str, Any], facts: Facts) -> list[str]:
 def _refusal(raw: Mapping[str, Any]) -> str:
     """Return what a reader says of the manifest, without its advice; "" where it takes it."""
     try:
-        parse(raw | {"model": {"bytes": 1, "sha256": "0" * 64}}, "it")
+        parse({**raw, "model": {"bytes": 1, "sha256": "0" * 64}}, "it")
     except EdgeError as error:
         return str(error).removesuffix("; build the model file again with edge-compress")
     return ""

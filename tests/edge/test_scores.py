@@ -42,9 +42,9 @@ def by_label(answer):
 
 def test_the_scores_are_the_networks_outputs(tmp_path):
     engine = load(tmp_path, "tiny-scores")
-    picture = grey_ramp()
-    found = by_label(engine(picture))
-    tensor = engine.tensor(pixels(Image.fromarray(picture), engine.file.manifest.input))
+    image = grey_ramp()
+    found = by_label(engine(image))
+    tensor = engine.tensor(pixels(Image.fromarray(image), engine.file.manifest.input))
     raw = open_runtime(network("tiny-scores")).run(tensor)[0]
     assert [found["normal"], found["opacity"]] == [(int(q) + 128) / 256 for q in raw]
     assert abs(sum(found.values()) - 1) <= 2 / 256
