@@ -198,6 +198,7 @@ def test_an_operator_costs_what_its_formula_says(name: str) -> None:
     assert spent.parameters == sum(p.numel() for p in network.parameters())
 
 
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
 def test_a_traced_network_costs_what_it_was_traced_from() -> None:
     network = nn.Sequential(Layer(recurrent, part=batch_first(nn.LSTM, 32, 8, 2)), nn.Linear(8, 5)).eval()
     traced = torch.jit.trace(network, torch.zeros(1, *WIDE))
