@@ -82,6 +82,8 @@ def export_onnx(network: nn.Module, shape: tuple[int, ...], path: Path) -> None:
                 opset_version=17,
                 dynamo=False,
             )
+        except OSError:  # no space, say: nothing that another layer would help against
+            raise
         except Exception as error:  # of many kinds, and a user's own code is run
             raise EdgeError(
                 f"the network can't be written as ONNX, on the way to TFLite ({' '.join(str(error).split())[:200]}): "

@@ -125,6 +125,8 @@ class _Operators(TorchDispatchMode):
             self._add_layer(_convolution(args, out), args[1])
         elif name is aten._trilinear:  # nn.Bilinear
             self._add_layer(out.numel() // out.shape[-1] * args[1].numel(), args[1])
+        elif name is aten.mkldnn_rnn_layer:  # of a network that TorchScript runs; others are seen as they are called
+            self.found.products += args[0].shape[:-1].numel() * (args[1].numel() + args[2].numel())
         elif name in _PRODUCTS:
             a, b = _PRODUCTS[name](args)
             weight = next((t for t in (b, a) if _storage(t) in self._owners), None)

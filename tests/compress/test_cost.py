@@ -198,6 +198,14 @@ def test_an_operator_costs_what_its_formula_says(name: str) -> None:
     assert spent.parameters == sum(p.numel() for p in network.parameters())
 
 
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_a_traced_network_costs_what_it_was_traced_from() -> None:
+    network = nn.Sequential(Layer(recurrent, part=batch_first(nn.LSTM, 32, 8, 2)), nn.Linear(8, 5)).eval()
+    traced = torch.jit.trace(network, torch.zeros(1, *WIDE))
+    assert cost(traced, WIDE) == cost(network, WIDE)
+    assert cost(traced, WIDE).products == 16 * 4 * 8 * (32 + 8 + 8 + 8)
+
+
 def test_counting_leaves_everything_as_it_was() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Dropout())
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}

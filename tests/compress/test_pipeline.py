@@ -90,6 +90,8 @@ def test_the_network_shrinks_step_by_step(finished: Finished) -> None:
     assert parameters[0] == parameters[1] > parameters[2] == parameters[3] > parameters[4] == parameters[6]
     assert rows[1]["macs"] > rows[2]["macs"] > rows[4]["macs"]
     assert rows[6]["bytes"] == (finished.folder / "out/own.tflite").stat().st_size
+    took = [int(seconds) for seconds in re.findall(r"^converted .* in (\d+) s$", finished.said, re.MULTILINE)]
+    assert len(took) == 3 and rows[6]["seconds"] == pytest.approx(sum(took), abs=1.5)
 
 
 def test_the_printed_table_is_the_ledgers(finished: Finished) -> None:
@@ -320,6 +322,9 @@ def test_its_ledger_says_what_its_masks_are_worth(outlined: Finished) -> None:
     assert rows[2]["parameters"] < rows[1]["parameters"]
     assert all(0 <= row["metric"] <= 1 for row in rows)
     assert min(rows[3]["metric"], rows[4]["metric"]) > 0.6
+    assert rows[4]["metric"] == report_of(outlined)["validation"]
+    kept = read(outlined.folder / "out/own.tflite").manifest.raw["provenance"]["ledger"]
+    assert kept == rows[:4]  # judged by the file's own decision, in the file as well
     assert "validation Dice" in outlined.complaints
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 
 import pytest
 import torch
@@ -79,3 +80,12 @@ def test_shipped_recipes_can_be_done(name: str) -> None:
         recipe.steps,
         (how.channels, how.height, how.width),
     )
+
+
+def test_a_full_disk_is_not_the_networks_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "network.onnx")
+
+    monkeypatch.setattr(torch.onnx, "export", full)
+    with pytest.raises(OSError, match="No space left"):  # which the command says, with a way out
+        rehearse(user(), [TRAINING], SHAPE)
