@@ -43,6 +43,8 @@ GOOD = {
     "large.jpg": encoded(Image.fromarray(NOISE).resize((701, 503)), "JPEG"),
     "turned.jpg": encoded(Image.fromarray(NOISE).resize((301, 203)), "JPEG", exif=turned(5)),
     "no-exif.jpg": encoded(Image.fromarray(NOISE), "JPEG", exif=b"Exif\0\0nonsense"),
+    "no-exif.png": encoded(Image.fromarray(NOISE), "PNG", exif=b"Exif\0\0nonsense"),
+    "density.jpg": encoded(Image.fromarray(NOISE), "JPEG", exif=b"Exif\0\0nonsense", dpi=(72, 72)),
 }
 BAD = {
     "missing.png": None,
@@ -56,8 +58,6 @@ BAD = {
     "header.jpg": encoded(Image.fromarray(GREY), "JPEG")[:40],
     "half-progressive.jpg": encoded(Image.fromarray(NOISE), "JPEG", progressive=True)[:-900],
     "huge.png": huge_png(20000, 20000),
-    "no-exif.png": encoded(Image.fromarray(NOISE), "PNG", exif=b"Exif\0\0nonsense"),
-    "density.jpg": encoded(Image.fromarray(NOISE), "JPEG", exif=b"Exif\0\0nonsense", dpi=(72, 72)),
 }
 
 
