@@ -156,7 +156,7 @@ class Engine:
             raise EdgeError(
                 f"{name} has {rows} rows, too many for a network that reads {columns} columns: expected at most "
                 f"{limit // columns}; make it smaller",
-                "image.too-large",
+                code="image.too-large",
             )
         array = pixels(picture, manifest.input)
         tensor = self.tensor(array)
@@ -283,20 +283,26 @@ def _picture(source: object, name: str, how: Preprocessing) -> Picture:
     if not isinstance(source, Image.Image):
         source = _image(source, name)
     if not prod(source.size):
-        raise EdgeError(f"{name} has {source.width}x{source.height} pixels: expected at least one")
+        raise EdgeError(
+            f"{name} has {source.width}x{source.height} pixels: expected at least one", code="image.unsupported"
+        )
     return images.take(source, name, how)
 
 
 def _image(source: object, name: str) -> Image.Image:
     if not isinstance(source, np.ndarray):
-        raise EdgeError(f"{name} is a {type(source).__name__}: expected a path, bytes, a Pillow image or a numpy array")
+        raise EdgeError(
+            f"{name} is a {type(source).__name__}: expected a path, bytes, a Pillow image or a numpy array",
+            code="image.unsupported",
+        )
     shape = source.shape
     deep = source.dtype.kind == "u" and source.dtype.itemsize == 2  # in either byte order
     form = len(shape) == 2 or (len(shape) == 3 and shape[2] == 3 and not deep)
     if not (source.dtype == np.uint8 or deep) or prod(shape) == 0 or not form:
         raise EdgeError(
             f"{name} is an array of {source.dtype} {shape}: expected uint8 (height, width) or (height, width, 3), or "
-            "uint16 (height, width); convert it first"
+            "uint16 (height, width); convert it first",
+            code="image.unsupported",
         )
     return Image.fromarray(source.astype(np.uint16) if deep else source)
 

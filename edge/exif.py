@@ -1,7 +1,7 @@
 """Which way up an image lies, by its metadata: EXIF's orientation, else XMP's. The same rules as native/exif.c.
 
-By EXIF 2.32 (JEITA CP-3451, 4.6.4 A) the orientation is one SHORT, tag 0x0112, in the first image file directory (IFD0).
-Anything else under that tag is no orientation. Pillow's own reading differs from version to version.
+By EXIF 2.32 (JEITA CP-3451, 4.6.4 A) the orientation is one SHORT, tag 0x0112, in the first image file directory
+(IFD0). Anything else under that tag is no orientation. Pillow's own reading differs from version to version.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ def taken_out(tiff: bytes) -> tuple[int, bytes]:
     if orientation not in (NONE, UPRIGHT):
         order = "little" if tiff[:1] == b"I" else "big"
         changed = bytearray(tiff)
-        upright = b"".join(number.to_bytes(size, order) for number, size in ((TAG, 2), (_SHORT, 2), (1, 4), (UPRIGHT, 2)))
+        upright = b"".join(
+            number.to_bytes(size, order) for number, size in ((TAG, 2), (_SHORT, 2), (1, 4), (UPRIGHT, 2))
+        )
         for at, _ in entries:
             if at:
                 changed[at : at + len(upright)] = upright

@@ -116,9 +116,7 @@ def _no_image(data: bytes, name: str) -> EdgeError:
     )
 
 
-def _decode(
-    form: str, data: bytes, name: str, how: Preprocessing | None, max_pixels: int, full_size: bool
-) -> Picture:
+def _decode(form: str, data: bytes, name: str, how: Preprocessing | None, max_pixels: int, full_size: bool) -> Picture:
     orientation, file, parts = exif.NONE, data, None
     if form in ("PNG", "JPEG"):
         parts = png.structure(data, name) if form == "PNG" else jpeg.structure(data, name)
@@ -147,7 +145,9 @@ def _decode(
     if orientation == exif.UNREADABLE:
         warnings.append(ImageWarning("image.orientation", _NO_ORIENTATION))
     whole = size[::-1] if turned else size
-    picture = take(image, name, how, None if reduction == 1 else whole, reduction, _bits(image, data), data, orientation)
+    picture = take(
+        image, name, how, None if reduction == 1 else whole, reduction, _bits(image, data), data, orientation
+    )
     return picture._replace(warnings=(*warnings, *picture.warnings))
 
 
@@ -214,7 +214,11 @@ def plain(
 
     Raises EdgeError for floating-point pixels: nothing says which value is white.
     """
-    way = _WAYS.get(_orientation_of(image) if orientation is None else orientation)
+    if orientation is None:
+        image.load()
+        # Pillow turns TIFFs while it loads them, and before 10.1, which Debian 12 has, still says that they lie.
+        orientation = exif.NONE if image.format == "TIFF" else _orientation_of(image)
+    way = _WAYS.get(orientation)
     if way is not None:
         image = image.transpose(way)
     if image.mode in ("L", "RGB"):

@@ -9,8 +9,23 @@ from __future__ import annotations
 
 import ctypes
 import os
-from ctypes import CDLL, CFUNCTYPE, POINTER, Structure, byref, cast, pointer
-from ctypes import c_char, c_double, c_int, c_long, c_size_t, c_uint, c_ulong, c_void_p
+from ctypes import (
+    CDLL,
+    CFUNCTYPE,
+    POINTER,
+    Structure,
+    byref,
+    c_char,
+    c_double,
+    c_int,
+    c_long,
+    c_size_t,
+    c_uint,
+    c_ulong,
+    c_void_p,
+    cast,
+    pointer,
+)
 
 from PIL import Image
 
@@ -27,7 +42,7 @@ _HARMLESS = ("Warning: unknown JFIF revision", "Invalid SOS parameters for seque
 class _Errors(Structure):
     """jpeg_error_mgr."""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("error_exit", c_void_p),
         ("emit_message", c_void_p),
         ("output_message", c_void_p),
@@ -44,7 +59,7 @@ class _Errors(Structure):
 class _Decompress(Structure):
     """jpeg_decompress_struct."""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("errors", POINTER(_Errors)),
         ("memory", c_void_p),
         ("progress", c_void_p),

@@ -1,11 +1,12 @@
 """What LiteRT's kernels take for granted of single operators, and would end the process for.
 
-Where a kernel looks itself and refuses, there is no rule here. The native program's operator_rules.c has the same rules,
-and its tables are made from these (make_schema.py).
+Where a kernel looks itself and refuses, there is no rule here. The native program's operator_rules.c has the same
+rules, and its tables are made from these (make_schema.py).
 """
 
 from __future__ import annotations
 
+from functools import cache
 from math import prod
 from struct import unpack_from
 from typing import Any, NamedTuple
@@ -14,7 +15,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from edge.flatbuffer import Operator, Tensor
 
+MAX_RANK = 8
 MAX_WINDOW = 4096  # pixels of a stride, or of a filter with its gaps
+MAX_QUOTIENT = 2.0**18  # of an operator's quantization steps
 
 # Name, options, inputs, outputs. Options: "-" none are looked at; "X" must be X; "X?" may be missing. Inputs: "2",
 # "2-3", "2+" and, where the last ones may be left out by -1, "@" and the first of those.
@@ -228,27 +231,41 @@ STABLEHLO_WHILE StablehloWhileOptions 1+ 1+
 """
 
 _SPECS = {line.split(" ", 1)[0]: line for line in OPERATORS.strip().split("\n")}
+_ANY = 2**31
+
+
+class _Every:
+    """All that could be asked for."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+@cache
+def _spec(name: str) -> tuple[Any, range, range, int]:
+    """Return which options it may have, how many inputs and outputs, and how many of the first inputs it needs."""
+    _, options, inputs, outputs = _SPECS[name].split(" ")
+    inputs, _, optional = inputs.partition("@")
+    counts = []
+    for wanted in (inputs, outputs):
+        least, _, most = wanted.rstrip("+").partition("-")
+        counts.append(range(int(least), _ANY if wanted[-1] == "+" else int(most or least) + 1))
+    taken = _Every() if options == "-" else (options[:-1], "") if options[-1] == "?" else (options,)
+    return taken, counts[0], counts[1], int(optional) if optional else _ANY
 
 
 def fault(operator: Operator, tensors: tuple[Tensor, ...], data: bytes | memoryview) -> str:
     """Return what is wrong with the operator, "" where nothing is. `tensors` are its graph's, `data` the whole file."""
-    line = _SPECS.get(operator.name)
-    if line is None:
+    if operator.name not in _SPECS:
         return "is none that a runtime has"
-    _, options, inputs, outputs = line.split(" ")
-    inputs, _, optional = inputs.partition("@")
-    if operator.options_name != options and not (options == "-" or (options[-1] == "?" and not operator.options_name)):
-        if operator.options_name != options.rstrip("?"):
-            return f"has {operator.options_name or 'no options'}: expected {options.rstrip('?')}"
-    for what, count, wanted in (
-        ("inputs", len(operator.inputs), inputs),
-        ("outputs", len(operator.outputs), outputs),
-    ):
-        least, _, most = wanted.rstrip("+").partition("-")
-        if count < int(least) or not (wanted[-1] == "+" or count <= int(most or least)):
-            return f"has {count} {what}: expected {wanted}"
-    required = operator.inputs[: int(optional)] if optional else operator.inputs
-    if -1 in required:
+    options, inputs, outputs, needed = _spec(operator.name)
+    if operator.options_name not in options:
+        return f"has {operator.options_name or 'no options'}: expected {options[0]}"
+    if len(operator.inputs) not in inputs:
+        return f"has {len(operator.inputs)} inputs"
+    if len(operator.outputs) not in outputs:
+        return f"has {len(operator.outputs)} outputs"
+    if -1 in operator.inputs[:needed]:
         return "lacks an input"
     rule = _RULES.get(operator.name)
     if rule is None:
@@ -288,10 +305,13 @@ def _known(tensor: Tensor, index: int) -> int | None:
     return None if tensor.is_open[index] else tensor.shape[index]
 
 
-def _windows(facts: _Facts, height: int, width: int) -> tuple[str, tuple[int | None, int | None]]:
-    """Hold strides, filter and gaps over an image, NHWC; return what is wrong, and the height and width that come out."""
+def _windows(facts: _Facts, sizes: tuple[int, ...]) -> tuple[str, tuple[int | None, ...]]:
+    """Hold strides, filter and gaps over the dimensions between batch and channels.
+
+    Return what is wrong, and the sizes that come out.
+    """
     options, image, out = facts.options, facts.reads[0], []
-    for end, index, size in (("h", 1, height), ("w", 2, width)):
+    for index, end, size in zip(range(1, len(sizes) + 1), "dhw"[-len(sizes) :], sizes, strict=True):
         stride, dilation = options[f"stride_{end}"], options.get(f"dilation_{end}_factor", 1)
         window = (size - 1) * dilation + 1
         if not (1 <= stride <= MAX_WINDOW and size >= 1 and dilation >= 1 and window <= MAX_WINDOW):
@@ -308,31 +328,28 @@ def _windows(facts: _Facts, height: int, width: int) -> tuple[str, tuple[int | N
     return "", tuple(out)
 
 
-def _weights(facts: _Facts, axis: int, of: Tensor) -> str:
-    """Hold types and quantization of what is weighed, the weights, their bias and what comes out."""
-    weights, bias, output = facts.reads[1], facts.reads[2] if len(facts.reads) > 2 else None, facts.gives[0]
+def _weights(facts: _Facts, axis: int, of: Tensor, place: int = 2) -> str:
+    """Hold types and quantization of what is weighed, the weights, their bias (at `place`) and what comes out."""
+    weights, bias, output = facts.reads[1], facts.reads[place] if len(facts.reads) > place else None, facts.gives[0]
     known = _WEIGHTS.get(of.type)
     if known is None or weights.type not in known[0] or output.type != of.type:
         return f"is of {of.type}, {weights.type} and {output.type}, which do not go together"
     if bias is not None:
         if bias.type not in known[1]:
             return f"has a bias of {bias.type}"
-        if _differs(bias, (weights.shape[axis],)):
+        if prod(bias.shape) != weights.shape[axis]:
             return f"has a bias of another size than {weights.shape[axis]}"
     if weights.type in ("INT8", "UINT8", "INT4", "INT2") and len(weights.scales) > 1 and weights.axis != axis:
         return "has weights with scales along another dimension"
-    if of.type != "FLOAT32":
-        for tensor in (of, weights, output):
-            if not tensor.scales or min(tensor.scales) <= 0:
-                return "has a tensor without a quantization step"
-    return ""
+    has_steps = weights.scales and all(tensor.scales and min(tensor.scales) > 0 for tensor in (of, output))
+    return "" if of.type == "FLOAT32" or has_steps else "has a tensor without a quantization step"
 
 
 def _convolution(facts: _Facts) -> str:
     image, weights, output = facts.reads[0], facts.reads[1], facts.gives[0]
     if len(image.shape) != 4 or len(weights.shape) != 4:
         return "reads tensors of other than 4 dimensions"
-    wrong, size = _windows(facts, weights.shape[1], weights.shape[2])
+    wrong, size = _windows(facts, weights.shape[1:3])
     if wrong:
         return wrong
     if facts.name == "DEPTHWISE_CONV_2D":
@@ -348,6 +365,20 @@ def _convolution(facts: _Facts) -> str:
     if _differs(output, (_known(image, 0), *size, outof)):
         return f"gives {output.shape}, which does not follow from its input of {image.shape}"
     return _weights(facts, axis, image)
+
+
+def _volume(facts: _Facts) -> str:
+    image, weights, output = facts.reads[0], facts.reads[1], facts.gives[0]
+    if len(image.shape) != 5 or len(weights.shape) != 5:
+        return "reads tensors of other than 5 dimensions"
+    wrong, size = _windows(facts, weights.shape[:3])
+    if wrong:
+        return wrong
+    if min(weights.shape) < 1 or image.shape[4] != weights.shape[3]:
+        return f"has weights of {weights.shape} for an input of {image.shape}"
+    if _differs(output, (_known(image, 0), *size, weights.shape[4])):
+        return f"gives {output.shape}, which does not follow from its input of {image.shape}"
+    return _weights(facts, 4, image)
 
 
 def _transposed(facts: _Facts) -> str:
@@ -376,14 +407,16 @@ def _transposed(facts: _Facts) -> str:
         window = size - window + 1 if options["padding"] == _VALID else size
         if window < 1 or -(-window // options[name]) != over:
             return f"gives {output.shape}, which does not follow from its input of {image.shape}"
-    return ""
+    return _weights(facts, 0, image, 3)
 
 
 def _pool(facts: _Facts) -> str:
     image, output, options = facts.reads[0], facts.gives[0], facts.options
     if len(image.shape) != 4:
         return "reads a tensor of other than 4 dimensions"
-    wrong, size = _windows(facts, options["filter_height"], options["filter_width"])
+    wrong, size = _windows(facts, (options["filter_height"], options["filter_width"]))
+    if not wrong:
+        wrong = _same_type(facts)
     if not wrong and _differs(output, (_known(image, 0), *size, _known(image, 3))):
         wrong = f"gives {output.shape}, which does not follow from its input of {image.shape}"
     return wrong
@@ -400,16 +433,68 @@ def _dense(facts: _Facts) -> str:
     return _weights(facts, 0, vector)
 
 
+def _same_type(facts: _Facts) -> str:
+    """Hold that what comes out is of the type that goes in: the kernel writes it so, whatever the file says."""
+    types = facts.reads[0].type, facts.gives[0].type
+    if types[0] == types[1] or (facts.name == "SOFTMAX" and types == ("INT8", "INT16")):
+        return ""
+    return f"makes {types[1]} of {types[0]}"
+
+
+def _vector(facts: _Facts) -> str:
+    """Hold the lengths of lists of sizes, dimensions and the like: kernels copy them into places of fixed size."""
+    most = MAX_RANK * (2 if "PAD" in facts.name else 1)
+    for tensor in facts.reads[1:]:
+        if tensor is not None and prod(tensor.shape) > most:
+            return f"reads {prod(tensor.shape)} sizes or dimensions: expected at most {most}"
+    return _same_type(facts)
+
+
+def _parts(facts: _Facts) -> str:
+    name, count = _PARTS[facts.name], len(facts.reads if facts.name == "PACK" else facts.gives)
+    if facts.options[name] != count:
+        return f"has {name} = {facts.options[name]}, and {count} of them"
+    return ""
+
+
+def _steps(facts: _Facts) -> str:
+    """Return what is wrong with quantization steps whose quotients become fixed point numbers."""
+    scales = []
+    for tensor in (*facts.reads, *facts.gives):
+        if tensor is not None and tensor.type in ("INT8", "UINT8", "INT16"):
+            if not tensor.scales:
+                return f"has a tensor of {tensor.type} without a quantization step"
+            if len(tensor.scales) == 1:
+                scales += tensor.scales
+            elif facts.name != "BATCH_MATMUL" or not tensor.bytes:  # weights may have one for each channel
+                return f"has a tensor of {tensor.type} with {len(tensor.scales)} quantization steps: expected 1"
+    if scales and not 0 < max(scales) < min(scales) * MAX_QUOTIENT:
+        return f"has quantization steps from {min(scales):g} to {max(scales):g}, too far from each other"
+    return ""
+
+
+def _arithmetic(facts: _Facts) -> str:
+    return _steps(facts) or _same_type(facts)
+
+
+def _comparison(facts: _Facts) -> str:
+    types = facts.reads[0].type, facts.reads[1].type, facts.gives[0].type
+    if types[0] != types[1] or types[2] != "BOOL":
+        return f"makes {types[2]} of {types[0]} and {types[1]}"
+    return _steps(facts)
+
+
 def _reduction(facts: _Facts) -> str:
     rank, axes = len(facts.reads[0].shape), _integers(facts.reads[1], facts.data)
     if prod(facts.reads[1].shape) > max(rank, 1) or (
         axes is not None and not all(-rank <= axis < rank for axis in axes)
     ):
         return f"is over dimensions that its input of {rank} does not have"
-    return ""
+    return _same_type(facts)
 
 
 _VALID = 1
+_PARTS = {"PACK": "values_count", "SPLIT": "num_splits", "SPLIT_V": "num_splits", "UNPACK": "num"}
 # What is weighed: the types that weights and bias may have.
 _WEIGHTS = {
     "FLOAT32": (("FLOAT32", "INT8", "UINT8", "INT4", "INT2"), ("FLOAT32",)),
@@ -417,19 +502,25 @@ _WEIGHTS = {
     "UINT8": (("UINT8", "INT8"), ("INT32",)),
     "INT16": (("INT8", "INT4"), ("INT64", "INT32")),
 }
-_RULES = {
-    "AVERAGE_POOL_2D": _pool,
-    "CONV_2D": _convolution,
-    "DEPTHWISE_CONV_2D": _convolution,
-    "FULLY_CONNECTED": _dense,
-    "L2_POOL_2D": _pool,
-    "MAX_POOL_2D": _pool,
-    "MEAN": _reduction,
-    "REDUCE_ALL": _reduction,
-    "REDUCE_ANY": _reduction,
-    "REDUCE_MAX": _reduction,
-    "REDUCE_MIN": _reduction,
-    "REDUCE_PROD": _reduction,
-    "SUM": _reduction,
-    "TRANSPOSE_CONV": _transposed,
-}
+_BY_NAME = (
+    (_convolution, "CONV_2D DEPTHWISE_CONV_2D"),
+    (_volume, "CONV_3D"),
+    (_dense, "FULLY_CONNECTED"),
+    (_transposed, "TRANSPOSE_CONV"),
+    (_pool, "AVERAGE_POOL_2D L2_POOL_2D MAX_POOL_2D"),
+    (_reduction, "MEAN REDUCE_ALL REDUCE_ANY REDUCE_MAX REDUCE_MIN REDUCE_PROD SUM"),
+    (_parts, "PACK SPLIT SPLIT_V UNPACK"),
+    (
+        _vector,
+        "BATCH_TO_SPACE_ND BROADCAST_TO EXPAND_DIMS MIRROR_PAD PAD RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR "
+        "REVERSE_V2 SLICE SPACE_TO_BATCH_ND STRIDED_SLICE TILE TRANSPOSE",
+    ),
+    (_comparison, "EQUAL GREATER GREATER_EQUAL LESS LESS_EQUAL NOT_EQUAL"),
+    (
+        _arithmetic,
+        "ABS ADD ADD_N BATCH_MATMUL DIV ELU EXP GELU HARD_SWISH L2_NORMALIZATION LEAKY_RELU LOG LOGISTIC LOG_SOFTMAX "
+        "MAXIMUM MINIMUM MUL NEG POW PRELU RELU RELU6 RELU_0_TO_1 RELU_N1_TO_1 RSQRT SOFTMAX SQRT SQUARED_DIFFERENCE "
+        "SUB TANH",
+    ),
+)
+_RULES = {name: rule for rule, names in _BY_NAME for name in names.split()}

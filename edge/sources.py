@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from edge.errors import EdgeError, one_line
 
@@ -15,19 +14,18 @@ NO_SUFFIX, HIDDEN, SPECIAL = "without a suffix", "hidden", "special"  # kinds of
 _NAMED = 5  # kinds that are named one by one
 
 
-class Found(NamedTuple):
-    """What one word stands for.
+class Found(list[str]):
+    """The images that one word stands for: their paths, or "-".
 
     Attributes:
-        images: their paths, or "-".
         root: the folder that was looked into; of a pattern its part in front of the first wildcard, "" for the working
             directory; None for a word that is an image itself. Images' paths begin with it.
         left_out: how many files were left out, by kind.
     """
 
-    images: list[str]
-    root: str | None
-    left_out: Counter[str]
+    def __init__(self, images: list[str], root: str | None = None, left_out: Counter[str] | None = None) -> None:
+        super().__init__(images)
+        self.root, self.left_out = root, left_out if left_out is not None else Counter[str]()
 
 
 def listing(
@@ -79,7 +77,7 @@ def expand(word: str, suffixes: tuple[str, ...], skip: str | None = None) -> Fou
     Raises EdgeError for a folder without images, one that can't be read, and a pattern that matches no file.
     """
     if word == STDIN:
-        return Found([word], None, Counter())
+        return Found([word])
     if os.path.isdir(word):
         images, left_out = listing(word, suffixes, skip)
         if not images:
@@ -87,17 +85,19 @@ def expand(word: str, suffixes: tuple[str, ...], skip: str | None = None) -> Fou
         return Found(images, word, left_out)
     if not os.path.exists(word) and any(letter in word for letter in WILD):
         return _matching(word, suffixes, skip)
-    return Found([word], None, Counter())
+    return Found([word])
 
 
 def _matching(word: str, suffixes: tuple[str, ...], skip: str | None) -> Found:
-    import glob
-
-    matches = glob.glob(word, recursive=True)
+    matches = list(_matches("/" if word.startswith("/") else "", word.lstrip("/")))
     images = {path for path in matches if os.path.isfile(path)}
     left_out: dict[str, str] = {}
     for folder in sorted(path for path in matches if os.path.isdir(path)):
-        for path, kind in _walk(folder, suffixes, skip):
+        try:
+            found = list(_walk(folder, suffixes, skip))
+        except EdgeError:
+            found = [(folder, None)]  # reading it says why
+        for path, kind in found:
             if kind is None:
                 images.add(path)
             else:
@@ -109,6 +109,47 @@ def _matching(word: str, suffixes: tuple[str, ...], skip: str | None) -> Found:
         raise _without(f"{word} matches folders without images", counts, suffixes)
     first = min(word.find(letter) for letter in WILD if letter in word)
     return Found(sorted(images, key=_parts), word[: word.rfind("/", 0, first) + 1], counts)
+
+
+def _matches(folder: str, pattern: str, above: tuple[tuple[int, int], ...] = ()) -> Iterator[str]:
+    """Yield the files and folders under `folder` ("", or ends in a slash) that match; ** is any folders, or none.
+
+    Links are followed, but not into one of the folders `above`, as `glob.glob` would until the system has enough of it.
+    """
+    from fnmatch import fnmatchcase
+
+    part, slash, after = pattern.partition("/")
+    after = after.lstrip("/")
+    if not any(letter in part for letter in WILD):
+        if slash:
+            yield from _matches(f"{folder}{part}/", after)
+        elif os.path.isfile(folder + part) or os.path.isdir(folder + part):
+            yield folder + part
+        return
+    is_deep = part == "**"
+    if is_deep and slash:
+        yield from _matches(folder, after)
+    elif is_deep and folder:
+        yield folder
+    try:
+        status = os.stat(folder or ".")
+        names = sorted(os.listdir(folder or "."))
+    except OSError:
+        return
+    here = (status.st_dev, status.st_ino)
+    if is_deep and here in above:
+        return
+    for name in names:
+        if (name.startswith(".") and (is_deep or not part.startswith("."))) or not (is_deep or fnmatchcase(name, part)):
+            continue
+        path = folder + name
+        is_folder = os.path.isdir(path)
+        if not slash and (os.path.isfile(path) or (is_folder and not is_deep)):
+            yield path
+        if is_folder and is_deep:
+            yield from _matches(f"{path}/", pattern, (*above, here))
+        elif is_folder and slash:
+            yield from _matches(f"{path}/", after)
 
 
 def _without(what: str, left_out: Counter[str], suffixes: tuple[str, ...]) -> EdgeError:

@@ -19,7 +19,7 @@ SCRIPT = Path(__file__).with_name("board.sh")
 FOLDER = "edge-infer"  # in the home of the user that logs in
 _CHUNK = 1 << 16
 _KINDS = ("say", "serves", "offset", "heard", "answer", "fact", "done", "fail")
-_ON_STDIN = "the picture on standard input"  # as edge-infer calls it there, for which it has a name here
+_ON_STDIN = "the image on standard input"  # as edge-infer calls it there, for which it has a name here
 STDIN = Path("-")
 
 Say = Callable[[str], None]

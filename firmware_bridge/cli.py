@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import signal
 import sys
@@ -14,6 +13,7 @@ from edge import __version__
 from edge.arguments import Parser, add_command
 from edge.command import OK, ended
 from edge.errors import EdgeError
+from edge.strict_json import dumps
 from firmware_bridge import board, coral, doctor, export_c, release, signature, target
 from firmware_bridge.ssh import Connection
 
@@ -266,7 +266,7 @@ def _ask(options: argparse.Namespace) -> None:
 def _run(options: argparse.Namespace) -> None:
     with Connection(options.host) as connection:
         answer, besides = board.run(connection, options.folder, options.image, options.model, options.runtime)
-    print(json.dumps(answer))
+    print(dumps(answer, "the answer"))
     for line in besides:
         print(line, file=sys.stderr)
 

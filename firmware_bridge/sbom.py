@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from edge import __version__
+from edge.strict_json import dumps
 
 
 class Component(NamedTuple):
@@ -48,4 +48,4 @@ def document(target: str, components: Iterable[Component]) -> bytes:
         },
         "components": entries,
     }
-    return (json.dumps(whole, indent=1, sort_keys=True) + "\n").encode()
+    return (dumps(whole, "the list of parts", indent=1, sort_keys=True) + "\n").encode()

@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LIMIT_MB = 200
+OLDEST_PILLOW = "10.1"  # that setup.cfg takes
 RUNTIMES = [("3.10", "ai-edge-litert"), ("3.11", "ai-edge-litert"), ("3.11", "tflite-runtime")]
 RUNTIMES += [("3.12", "ai-edge-litert"), ("3.13", "ai-edge-litert")]
 
@@ -32,6 +33,10 @@ def interpreter(version: str) -> str | None:
     return None
 
 
+def test_the_oldest_pillow_is_the_one_that_is_tried() -> None:
+    assert f"pillow>={OLDEST_PILLOW}\n" in (ROOT / "setup.cfg").read_text()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("version", "runtime"), RUNTIMES)
 def test_the_package_alone(version: str, runtime: str, tmp_path: Path) -> None:
@@ -44,7 +49,7 @@ def test_the_package_alone(version: str, runtime: str, tmp_path: Path) -> None:
     subprocess.run([python, "-m", "venv", home], check=True)
     pip = [home / "bin/pip", "install", "--quiet", "--disable-pip-version-check"]
     if runtime == "tflite-runtime":
-        subprocess.run([*pip, "tflite-runtime==2.14.0", "numpy<2", "pillow"], check=True)
+        subprocess.run([*pip, "tflite-runtime==2.14.0", "numpy<2", f"pillow=={OLDEST_PILLOW}.0"], check=True)
         subprocess.run([*pip, "--no-deps", source], check=True)
     else:
         subprocess.run([*pip, source], check=True)
@@ -65,9 +70,9 @@ def test_the_package_alone(version: str, runtime: str, tmp_path: Path) -> None:
         text=True,
     )
     assert told.returncode == 2 and "pip install" in told.stderr and "Traceback" not in told.stderr
-    subprocess.run([*pip, "pytest", "hypothesis"], check=True)
+    subprocess.run([*pip, "pytest", "pytest-xdist", "hypothesis"], check=True)
     tests = subprocess.run(
-        [home / "bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/edge"],
+        [home / "bin/python", "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", "tests/edge"],
         cwd=source,
         capture_output=True,
         text=True,

@@ -40,6 +40,27 @@ static void on_lost_file(int number)
     end_at_once("model.damaged", "the model file was cut short while it was used: copy it again, beside its place first");
 }
 
+/* LiteRT trusts what it runs. What network.c lets pass all the same is no crash either. */
+static void on_crash(int number)
+{
+    if (runtime_interrupted())
+        end_at_once("runtime.crashed", "LiteRT crashed with this network: the model file is damaged, or needs more "
+                                       "memory than there is; copy it again from where it was made");
+    on_end(number);
+}
+
+/* A stack that is full leaves no room for a handler, so this one has its own. */
+static void listen_to_crashes(void)
+{
+    static char room[1 << 16];
+    const int numbers[] = {SIGSEGV, SIGABRT, SIGFPE, SIGILL};
+    stack_t stack = {.ss_sp = room, .ss_size = sizeof room};
+    struct sigaction action = {.sa_handler = on_crash, .sa_flags = SA_ONSTACK | SA_NODEFER};
+    sigaltstack(&stack, NULL);
+    for (size_t index = 0; index < sizeof numbers / sizeof *numbers; index++)
+        sigaction(numbers[index], &action, NULL);
+}
+
 /* Have a signal handled, but for one that whoever started the program lets it ignore. */
 static void listen_to(int number, void (*handler)(int))
 {
@@ -127,6 +148,7 @@ int main(int count, char **words)
     listen_to(SIGTERM, on_end);
     listen_to(SIGHUP, on_end);
     signal(SIGBUS, on_lost_file);
+    listen_to_crashes();
     struct arguments arguments;
     struct text text = {0};
     struct failure failure = {0};

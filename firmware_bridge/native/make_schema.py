@@ -1,10 +1,15 @@
-"""Write schema.h: the tables of TFLite's schema as edge/tflite_schema.py has them, so that both programs read by one.
+"""Write schema.h and operators.h: TFLite's schema and the operators' arguments as edge has them (edge/tflite_schema.py,
+edge/operator_rules.py), so that both programs hold the same.
 
-PYTHONPATH=. python firmware_bridge/native/make_schema.py > firmware_bridge/native/schema.h
+PYTHONPATH=. python firmware_bridge/native/make_schema.py firmware_bridge/native
 """
 
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
 from textwrap import wrap
 
+from edge import operator_rules
 from edge import tflite_schema as schema
 
 LETTERS = {letter: f"'{letter}'" for letter in "?bBiIqQf"}
@@ -32,7 +37,7 @@ def field(text: str) -> str:
     return f"{{\"{name}\", '{what}', {repr(element) if element else 0}, {limit or 0}, {default or 0}}}"
 
 
-def main() -> None:
+def write_schema() -> None:
     print("/* TFLite's schema. Made by make_schema.py from edge/tflite_schema.py. */")
     for name, words in (("TENSOR_TYPES", schema.TENSOR_TYPES), ("OPERATORS", schema.OPERATORS)):
         listed(f"static const char *const {name}[]", [f'"{word}"' for word in words])
@@ -49,6 +54,33 @@ def main() -> None:
         kinds = ["NULL" if member == "NONE" else f"&{member}_KIND" for member in members]
         listed(f"static const struct kind *const {union}[]", kinds)
     print(f"enum {{ QUANTIZATION_DETAILS = {len(schema.QUANTIZATION_DETAILS)} }};")
+
+
+def spec(line: str) -> str:
+    """Return one operator's initializer: name, options, inputs (least, most, first optional), outputs (least, most)."""
+    name, options, inputs, outputs = line.split(" ")
+    inputs, _, optional = inputs.partition("@")
+    table = "NULL" if options == "-" else f'"{options.rstrip("?")}"'
+    counts = []
+    for wanted in (inputs, outputs):
+        least, _, most = wanted.rstrip("+").partition("-")
+        counts.append((int(least), 255 if wanted[-1] == "+" else int(most or least)))
+    (least, most), (fewest, greatest) = counts
+    needed = int(optional) if optional else 255
+    is_free = str(options.endswith("?")).lower()
+    return f'{{"{name}", {table}, {is_free}, {least}, {most}, {needed}, {fewest}, {greatest}}}'
+
+
+def write_operators() -> None:
+    print("/* The arguments of TFLite's operators. Made by make_schema.py from edge/operator_rules.py. */")
+    lines = sorted(operator_rules.OPERATORS.strip().split("\n"), key=lambda line: line.split(" ")[0])
+    listed("static const struct spec SPECS[]", [spec(line) for line in lines])
+
+
+def main() -> None:
+    for name, write in (("schema.h", write_schema), ("operators.h", write_operators)):
+        with open(Path(sys.argv[1]) / name, "w", encoding="utf-8") as file, redirect_stdout(file):
+            write()
 
 
 if __name__ == "__main__":

@@ -86,14 +86,14 @@ static void read_buffers(struct reader *reader, const struct value *vector)
     }
 }
 
+/* Of the types that LiteRT takes in Python and in C, from 2.1 on; 0 of others. */
 static size_t bits_of(const char *type)
 {
     static const struct {
         const char *name;
         size_t bits;
     } known[] = {{"FLOAT32", 32}, {"FLOAT16", 16}, {"INT32", 32}, {"UINT8", 8}, {"INT64", 64}, {"BOOL", 8},
-                 {"INT16", 16}, {"COMPLEX64", 64}, {"INT8", 8}, {"FLOAT64", 64}, {"COMPLEX128", 128}, {"UINT64", 64},
-                 {"UINT32", 32}, {"UINT16", 16}, {"INT4", 4}, {"BFLOAT16", 16}, {"INT2", 2}};
+                 {"INT16", 16}, {"INT8", 8}, {"UINT32", 32}, {"INT4", 4}, {"INT2", 2}};
     for (size_t index = 0; index < COUNT(known); index++)
         if (strcmp(known[index].name, type) == 0)
             return known[index].bits;
@@ -130,13 +130,18 @@ static void read_quantization(struct reader *reader, size_t index, size_t at, st
         low = 0, high = UINT8_MAX;
     else if (strcmp(tensor->type, "INT16") == 0)
         low = INT16_MIN, high = INT16_MAX;
+    bool is_short = strcmp(tensor->type, "INT8") == 0 || strcmp(tensor->type, "UINT8") == 0 ||
+                    strcmp(tensor->type, "INT16") == 0;
     tensor->scale_count = scales->count;
+    tensor->axis = axis;
     tensor->scales = reader->flatbuffer.data + scales->at;
     for (size_t item = 0; item < scales->count && ok(reader); item++) {
         float scale = float_bytes(tensor->scales + 4 * item);
         int64_t zero_point = (int64_t)eight_bytes(reader->flatbuffer.data + zero_points->at + 8 * item);
         if (!(scale >= 0 && isfinite(scale)))
             damaged(reader, "tensor %zu has a scale that is negative or not finite", index);
+        else if (!(scale > 0) && is_short && !tensor->content) /* a constant may be all zeros */
+            damaged(reader, "tensor %zu has a quantization step of 0", index);
         else if (zero_point < low || zero_point > high)
             damaged(reader, "tensor %zu has a zero point that its type can't hold", index);
     }
@@ -157,9 +162,11 @@ static void read_shape(struct reader *reader, size_t index, const struct value *
         if (tensor->shape[item] < 0)
             damaged(reader, "tensor %zu has a negative size", index);
     }
-    for (size_t item = 0; item < open->count; item++)
+    for (size_t item = 0; item < open->count; item++) {
+        tensor->is_open[item] = (int32_t)four_bytes(reader->flatbuffer.data + open->at + 4 * item) < 0;
         if ((int32_t)four_bytes(reader->flatbuffer.data + open->at + 4 * item) < -1)
             damaged(reader, "tensor %zu has a negative size", index);
+    }
     if (open->count && open->count != shape->count)
         damaged(reader, "tensor %zu has two numbers of dimensions", index);
 }
@@ -185,7 +192,7 @@ static void read_content(struct reader *reader, size_t index, int64_t number, st
         return;
     const struct buffer *buffer = &reader->buffers[number];
     size_t alignment = bits <= 8 ? 1 : bits == 16 ? 2 : 4;
-    if (buffer->count && (number == 0 || tensor->is_variable || !bits))
+    if (buffer->count && (number == 0 || tensor->is_variable))
         damaged(reader, "tensor %zu can't be a constant and is one", index);
     else if (buffer->count && buffer->count != wanted)
         damaged(reader, "tensor %zu has %zu bytes and is said to have %zu", index, buffer->count, (size_t)wanted);
@@ -203,7 +210,9 @@ static void read_tensor(struct reader *reader, size_t index, size_t at)
         return;
     tensor->type = TENSOR_TYPES[values[1].number];
     tensor->is_variable = values[5].number;
-    if (values[6].at)
+    if (!bits_of(tensor->type))
+        fault(reader, "whose tensor %zu is of %s: expected float32, or whole numbers; " CONVERT, index, tensor->type);
+    else if (values[6].at)
         fault(reader, "whose tensor %zu is sparse: expected every value; " CONVERT, index);
     else if (values[9].count)
         damaged(reader, "tensor %zu is of several types", index);

@@ -9,9 +9,11 @@ enum { MAX_TENSOR_RANK = 8, MAX_OPTIONS = 20 };
 struct graph_tensor {
     int rank;
     int32_t shape[MAX_TENSOR_RANK];
+    bool is_open[MAX_TENSOR_RANK]; /* whether the converter left the size open; it is 1 in `shape` then */
     const char *type;             /* the schema's name: "INT8" */
     size_t scale_count;           /* 0: not quantized */
     const unsigned char *scales;  /* floats, not aligned */
+    int64_t axis;                 /* the dimension that has one for each index, where there are several */
     const unsigned char *content; /* of a constant, else NULL */
     size_t bytes;                 /* of the constant */
     bool is_variable;

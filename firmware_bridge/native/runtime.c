@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,23 +187,35 @@ void library_close(struct library *library)
     free(library);
 }
 
-/* LiteRT tells of its start on standard error; nothing of that is for users. */
-static int hold_back(void)
+static volatile sig_atomic_t at_work, saved = -1; /* `saved`: standard error, while LiteRT is at work */
+
+/* LiteRT tells of its start and its troubles on standard error; nothing of that is for users. */
+static void hold_back(void)
 {
-    int saved = fcntl(2, F_DUPFD_CLOEXEC, 3), nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    saved = fcntl(2, F_DUPFD_CLOEXEC, 3);
     if (saved >= 0 && nowhere >= 0)
         dup2(nowhere, 2);
     if (nowhere >= 0)
         close(nowhere);
-    return saved;
+    at_work = 1;
 }
 
-static void let_go(int saved)
+static void let_go(void)
 {
+    at_work = 0;
     if (saved >= 0) {
         dup2(saved, 2);
         close(saved);
     }
+    saved = -1;
+}
+
+bool runtime_interrupted(void)
+{
+    if (at_work && saved >= 0)
+        dup2(saved, 2);
+    return at_work;
 }
 
 static int set_options(const struct library *library, handle options, int threads, bool once)
@@ -324,9 +337,9 @@ bool runtime_open(struct runtime *runtime, const struct library *library, const 
                        "%d threads were asked for: expected a whole number from 1 to %d", threads, MAX_THREADS);
     runtime->session = need(sizeof *runtime->session);
     runtime->session->library = library;
-    int saved = hold_back();
+    hold_back();
     bool started = start(runtime, flatbuffer, once, counts, &status);
-    let_go(saved);
+    let_go();
     if (started)
         return true;
     runtime_close(runtime);
@@ -352,8 +365,11 @@ bool runtime_run(struct runtime *runtime, const void *input, void *output, struc
         memcpy(memory, input, runtime->input.bytes);
         status = library->UnlockTensorBuffer(session->input);
     }
-    if (!status)
+    if (!status) {
+        hold_back();
         status = library->RunCompiledModel(session->compiled, 0, 1, &session->input, 1, &session->output);
+        let_go();
+    }
     if (!status)
         status = library->LockTensorBuffer(session->output, &memory, READ);
     if (!status) {
@@ -370,7 +386,7 @@ void runtime_close(struct runtime *runtime)
     if (!session)
         return;
     const struct library *library = session->library;
-    int saved = hold_back();
+    hold_back();
     if (session->input)
         library->DestroyTensorBuffer(session->input);
     if (session->output)
@@ -383,7 +399,7 @@ void runtime_close(struct runtime *runtime)
         library->DestroyModel(session->model);
     if (session->environment)
         library->DestroyEnvironment(session->environment);
-    let_go(saved);
+    let_go();
     free(session);
     runtime->session = NULL;
 }

@@ -40,5 +40,8 @@ bool runtime_open(struct runtime *runtime, const struct library *library, const 
 /* Run it: `input` and `output` are of the tensors' bytes. */
 bool runtime_run(struct runtime *runtime, const void *input, void *output, struct failure *failure);
 void runtime_close(struct runtime *runtime);
+/* Whether LiteRT is at work, and what it says is held back; then standard error is what it was before. A signal's handler
+   may call it. */
+bool runtime_interrupted(void);
 
 #endif

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <limits.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -192,57 +193,96 @@ static bool is_file(const char *path)
     return stat(path, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-/* Add the files that match `pattern` under `folder` (ends in a slash, or is empty), and to `folders` the folders; ** is
-   any folders, or none. */
-static void add_matches(struct listing *files, struct paths *folders, const char *folder, const char *pattern)
+/* Whether a name matches; its letters are UTF-8 where they can be, and bytes elsewhere. */
+static bool matches(const char *part, const char *name)
+{
+    locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0), before = (locale_t)0;
+    if (utf8)
+        before = uselocale(utf8);
+    int found = fnmatch(part, name, FNM_NOESCAPE);
+    if (utf8) {
+        uselocale(before);
+        freelocale(utf8);
+    }
+    if (found != 0 && found != FNM_NOMATCH)
+        found = fnmatch(part, name, FNM_NOESCAPE);
+    return found == 0;
+}
+
+/* A folder that is being looked into, and the one that it lies in. */
+struct above {
+    const struct above *next;
+    dev_t device;
+    ino_t number;
+};
+
+struct pattern {
+    struct listing files;
+    struct paths folders;
+};
+
+static bool leads_back(const struct above *above, const struct stat *here)
+{
+    for (; above; above = above->next)
+        if (above->device == here->st_dev && above->number == here->st_ino)
+            return true;
+    return false;
+}
+
+static void add_matches(struct pattern *found, const char *folder, const char *pattern, const struct above *above);
+
+/* A part without a wildcard: a folder on the way, or the end of it. */
+static void add_literal(struct pattern *found, const char *folder, const char *part, bool is_last, const char *after)
+{
+    struct stat status;
+    char *path = need_print("%s%s%s", folder, part, is_last ? "" : "/");
+    if (!is_last)
+        add_matches(found, path, after, NULL);
+    else if (is_file(path))
+        add_file(&found->files, need_copy(path), NULL);
+    else if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+        add_path(&found->folders, need_copy(path));
+    free(path);
+}
+
+/* Add the files and folders that match `pattern` under `folder` (ends in a slash, or is empty); ** is any folders, or
+   none. Links are followed, but not into one of the folders above. */
+static void add_matches(struct pattern *found, const char *folder, const char *pattern, const struct above *above)
 {
     size_t length = strcspn(pattern, "/");
     char *part = need_print("%.*s", (int)length, pattern);
-    const char *after = pattern + length + strspn(pattern + length, "/");
+    const char *after = pattern + length + strspn(pattern + length, "/"), *here = *folder ? folder : ".";
     bool is_last = pattern[length] == 0, is_deep = strcmp(part, "**") == 0;
+    struct stat status;
     if (!strpbrk(part, WILD)) {
-        struct text path = {0};
-        struct stat status;
-        text_print(&path, "%s%s", folder, part);
-        bool is_folder = stat(path.at, &status) == 0 && S_ISDIR(status.st_mode);
-        if (is_last && is_file(path.at))
-            add_file(files, need_copy(path.at), NULL);
-        else if (is_last && is_folder)
-            add_path(folders, need_copy(path.at));
-        if (!is_last) {
-            text_word(&path, "/");
-            add_matches(files, folders, path.at, after);
-        }
-        text_free(&path);
+        add_literal(found, folder, part, is_last, after);
         free(part);
         return;
     }
     if (is_deep && !is_last)
-        add_matches(files, folders, folder, after);
+        add_matches(found, folder, after, NULL);
     else if (is_deep && *folder)
-        add_path(folders, need_copy(folder));
-    DIR *directory = opendir(*folder ? folder : ".");
+        add_path(&found->folders, need_copy(folder));
+    bool is_there = stat(here, &status) == 0 && !(is_deep && leads_back(above, &status));
+    struct above deeper = {above, status.st_dev, status.st_ino};
+    DIR *directory = is_there ? opendir(here) : NULL;
     for (struct dirent *item; directory && (item = readdir(directory));) {
-        if (item->d_name[0] == '.' && (is_deep || part[0] != '.'))
+        const char *name = item->d_name;
+        if ((name[0] == '.' && (is_deep || part[0] != '.')) || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+            (!is_deep && !matches(part, name)))
             continue;
-        if (strcmp(item->d_name, ".") == 0 || strcmp(item->d_name, "..") == 0)
-            continue;
-        if (!is_deep && fnmatch(part, item->d_name, FNM_NOESCAPE) != 0)
-            continue;
-        struct text path = {0};
-        struct stat status;
-        text_print(&path, "%s%s", folder, item->d_name);
-        if (stat(path.at, &status) == 0) {
-            bool is_folder = S_ISDIR(status.st_mode);
-            if (is_last && S_ISREG(status.st_mode))
-                add_file(files, need_copy(path.at), NULL);
-            else if (is_last && is_folder && !is_deep)
-                add_path(folders, need_copy(path.at));
-            text_word(&path, "/");
-            if (is_folder && (is_deep || !is_last))
-                add_matches(files, folders, path.at, is_deep ? pattern : after);
-        }
-        text_free(&path);
+        char *path = need_print("%s%s", folder, name), *inside = need_print("%s/", path);
+        bool is_folder = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+        if (is_last && is_file(path))
+            add_file(&found->files, need_copy(path), NULL);
+        else if (is_last && is_folder && !is_deep)
+            add_path(&found->folders, need_copy(path));
+        if (is_folder && is_deep)
+            add_matches(found, inside, pattern, &deeper);
+        else if (is_folder && !is_last)
+            add_matches(found, inside, after, NULL);
+        free(path);
+        free(inside);
     }
     if (directory)
         closedir(directory);
@@ -373,28 +413,21 @@ static void add_folder(struct jobs *jobs, const char *word, const char *skip, st
 
 static void add_pattern(struct jobs *jobs, const char *word, const char *skip, struct text *note)
 {
-    struct listing listing = {0};
-    struct paths folders = {0};
+    struct pattern found = {0};
     size_t slashes = strspn(word, "/"), root = strcspn(word, WILD);
-    add_matches(&listing, &folders, slashes ? "/" : "", word + slashes);
+    add_matches(&found, slashes ? "/" : "", word + slashes, NULL);
     while (root && word[root - 1] != '/')
         root--;
-    if (!listing.count && !folders.count) {
+    bool any = found.files.count || found.folders.count;
+    for (size_t index = 0; index < found.folders.count; index++)
+        if (list(found.folders.at[index], skip, &found.files))
+            add_file(&found.files, need_copy(found.folders.at[index]), NULL); /* reading it says why */
+    if (any)
+        add_images(jobs, word, root, "matches folders without images", &found.files, note);
+    else
         fail_as(&add_job(jobs, word, word, -1)->failure, "image.missing", "%s matches no file: check the pattern", word);
-        return;
-    }
-    for (size_t index = 0; index < folders.count; index++) {
-        int error = list(folders.at[index], skip, &listing);
-        if (error) {
-            fail_as(&add_job(jobs, word, word, -1)->failure, "image.unreadable",
-                    "%s can't be read (%s): check the path and its permissions", folders.at[index], strerror(error));
-            free_listing(&listing);
-            free_paths(&folders);
-            return;
-        }
-    }
-    free_paths(&folders);
-    add_images(jobs, word, root, "matches folders without images", &listing, note);
+    free_listing(&found.files);
+    free_paths(&found.folders);
 }
 
 void jobs_expand(struct jobs *jobs, const char *word, const char *skip, struct text *note)

@@ -125,7 +125,7 @@ def test_edge_infer_runs_what_came_out(finished: Finished, phantoms: Path) -> No
     model = finished.folder / "out/own.tflite"
     pictures = sorted((phantoms / "test/opacity").iterdir())[:2]
     answers = [json.loads(text) for text in infer("--model", model, "--json", *pictures).splitlines()]
-    assert [answer["model"] for answer in answers] == ["own", "own"]
+    assert [answer["model"]["name"] for answer in answers] == ["own", "own"]
     verdicts = [json.loads(text)["verdict"] for text in infer("--model", model, "--json", "--check").splitlines()]
     assert verdicts == ["bit-exact"] * 4
 

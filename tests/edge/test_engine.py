@@ -119,7 +119,7 @@ def test_a_manifest_that_does_not_fit_the_network_is_refused(tmp_path, flatbuffe
 
 
 def test_a_flatbuffer_that_is_none_is_refused(tmp_path, model):
-    with pytest.raises(EdgeError, match="can't load the network"):
+    with pytest.raises(EdgeError, match="has a network that is damaged"):
         edge.load(pack(tmp_path / "none.tflite", b"\0\0\0\0TFL3" + b"\xff" * 64))
 
 

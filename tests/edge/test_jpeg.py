@@ -181,7 +181,9 @@ def test_a_second_height_that_is_another_is_damage():
         assert accepted(data) is fits
 
 
-@pytest.mark.parametrize("junk", [b"\0", b"junk", b"\xff\x00", b"\xff\x01", b"\xff\xd0", b"\xff\xf3\0\2", b"\xff\xc8\0\2"])
+@pytest.mark.parametrize(
+    "junk", [b"\0", b"junk", b"\xff\x00", b"\xff\x01", b"\xff\xd0", b"\xff\xf3\0\2", b"\xff\xc8\0\2"]
+)
 def test_what_belongs_nowhere_is_damage(junk):
     at = BASELINE.index(b"\xff\xdb")
     assert refused(BASELINE[:at] + junk + BASELINE[at:])[0] == "image.damaged"

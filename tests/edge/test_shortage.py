@@ -60,7 +60,12 @@ def test_ctrl_c_inside_a_package_that_hides_it(tmp_path, picture, module, then):
     """numpy makes an ImportError of it."""
     body = "import os, signal\ntry:\n    os.kill(os.getpid(), signal.SIGINT)\nexcept BaseException:\n    pass\n" + then
     (tmp_path / f"{module}.py").write_text(body + "\n")
-    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import edge.__main__ as it; it.main()", picture]
+    command = [
+        sys.executable,
+        "-c",
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import edge.__main__ as it; it.main()",
+        picture,
+    ]
     assert dies_quietly(command) == 130
 
 
@@ -109,7 +114,7 @@ def test_threads_that_cannot_be_started_are_not_waited_for(monkeypatch):
         real(thread)
 
     monkeypatch.setattr(threading.Thread, "start", start)
-    with pytest.raises(EdgeError, match="4 threads can't be started here.*--threads 1") as caught:
+    with pytest.raises(EdgeError, match=r"4 threads can't be started here.*--threads 1") as caught:
         shortage.hold_threads(4, 1000)
     assert caught.value.code == "memory" and threading.active_count() == before
     with pytest.raises(EdgeError, match="2 threads can't be started here"):

@@ -134,7 +134,7 @@ def test_an_end_from_outside_leaves_nothing(place: Place, number: signal.Signals
         ("kill -11 $$", ["ended by signal 11", "build and push it again"]),
         ("exec /no/such/program", ["status 127, its program is missing"]),
         ("echo nonsense", ["answer is no JSON ('nonsense'", "push it again"]),
-        ("echo 'edge-infer: the picture on standard input is none: draw one' >&2; exit 2", ["board: {} is none: draw"]),
+        ("echo 'edge-infer: the image on standard input is none: draw one' >&2; exit 2", ["board: {} is none: draw"]),
     ],
 )
 def test_a_program_that_gives_no_answer(place: Place, script: str, words: list[str]) -> None:
@@ -147,7 +147,7 @@ def test_a_program_that_gives_no_answer(place: Place, script: str, words: list[s
 
 def test_the_name_that_a_picture_has_on_the_board() -> None:
     """The sentence in which `run` puts the user's own name for it."""
-    assert "the picture on standard input is not" in processes.run("-", stdin=b"pixels").err
+    assert "the image on standard input is not" in processes.run("-", stdin=b"pixels").err
 
 
 def test_pictures_and_models_by_name(place: Place) -> None:

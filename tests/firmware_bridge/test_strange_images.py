@@ -53,7 +53,11 @@ def same(probe: Probe, data: bytes, whole: bool = True) -> object:  # noqa: F811
 
 def by_pillow(random: Random) -> bytes:
     image = NOISE.convert(random.choice(("L", "RGB", "CMYK")))
-    options = {"quality": random.randrange(20, 99), "progressive": random.random() < 0.4, "optimize": random.random() < 0.5}
+    options = {
+        "quality": random.randrange(20, 99),
+        "progressive": random.random() < 0.4,
+        "optimize": random.random() < 0.5,
+    }
     if image.mode == "RGB":
         options["subsampling"] = random.randrange(3)
     return encoded(image, "JPEG", restart_marker_blocks=random.choice((0, 0, 3, 10)), **options)
@@ -143,7 +147,9 @@ def test_files_that_are_no_images_have_the_same_codes(programs, model, tmp_path)
         "text.png": b"I am a text.\n",
         "lost.jpg": whole[: len(whole) // 2] + whole[len(whole) // 2 + 300 :],
         "cut.png": png(np.asarray(NOISE))[:-30],
-        "two.jpg": encoded(NOISE, "JPEG", exif=turned(6)).replace(b"\x01\x12\x00\x03\x00\x00\x00\x01", b"\x01\x12\x00\x03\x00\x00\x00\x02"),
+        "two.jpg": encoded(NOISE, "JPEG", exif=turned(6)).replace(
+            b"\x01\x12\x00\x03\x00\x00\x00\x01", b"\x01\x12\x00\x03\x00\x00\x00\x02"
+        ),
     }
     for name, data in made.items():
         (tmp_path / name).write_bytes(data)
@@ -152,7 +158,9 @@ def test_files_that_are_no_images_have_the_same_codes(programs, model, tmp_path)
     for program in programs.values():
         done = program("--model", model, "--json", *paths)
         records = [json.loads(line) for line in done.out.splitlines()]
-        codes.append([record["error"]["code"] if "error" in record else record["warnings"][0]["code"] for record in records])
+        codes.append(
+            [record["error"]["code"] if "error" in record else record["warnings"][0]["code"] for record in records]
+        )
         assert done.status == 2
     expected = ["empty", "format", "damaged", "damaged", "orientation", "format", "empty", "format", "missing"]
     assert codes[0] == codes[1] == [f"image.{what}" for what in expected]
