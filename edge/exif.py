@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import re
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
 TAG = 0x0112
 UPRIGHT, NONE, UNREADABLE = 1, 0, -1
 TURNED = (5, 6, 7, 8)  # the values that swap width and height
@@ -39,10 +43,9 @@ def taken_out(tiff: bytes) -> tuple[int, bytes]:
     entries = _entries(tiff)
     orientation, file = _agreed(entries), tiff
     if orientation not in (NONE, UPRIGHT):
-        order = "little" if tiff[:1] == b"I" else "big"
         changed = bytearray(tiff)
         upright = b"".join(
-            number.to_bytes(size, order) for number, size in ((TAG, 2), (_SHORT, 2), (1, 4), (UPRIGHT, 2))
+            number.to_bytes(size, _order(tiff)) for number, size in ((TAG, 2), (_SHORT, 2), (1, 4), (UPRIGHT, 2))
         )
         for at, _ in entries:
             if at:
@@ -63,10 +66,9 @@ def _entries(tiff: bytes) -> list[tuple[int, int]]:
     """
     if tiff[:4] not in (b"II*\0", b"MM\0*") or len(tiff) < _HEADER:
         return [(0, UNREADABLE)]
-    order = "little" if tiff[:1] == b"I" else "big"
 
     def number(at: int, size: int) -> int:
-        return int.from_bytes(tiff[at : at + size], order)  # type: ignore[arg-type]
+        return int.from_bytes(tiff[at : at + size], _order(tiff))
 
     at = number(4, 4)
     if at + 2 > len(tiff):
@@ -78,6 +80,10 @@ def _entries(tiff: bytes) -> list[tuple[int, int]]:
             value = number(entry + 8, 2) if is_one_short else UNREADABLE
             found.append((entry, value if value <= max(TURNED) else UNREADABLE))
     return found if end <= len(tiff) else [*found, (0, UNREADABLE)]
+
+
+def _order(tiff: bytes) -> Literal["little", "big"]:
+    return "little" if tiff[:1] == b"I" else "big"
 
 
 def xmp_orientation(xmp: bytes) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Callable
 from ctypes import (
     CDLL,
     CFUNCTYPE,
@@ -138,7 +139,9 @@ def _zeros_left(decompress: ctypes._Pointer[_Decompress]) -> int:
     return 0 if any(ctypes.string_at(behind - count, count)) else count
 
 
-def _prepared(library: ctypes.CDLL, on_message: object, on_error: object) -> tuple[_Decompress, list[object]]:
+def _prepared(
+    library: ctypes.CDLL, on_message: Callable[..., None], on_error: Callable[..., None]
+) -> tuple[_Decompress, list[object]]:
     """Return a structure with these handlers, and what must live as long as it does."""
     errors, decompress = _Errors(), _Decompress()
     library.jpeg_std_error(byref(errors))
