@@ -128,7 +128,7 @@ def _decode(form: str, data: bytes, name: str, how: Preprocessing | None, max_pi
     size = image.size
     _hold_size(name, size, max_pixels)
     if form == "TIFF":
-        image.info.pop("xmp", None)  # newer Pillows turn by it, too
+        image.info.pop("xmp", None)  # newer Pillows turn by it
     elif form == "WEBP":
         orientation = exif.combined(image.info.get("exif"), image.info.get("xmp"))
     if form == "TIFF" and image.mode.startswith("I"):

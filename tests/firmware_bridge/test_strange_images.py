@@ -94,6 +94,26 @@ def test_files_that_are_whole_are_answered(probe: Probe) -> None:  # noqa: F811
     assert all(not isinstance(same(probe, by_pillow(Random(seed))), str) for seed in range(10))
 
 
+# Grey, 24 x 16, by libjpeg; Pillow writes none. Sequential and progressive.
+ARITHMETIC = [
+    "ffd8ffe000104a46494600010100000100010000ffdb004300080606070605080707070909080a0c140d0c0b0b0c1912130f141d1a1f1e1d1a"
+    "1c1c20242e2720222c231c1c2837292c30313434341f27393d38323c2e333432ffc9000b080010001801011100ffcc000600101005ffda0008"
+    "010100003f00ff00c8c6f516f532e1a4fa7b4db004931a8a20b8934ae0ffd9",
+    "ffd8ffe000104a46494600010100000100010000ffdb004300080606070605080707070909080a0c140d0c0b0b0c1912130f141d1a1f1e1d1a"
+    "1c1c20242e2720222c231c1c2837292c30313434341f27393d38323c2e333432ffca000b080010001801011100ffcc00040010ffda00080101"
+    "00000001ff0091a138ffcc00041005ffda0008010100010502c0ffcc00041005ffda0008010100063f02c0ffcc00041005ffda000801010001"
+    "3f21d340ffda000801010000001008ffcc00041005ffda0008010100013f10630cbdb66b9a7c5166360c8c87689218ffd9",
+]
+
+
+@pytest.mark.parametrize("digits", ARITHMETIC)
+def test_arithmetic_coding(probe: Probe, digits: str) -> None:  # noqa: F811
+    data = bytes.fromhex(digits)
+    assert same(probe, data)[0] == (24, 16)
+    for seed in range(30):
+        same(probe, strange.damaged(Random(seed), data))
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_every_orientation_that_is_none_or_one(probe: Probe, order: str) -> None:  # noqa: F811
     upright = encoded(NOISE, "JPEG")
