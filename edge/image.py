@@ -326,7 +326,7 @@ def _load_png(image: Image.Image, parts: png.Structure) -> None:
     suspect = image.info.get("interlace") or last == Image.new(image.mode, (width, 1), colour).tobytes()
     if suspect and not png.has_all_rows(parts.image):
         raise ValueError("the pixels end before the last row")
-    if parts.colours is not None and max(image.getextrema()) >= parts.colours:  # type: ignore[type-var]
+    if parts.colours is not None and int(np.asarray(image).max()) >= parts.colours:
         raise ValueError("a pixel of a colour that the palette has not")
 
 

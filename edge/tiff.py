@@ -34,8 +34,9 @@ def listen() -> None:
 
 
 def hold_whole(tags: Any, data: bytes, name: str) -> None:
-    """Raise ValueError where libtiff had an error since `listen`, or libjpeg made up data of the TIFF file `data`, which
-    Pillow has decoded.
+    """Raise ValueError where libtiff had an error since `listen`, or libjpeg made up data of the TIFF file `data`.
+
+    Pillow has decoded it.
 
     `tags` are Pillow's of the image: number -> value.
     """

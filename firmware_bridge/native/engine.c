@@ -93,7 +93,7 @@ bool engine_load(struct engine *engine, const char *model, const char *runtime, 
     engine->library = failure->text || !hold_descriptors(failure) ? NULL : library_open(failure);
     double before = now_mb(), begun = now_ms();
     bool loaded = engine->library && model_read(&engine->model, path, failure) &&
-                  model_network(&engine->model, failure) && hold_threads(threads, failure) &&
+                  model_network(&engine->model, failure) && hold_threads(threads, engine->model.data.count, failure) &&
                   runtime_open(&engine->runtime, engine->library, &engine->model.data, threads, once, failure) &&
                   hold_tensors(engine, failure);
     free(path);

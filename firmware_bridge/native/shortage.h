@@ -1,6 +1,8 @@
 #ifndef EDGE_SHORTAGE_H
 #define EDGE_SHORTAGE_H
 
+#include <stddef.h>
+
 #include "failure.h"
 
 /* Whether there is no room for 64 MiB more. */
@@ -10,7 +12,7 @@ bool lacks_memory(void);
 void explain_shortage(struct failure *failure);
 /* False where there are too few to keep LiteRT from writing to standard error. */
 bool hold_descriptors(struct failure *failure);
-/* False where LiteRT can't have so many threads; it would wait for ever for those that are missing. */
-bool hold_threads(int count, struct failure *failure);
+/* False where LiteRT can't have so many threads beside a network of so many bytes; it would wait for ever for those that are missing. */
+bool hold_threads(int count, size_t network, struct failure *failure);
 
 #endif

@@ -72,6 +72,8 @@ def test_an_end_marker_in_the_middle_is_missed():
 
 @pytest.mark.parametrize("number", [0, 3, 7])
 def test_a_restart_marker_that_is_missing_or_another_one_is_missed(number):
+    if b"\xff\xd0" not in RESTARTS:
+        pytest.skip("Pillow before 10.2 writes no restart markers")
     at = RESTARTS.index(bytes([0xFF, 0xD0 + number]))
     assert refused(RESTARTS[:at] + RESTARTS[at + 2 :])[0] == "image.damaged"
     other = bytes([0xFF, 0xD0 + (number + 3) % 8])
@@ -181,7 +183,9 @@ def test_a_second_height_that_is_another_is_damage():
         assert accepted(data) is fits
 
 
-@pytest.mark.parametrize("junk", [b"\0", b"junk", b"\xff\x00", b"\xff\x01", b"\xff\xd0", b"\xff\xf3\0\2", b"\xff\xc8\0\2"])
+@pytest.mark.parametrize(
+    "junk", [b"\0", b"junk", b"\xff\x00", b"\xff\x01", b"\xff\xd0", b"\xff\xf3\0\2", b"\xff\xc8\0\2"]
+)
 def test_what_belongs_nowhere_is_damage(junk):
     at = BASELINE.index(b"\xff\xdb")
     assert refused(BASELINE[:at] + junk + BASELINE[at:])[0] == "image.damaged"
