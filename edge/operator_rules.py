@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MAX_RANK = 8
 MAX_WINDOW = 4096  # pixels of a stride, or of a filter with its gaps
-MAX_QUOTIENT = 2.0**18  # of an operator's quantization steps
+LEAST_STEP, MOST_STEP = 2.0**-60, 2.0**30  # of the quantization of what is computed with
 
 # Name, options, inputs, outputs. Options: "-" none are looked at; "X" must be X; "X?" may be missing. Inputs: "2",
 # "2-3", "2+" and, where the last ones may be left out by -1, "@" and the first of those.
@@ -458,18 +458,28 @@ def _parts(facts: _Facts) -> str:
 
 
 def _steps(facts: _Facts) -> str:
-    """Return what is wrong with quantization steps whose quotients become fixed point numbers."""
-    scales = []
-    for tensor in (*facts.reads, *facts.gives):
-        if tensor is not None and tensor.type in ("INT8", "UINT8", "INT16"):
+    """Return what is wrong with quantization steps: kernels make fixed point numbers of them and of their quotients."""
+    steps: list[list[float]] = []
+    for tensors in (facts.reads, facts.gives):
+        steps.append([])
+        for tensor in tensors:
+            if tensor is None or tensor.type not in ("INT8", "UINT8", "INT16"):
+                continue
             if not tensor.scales:
                 return f"has a tensor of {tensor.type} without a quantization step"
             if len(tensor.scales) == 1:
-                scales += tensor.scales
+                steps[-1] += tensor.scales
             elif facts.name != "BATCH_MATMUL" or not tensor.bytes:  # weights may have one for each channel
                 return f"has a tensor of {tensor.type} with {len(tensor.scales)} quantization steps: expected 1"
-    if scales and not 0 < max(scales) < min(scales) * MAX_QUOTIENT:
-        return f"has quantization steps from {min(scales):g} to {max(scales):g}, too far from each other"
+    taken, given = steps
+    if any(not LEAST_STEP <= step <= MOST_STEP for step in (*taken, *given)):
+        return "has a quantization step that is no network's"
+    # These kernels want multipliers below 1.
+    shift = 15 if facts.reads[0].type == "INT16" else 20
+    if facts.name in ("ADD", "SUB") and given and taken and not 2 * max(taken) < given[0] * 2.0**shift:
+        return "has quantization steps too far from each other"
+    if facts.name == "SQUARED_DIFFERENCE" and given and taken and not 4 * max(taken) ** 2 < given[0] * 2.0**14:
+        return "has quantization steps too far from each other"
     return ""
 
 
@@ -481,6 +491,8 @@ def _comparison(facts: _Facts) -> str:
     types = facts.reads[0].type, facts.reads[1].type, facts.gives[0].type
     if types[0] != types[1] or types[2] != "BOOL":
         return f"makes {types[2]} of {types[0]} and {types[1]}"
+    if any(step >= 1 for tensor in facts.reads for step in tensor.scales):
+        return "compares numbers with a quantization step of 1 or more"
     return _steps(facts)
 
 

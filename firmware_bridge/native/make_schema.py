@@ -41,15 +41,15 @@ def write_schema() -> None:
     print("/* TFLite's schema. Made by make_schema.py from edge/tflite_schema.py. */")
     for name, words in (("TENSOR_TYPES", schema.TENSOR_TYPES), ("OPERATORS", schema.OPERATORS)):
         listed(f"static const char *const {name}[]", [f'"{word}"' for word in words])
-    names = []
+    sizes: list[tuple[str, int]] = []
     for line in schema.TABLES.replace("\n ", " ").strip().split("\n"):
         name, *fields = line.split()
-        names.append((name, len(fields)))
+        sizes.append((name, len(fields)))
         if fields:
             listed(f"static const struct field {name}_FIELDS[]", [field(text) for text in fields])
-    for name, count in names:
-        fields = f"{name}_FIELDS" if count else "NULL"
-        print(f'static const struct kind {name}_KIND = {{"{name}", {fields}, {count}}};')
+    for name, count in sizes:
+        table = f"{name}_FIELDS" if count else "NULL"
+        print(f'static const struct kind {name}_KIND = {{"{name}", {table}, {count}}};')
     for union, members in (("OPTIONS", schema.OPTIONS), ("OPTIONS_2", schema.OPTIONS_2)):
         kinds = ["NULL" if member == "NONE" else f"&{member}_KIND" for member in members]
         listed(f"static const struct kind *const {union}[]", kinds)
@@ -64,11 +64,9 @@ def spec(line: str) -> str:
     counts = []
     for wanted in (inputs, outputs):
         least, _, most = wanted.rstrip("+").partition("-")
-        counts.append((int(least), 255 if wanted[-1] == "+" else int(most or least)))
-    (least, most), (fewest, greatest) = counts
-    needed = int(optional) if optional else 255
+        counts.append(f"{least}, {255 if wanted[-1] == '+' else most or least}")
     is_free = str(options.endswith("?")).lower()
-    return f'{{"{name}", {table}, {is_free}, {least}, {most}, {needed}, {fewest}, {greatest}}}'
+    return f'{{"{name}", {table}, {is_free}, {counts[0]}, {optional or 255}, {counts[1]}}}'
 
 
 def write_operators() -> None:

@@ -14,7 +14,8 @@ struct spec {
 #include "operators.h"
 
 enum { MAX_WINDOW = 4096, MANY = 255, ANY = -1, VALID = 1 };
-#define MAX_QUOTIENT 262144.0
+#define LEAST_STEP 0x1p-60
+#define MOST_STEP 0x1p30
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define SHAPES "gives or takes sizes that do not follow from its input"
 
@@ -311,16 +312,20 @@ static const char *parts(const struct facts *facts)
     return option(facts, name, 0) == (int64_t)count ? NULL : "has another number of parts than its options say";
 }
 
-/* What is wrong with quantization steps whose quotients become fixed point numbers. */
+static double larger(double one, double other)
+{
+    return one > other ? one : other;
+}
+
+/* What is wrong with quantization steps: kernels make numbers of fixed point of them and of their quotients. */
 static const char *steps(const struct facts *facts)
 {
     const struct operator *operator = facts->operator;
-    double least = 0, most = 0;
-    bool met = false;
+    double taken = 0, given = 0; /* the largest step of the inputs, the output's; 0: there is none */
     for (size_t place = 0; place < operator->input_count + operator->output_count; place++) {
-        const struct graph_tensor *tensor = place < operator->input_count
-                                                ? reads(facts, place)
-                                                : &facts->tensors[operator->outputs[place - operator->input_count]];
+        bool is_input = place < operator->input_count;
+        const struct graph_tensor *tensor =
+            is_input ? reads(facts, place) : &facts->tensors[operator->outputs[place - operator->input_count]];
         if (!tensor || !is_one_of(tensor, "INT8 UINT8 INT16"))
             continue;
         if (!tensor->scale_count)
@@ -330,12 +335,23 @@ static const char *steps(const struct facts *facts)
                 continue;
             return "has a tensor of whole numbers with several quantization steps";
         }
-        double scale = (double)scale_of(tensor, 0);
-        least = !met || scale < least ? scale : least;
-        most = !met || scale > most ? scale : most;
-        met = true;
+        double step = (double)scale_of(tensor, 0);
+        if (!(step >= LEAST_STEP && step <= MOST_STEP))
+            return "has a quantization step that is no network's";
+        if (is_input)
+            taken = larger(taken, step);
+        else
+            given = step;
     }
-    return !met || (most > 0 && most < least * MAX_QUOTIENT) ? NULL : "has quantization steps too far from each other";
+    if (taken == 0 || given == 0)
+        return NULL;
+    /* These kernels want multipliers below 1. */
+    double shift = is_type(reads(facts, 0), "INT16") ? 32768.0 : 1048576.0;
+    bool adds = strcmp(operator->name, "ADD") == 0 || strcmp(operator->name, "SUB") == 0;
+    bool squares = strcmp(operator->name, "SQUARED_DIFFERENCE") == 0;
+    if ((adds && !(2 * taken < given * shift)) || (squares && !(4 * taken * taken < given * 16384)))
+        return "has quantization steps too far from each other";
+    return NULL;
 }
 
 static const char *arithmetic(const struct facts *facts)
@@ -348,6 +364,10 @@ static const char *comparison(const struct facts *facts)
 {
     if (!is_type(reads(facts, 0), reads(facts, 1)->type) || !is_type(gives(facts), "BOOL"))
         return "compares different types, or makes no BOOL of them";
+    for (size_t place = 0; place < 2; place++)
+        for (size_t index = 0; index < reads(facts, place)->scale_count; index++)
+            if (scale_of(reads(facts, place), index) >= 1)
+                return "compares numbers with a quantization step of 1 or more";
     return steps(facts);
 }
 

@@ -282,3 +282,5 @@ def test_names_that_can_not_be_told_are_refused(folder: Path) -> None:
     assert "has a file 'r\\udcf6ntgen.png': expected names in UTF-8; rename it" in refusal(folder)
     (folder / "train/ill").rename(folder / "train/\xa0ill")
     assert "has a class folder '\\xa0ill': expected printable letters; rename it" in refusal(folder)
+    (folder / "train/\xa0ill").rename(folder / f"train/{'i' * 201}")
+    assert f"has a class folder '{'i' * 200}': expected at most 200 letters; rename it" in refusal(folder)

@@ -153,3 +153,30 @@ def test_a_folder_in_the_way_stays(tmp_path: Path) -> None:
     with pytest.raises(EdgeError, match="no ordinary file"):
         write_beside(tmp_path / "x", b"content")
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+PEOPLE_ONLY = {
+    "a number that is none": ({"loss": float("nan")}, "provenance.x.loss is nan"),
+    "an infinity": ([1.0, float("inf")], r"provenance.x\[1\] is inf"),
+    "half of a surrogate pair": ("\ud800", "surrogates"),
+    "a zero": ("a\0b", "zero character"),
+    "a whole number beyond 64 bits": (2**63, "64 bits"),
+}
+
+
+@pytest.mark.parametrize("what", PEOPLE_ONLY)
+def test_what_no_reader_takes_is_not_written_either(tmp_path: Path, what: str) -> None:
+    """Nor where it is for people only: one grammar holds for the whole manifest."""
+    value, words = PEOPLE_ONLY[what]
+    with pytest.raises(EdgeError, match=f"can't be written.*{words}") as caught:
+        write(tmp_path / "m.tflite", FLATBUFFER, manifest(provenance={"x": value}), {})
+    assert caught.value.code == "model.manifest" and list(tmp_path.iterdir()) == []
+
+
+def test_forty_levels_are_not_written(tmp_path: Path) -> None:
+    deep: Any = 1
+    for _ in range(40):
+        deep = [deep]
+    with pytest.raises(EdgeError, match="more than 32 levels"):
+        write(tmp_path / "m.tflite", FLATBUFFER, manifest(provenance={"x": deep}), {})
+    assert list(tmp_path.iterdir()) == []

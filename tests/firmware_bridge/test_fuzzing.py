@@ -21,7 +21,8 @@ def built(tmp_path_factory):
     except debian.Unavailable as error:
         pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("fuzz")
-    source = b"#include <png.h>\n#include <jansson.h>\nint LLVMFuzzerTestOneInput(const char *a, long b) { return !a && b; }\n"
+    source = b"#include <png.h>\n#include <jansson.h>\n"
+    source += b"int LLVMFuzzerTestOneInput(const char *a, long b) { return !a && b; }\n"
     trial = ["clang", "-fsanitize=fuzzer,address,undefined", "-x", "c", "-", "-o", str(folder / "trial")]
     done = subprocess.run(trial, input=source, capture_output=True)
     if done.returncode:
