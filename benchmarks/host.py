@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -22,6 +23,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _usual_signals() -> None:
+    """Let a process be interrupted though this one's parent has that ignored, as nohup does."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Host:
@@ -61,7 +68,9 @@ class Host:
         """Start edge-deploy."""
         command = [sys.executable, "-m", "firmware_bridge", *map(str, words)]
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, env=self.environment, stdin=stdin, stdout=pipe, stderr=pipe)
+        return subprocess.Popen(
+            command, env=self.environment, stdin=stdin, stdout=pipe, stderr=pipe, preexec_fn=_usual_signals
+        )
 
     def deploy(
         self, *words: object, stdin: IO[bytes] | None = None, timeout: float = 300
