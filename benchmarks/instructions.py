@@ -30,6 +30,7 @@ from benchmarks.virtual_pi import INSTRUCTION_NS, VirtualPi, image, make_disk
 from compress import model_file
 from edge.files import read_bytes
 from edge.model import find, read
+from edge.strict_json import dumps
 from firmware_bridge import build, release, target
 
 ROOT = Path(__file__).parents[1]
@@ -166,7 +167,7 @@ class Counter:
             except subprocess.CalledProcessError as error:
                 raise SystemExit(f"the virtual Pi says {(error.stdout + error.stderr).strip()!r}") from None
             beside = KEPT.with_suffix(".part")
-            beside.write_text(json.dumps(kept, indent=0))
+            beside.write_text(dumps(kept, str(KEPT), indent=0))
             os.replace(beside, KEPT)
         return kept[key]
 

@@ -31,6 +31,7 @@ from compress.pruning.settings import Pruning
 from compress.pruning.taylor import Examples
 from compress.recipe import load
 from compress.training import logits, lower_precision, to_input
+from edge.strict_json import dumps
 
 SEEDS = (1, 2, 3)
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)  # of the MACs that are gone
@@ -97,7 +98,7 @@ def main() -> None:
         for seed in SEEDS if settings.criterion != "l2-norm" else SEEDS[:1]:  # magnitude draws nothing
             if str(seed) not in curves.setdefault(name, {}):
                 curves[name][str(seed)] = curve(run, start, settings, seed, progress)
-                write_beside(done, json.dumps(curves).encode())
+                write_beside(done, dumps(curves, str(done)).encode())
     write(curves, f"python -m benchmarks.pruning --data {options.data.name} --output {options.output}")
 
 

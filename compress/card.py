@@ -73,7 +73,8 @@ def _rule(decision: Mapping[str, Any] | None) -> str:
 
 
 def _input(how: Mapping[str, Any]) -> str:
-    return f"{how['color']}, resampled to {how['height']}x{how['width']} ({how['fit']})"
+    window = " of values from {} to {}".format(*how["window"]) if how.get("window") else ""
+    return f"{how['color']}{window}, resampled to {how['height']}x{how['width']} ({how['fit']})"
 
 
 def _counts(data: Mapping[str, Any]) -> str:

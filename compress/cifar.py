@@ -15,6 +15,7 @@ from compress.data import DataSet, Entry, Split, digest, divide
 from compress.task import Task
 from edge.errors import EdgeError
 from edge.preprocess import Preprocessing, pixels
+from edge.window import apply
 
 FOLDER = "cifar-10-batches-bin"
 NAMES = "batches.meta.txt"
@@ -114,7 +115,8 @@ def _records(path: Path, labels: tuple[str, ...]) -> np.ndarray:
 def _split(entries: list[Entry], pictures: dict[str, np.ndarray], how: Preprocessing) -> Split:
     def one(record: np.ndarray) -> np.ndarray:
         planes = record[1:].reshape(3, SIDE, SIDE)
-        return pixels(Image.fromarray(np.ascontiguousarray(planes.transpose(1, 2, 0))), how)
+        image = Image.fromarray(np.ascontiguousarray(planes.transpose(1, 2, 0)))
+        return pixels(apply(image, how.window), how)
 
     truth = np.array([label for _, label in entries], np.int64)
     return Split(np.stack([one(pictures[name]) for name, _ in entries]), truth, tuple(name for name, _ in entries))

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from edge import __version__
 from edge.arguments import Parser, add_command
-from edge.command import ended
-from edge.errors import EdgeError
+from edge.command import ended, say
+from edge.errors import EdgeError, one_line
 from edge.model import find, read
 
 DISCLAIMER = "Software for engineers; not a medical device."
@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     pack.add_argument("--manifest", type=Path, metavar="FILE", help="the manifest, JSON (docs/model-file.md)")
     pack.add_argument("--output", type=Path, metavar="FILE", help="the model file to write")
     pack.add_argument(
-        "--init", action="store_true", help="write an example manifest to fill in (default: NAME.manifest.json)"
+        "--init", action="store_true", help="write an example manifest to fill in, by default MODEL's .manifest.json"
     )
     pack.set_defaults(action=_pack)
 
@@ -87,8 +87,9 @@ class Progress:
 
     def __call__(self, text: str) -> None:
         now = time.monotonic()
-        if text.endswith("\n"):
-            sys.stderr.write(("\r\033[K" if self._terminal else "") + text)
+        is_kept, text = text.endswith("\n"), one_line(text.rstrip("\n"))
+        if is_kept:
+            sys.stderr.write(("\r\033[K" if self._terminal else "") + text + "\n")
         elif self._terminal:
             sys.stderr.write(f"\r\033[K{text[:110]}")
         elif now - self._last >= self.INTERVAL:
@@ -101,7 +102,7 @@ class Progress:
         if self._terminal:
             sys.stderr.write("\r\033[K")
             sys.stderr.flush()
-        print(text, flush=True)
+        say(text)
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -134,40 +135,14 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _show(options: argparse.Namespace) -> None:
+    from compress.show import lines
+
     file = read(find(options.model))
-    raw = file.manifest.raw
     if options.json:
-        print(json.dumps(raw, indent=1, ensure_ascii=False))
+        print(json.dumps(file.manifest.raw, indent=1))  # in ASCII: no terminal takes any of it for a command
         return
-    print(f"{raw['name']}: {raw['title']}")
-    print(f"file       {file.path}, {file.size:,} bytes, manifest version {raw['version']}")
-    print(f"task       {raw['task']}: {', '.join(raw['labels'])}")
-    if raw["decision"]:
-        print(f"decision   {raw['decision']['label']} where its score is at least {raw['decision']['threshold']:.4f}")
-        if raw["decision"].get("minimum_area"):
-            print(f"           regions under {raw['decision']['minimum_area']:.2%} of the picture are left out")
-    how = raw["input"]
-    print(
-        f"input      {how['height']}x{how['width']}, {how['color']} in {how['channels']} planes, {how['fit']}; "
-        f"{raw['runtime']['type']}"
-    )
-    print("operators  " + ", ".join(f"{name} {count}" for name, count in raw["runtime"]["operators"].items()))
-    print("measured")
-    for name, value in raw["measured"].items():
-        print(f"  {name:<16} {value:,}")
-    print("targets")
-    for target in raw["targets"]:
-        sign = "<=" if target["better"] == "lower" else ">="
-        print(f"  {target['name']:<16} {sign} {target['target']:,}  ({target['source']})")
-    print("provenance")
-    for key, value in raw["provenance"].items():
-        if isinstance(value, list):
-            print(f"  {key}")
-            for item in value:
-                print(f"    {json.dumps(item, ensure_ascii=False)}")
-        else:
-            print(f"  {key:<16} {value if isinstance(value, (str, int)) else json.dumps(value, ensure_ascii=False)}")
-    print(f"golden     {len(raw['golden'])} pictures; run them with edge-infer --check --model {options.model}")
+    for line in lines(file, options.model):
+        say(line)
 
 
 def _pack(options: argparse.Namespace) -> None:
@@ -182,7 +157,7 @@ def _phantoms(options: argparse.Namespace) -> None:
     if min(options.train, options.test) < 1 or not 16 <= options.size <= 4096:
         raise EdgeError("phantoms: expected at least 1 picture of each kind, and a size from 16 to 4096 pixels")
     write_folder(options.folder, options.train, options.test, options.size, Progress())
-    print(options.folder)
+    say(str(options.folder))
 
 
 if __name__ == "__main__":

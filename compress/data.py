@@ -18,6 +18,7 @@ import numpy as np
 from compress.task import Task
 from edge import image as images
 from edge.errors import EdgeError
+from edge.manifest import MAX_LABELS, MAX_LETTERS, is_line
 from edge.preprocess import Preprocessing, pixels
 
 
@@ -84,8 +85,13 @@ def load_folder(
         )
     labels = tuple(folder.name for folder in _folders(root / "train"))
     for label in labels:
-        if not label.isprintable():
-            raise EdgeError(f"{root / 'train'} has a class folder {label!r}: expected printable letters; rename it")
+        if not is_line(label):
+            wanted = f"at most {MAX_LETTERS} letters" if label.isprintable() else "printable letters"
+            raise EdgeError(
+                f"{root / 'train'} has a class folder {label[:MAX_LETTERS]!r}: expected {wanted}; rename it"
+            )
+    if len(labels) > MAX_LABELS:
+        raise EdgeError(f"{root / 'train'} has {len(labels)} class folders: expected at most {MAX_LABELS}")
     if len(labels) < 2:
         raise EdgeError(f"{root / 'train'} has {len(labels)} class folders: expected two or more, named by their label")
     if set(labels) == {"images", "masks"}:

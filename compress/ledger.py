@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from compress.model_file import write_beside
+from edge.strict_json import dumps
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Ledger:
 
     def save(self, path: Path) -> None:
         """Write the rows as a JSON list."""
-        write_beside(path, (json.dumps([asdict(row) for row in self.rows], indent=1) + "\n").encode())
+        write_beside(path, (dumps([asdict(row) for row in self.rows], "the ledger", indent=1) + "\n").encode())
 
 
 def draw(ledger: Ledger, title: str, path: Path) -> None:

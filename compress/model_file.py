@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import json
 import os
 import struct
 import zipfile
@@ -22,6 +21,7 @@ from edge.activation import check_activation
 from edge.errors import EdgeError
 from edge.manifest import Manifest, parse
 from edge.model import MAX_BYTES, MAX_GOLDEN_BYTES, MAX_MEMBERS, read
+from edge.strict_json import dumps, loads
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold: no file tells when it was made
 UNIX = 3
@@ -108,7 +108,7 @@ def pack(path: Path, flatbuffer: bytes, manifest: Mapping[str, Any], members: Ma
     raw = dict(manifest) | {"model": digest}
     parsed = parse(raw, str(path))
     contents = {
-        "manifest.json": (json.dumps(raw, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode(),
+        "manifest.json": _manifest(path, raw),
         "labels.txt": ("\n".join(raw["labels"]) + "\n").encode(),
     } | {name: members[name] for name in sorted(members)}
     _check_members(path, parsed, contents)
@@ -122,6 +122,18 @@ def pack(path: Path, flatbuffer: bytes, manifest: Mapping[str, Any], members: Ma
         archive.comment = b"sha256:" + b"0" * 64
     body = buffer.getvalue()[:-71]
     return body + b"sha256:" + hashlib.sha256(body).hexdigest().encode()
+
+
+def _manifest(path: Path, raw: Mapping[str, Any]) -> bytes:
+    """Return the manifest's bytes, which every reader takes: what is for people only is under the limits, too."""
+    what = f"the manifest of {path}"
+    text = dumps(raw, what, "model.manifest", sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+    try:
+        data = text.encode()
+        loads(data)
+    except ValueError as error:  # half of a surrogate pair can't be encoded: a ValueError, too
+        raise EdgeError(f"{what} can't be written ({str(error)[:80]}): change it", "model.manifest") from None
+    return data
 
 
 def _check_members(path: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> None:

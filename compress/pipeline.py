@@ -40,6 +40,7 @@ from compress.structure import fit
 from compress.training import Training, logits, seconds_spent, to_input, train
 from edge.errors import EdgeError
 from edge.preprocess import Preprocessing
+from edge.strict_json import dumps
 
 Say = Callable[[str], None]
 
@@ -151,7 +152,7 @@ class Run:
             "network": self.recipe.network,
             "weights": self.weights.sha256 if self.weights else None,
             "seed": self.recipe.seed,
-            "input": asdict(self.recipe.input),
+            "input": self.recipe.input.record(),
             "data": self.data.summary["digest"],
             "steps": [{"kind": kind_of(step), **settings(step)} for step in self.recipe.steps],
         }
@@ -160,7 +161,7 @@ class Run:
         torch.manual_seed(self.recipe.seed)
         network = build_network(self.recipe, len(self.data.labels))
         shapes = {name: list(tensor.shape) for name, tensor in network.state_dict().items()}
-        what = [self.recipe.network, self.recipe.seed, shapes, asdict(self.recipe.input), self.data.summary["digest"]]
+        what = [self.recipe.network, self.recipe.seed, shapes, self.recipe.input.record(), self.data.summary["digest"]]
         if self.weights:
             self.weights.into(network)
             what.append(self.weights.sha256)
@@ -186,7 +187,7 @@ class Run:
         seconds = time.monotonic() - begun
         entry = Row(kind, after.note or detail, spent.parameters, spent.macs, 4 * spent.parameters, quality, seconds)
         save_tensors(weights, after.network.state_dict())
-        model_file.write_beside(row, json.dumps(asdict(entry)).encode())
+        model_file.write_beside(row, dumps(asdict(entry), f"the row of {kind}").encode())
         self._epochs_file(key).unlink(missing_ok=True)
         self.ledger.add(entry)
         return after

@@ -28,7 +28,9 @@ from compress.pruning.soft import SoftPruning
 from compress.segmentation import Segmentation
 from compress.task import Task
 from compress.training import OPTIMIZERS, Training
+from compress.window import taken
 from edge.errors import EdgeError
+from edge.manifest import MAX_ITEMS, MAX_LETTERS, is_line
 from edge.preprocess import Preprocessing
 
 RECIPES = Path(__file__).with_name("recipes")
@@ -140,8 +142,13 @@ def parse(raw: Mapping[str, Any], where: str) -> Recipe:
     steps = raw.pop("steps", None)
     if not isinstance(steps, list) or not steps:
         raise EdgeError(f"{where}: found no [[steps]]: expected at least one, each with a kind ({', '.join(STEPS)})")
+    window = None
+    if isinstance(raw.get("input"), dict):
+        raw["input"], window = taken(raw["input"], where)
     built = _build(Recipe, raw | {"steps": []}, where, "")
-    recipe = dataclasses.replace(built, steps=tuple(_step(s, where, n) for n, s in enumerate(steps, 1)), origin=where)
+    how = dataclasses.replace(built.input, window=window)
+    steps = tuple(_step(s, where, n) for n, s in enumerate(steps, 1))
+    recipe = dataclasses.replace(built, input=how, steps=steps, origin=where)
     _check(recipe, where)
     return recipe
 
@@ -187,6 +194,8 @@ def _value(hint: Any, raw: Any, where: str, place: str) -> Any:
     if hint is float:
         if isinstance(raw, (int, float)) and not isinstance(raw, bool) and abs(raw) <= 1e300:  # so neither nan nor inf
             return float(raw)
+    elif hint is int and isinstance(raw, int) and not -(2**63) <= raw < 2**63:  # the manifest's JSON has no larger ones
+        pass
     elif isinstance(hint, type) and isinstance(raw, hint) and (hint is bool or not isinstance(raw, bool)):
         return raw
     raise EdgeError(f"{where}: {place} is {raw!r}: expected {_describe(hint)}; mend it")
@@ -199,6 +208,9 @@ def _describe(hint: Any) -> str:
     return "a list in brackets" if typing.get_origin(hint) is tuple else "a table"
 
 
+LINE = f"one line of printable text, at most {MAX_LETTERS} characters"
+
+
 def _check(recipe: Recipe, where: str) -> None:
     """What types can't say."""
 
@@ -207,8 +219,8 @@ def _check(recipe: Recipe, where: str) -> None:
 
     if not re.fullmatch(r"[a-z0-9_-]+", recipe.name):
         refuse("name", recipe.name, "lower-case letters, digits, - and _")
-    if not recipe.title or not recipe.title.isprintable():
-        refuse("title", recipe.title, "one line of printable text")
+    if not is_line(recipe.title):
+        refuse("title", recipe.title, LINE)
     if not re.fullmatch(r"\w+(\.\w+)*:\w+", recipe.network):
         refuse("network", recipe.network, "'package.module:function'")
     how = recipe.input
@@ -232,8 +244,8 @@ def _check(recipe: Recipe, where: str) -> None:
             refuse(f"data.{key}", share, "a share between 0 and 1")
     if not 0 <= recipe.data.minimum_area < 1:
         refuse("data.minimum_area", recipe.data.minimum_area, "a share from 0 to below 1")
-    if recipe.task == "segmentation" and not (recipe.data.positive and recipe.data.positive.isprintable()):
-        refuse("data.positive", recipe.data.positive, "a word for what the masks show")
+    if recipe.task == "segmentation" and not is_line(recipe.data.positive):
+        refuse("data.positive", recipe.data.positive, f"a word for what the masks show, {LINE}")
     try:
         re.compile(recipe.data.group)
     except (re.error, OverflowError, RecursionError) as error:
@@ -242,10 +254,13 @@ def _check(recipe: Recipe, where: str) -> None:
         refuse("calibration", recipe.calibration, "1 to 10000 images")
     if not 0 <= recipe.seed < 2**32:
         refuse("seed", recipe.seed, "0 to 4294967295")
+    names = [target.name for target in recipe.targets]
+    if len(set(names)) < len(names) or len(names) > MAX_ITEMS:
+        refuse("targets", names, f"targets of different names, at most {MAX_ITEMS}")
     for target in recipe.targets:
         for key in ("name", "source"):
-            if not getattr(target, key) or not getattr(target, key).isprintable():
-                refuse(f"{key} of target {target.name!r}", getattr(target, key), "one line of printable text")
+            if not is_line(getattr(target, key)):
+                refuse(f"{key} of target {target.name[:MAX_LETTERS]!r}", getattr(target, key), LINE)
         if target.better not in ("lower", "higher"):
             refuse(f"better of target {target.name!r}", target.better, "'lower' or 'higher'")
     for number, step in enumerate(recipe.steps, 1):

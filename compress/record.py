@@ -9,6 +9,7 @@ from typing import Any
 
 from compress.model_file import write_beside
 from edge.errors import EdgeError
+from edge.strict_json import dumps
 
 MOST = 3  # changes that are named
 
@@ -35,7 +36,7 @@ def check(path: Path, now: dict[str, Any]) -> None:
 
 def write(path: Path, now: dict[str, Any]) -> None:
     """Keep `now`."""
-    write_beside(path, (json.dumps(now, indent=1) + "\n").encode())
+    write_beside(path, (dumps(now, "what the run was begun with", indent=1) + "\n").encode())
 
 
 def differences(before: Any, now: Any, place: str = "") -> Iterator[str]:

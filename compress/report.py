@@ -17,13 +17,15 @@ from compress import metrics, model_file
 from compress.card import card
 from compress.cost import cost
 from compress.data import Split
-from compress.golden import golden
+from compress.golden import golden, installed
 from compress.recipe import Recipe, kind_of
 from compress.training import logits
 from compress.verify import edge_logits, latency, open_engine
 from edge.errors import EdgeError
 from edge.manifest import FORMAT, VERSION
 from edge.preprocess import int8_table
+from edge.runtime import open_runtime
+from edge.strict_json import dumps
 
 if TYPE_CHECKING:
     from compress.pipeline import Run, State
@@ -76,7 +78,8 @@ def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, byte
             "calibrate with more images"
         )
     table = int8_table(state.how, engine.runtime.input.scale, engine.runtime.input.zero_point)
-    manifest["golden"], members = golden(flatbuffers["int8"], state.how, table, run.task.golden)
+    runtimes = [open_runtime(flatbuffers["int8"], name) for name in installed()]
+    manifest["golden"], members = golden(state.how, table, run.task.golden, runtimes)
     manifest["decision"] = result["decision"]
     path = stem.with_name(f"{stem.name}.tflite")
     manifest["measured"] = result["measured"] | {"file_bytes": 0}
@@ -129,7 +132,7 @@ def _measured(run: Run, result: dict[str, Any], baseline: State, state: State) -
 
 
 def _manifest(run: Run, state: State, flatbuffer: bytes) -> dict[str, Any]:
-    recipe, how = run.recipe, asdict(state.how)
+    recipe = run.recipe
     steps = [{"kind": kind_of(step), **asdict(step)} for step in recipe.steps]
     return {
         "format": FORMAT,
@@ -140,7 +143,7 @@ def _manifest(run: Run, state: State, flatbuffer: bytes) -> dict[str, Any]:
         "labels": list(run.data.labels),
         "activation": run.task.activation,
         "decision": run.task.undecided(recipe),
-        "input": how | {"mean": list(how["mean"]), "std": list(how["std"])},
+        "input": state.how.record(),
         "targets": [asdict(target) for target in recipe.targets],
         "measured": {},
         "provenance": {
@@ -164,7 +167,7 @@ def _digest(flatbuffers: dict[str, bytes]) -> str:
 
 
 def _json(value: Any) -> bytes:
-    return (json.dumps(value, indent=1) + "\n").encode()
+    return (dumps(value, "the report", indent=1) + "\n").encode()
 
 
 def table(result: dict[str, Any], recipe: Recipe) -> list[str]:

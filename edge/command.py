@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _signal  # what `signal` wraps in Python code, for types
 import errno
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -18,11 +19,19 @@ if TYPE_CHECKING:
 OK, MENDABLE, INTERRUPTED, CLOSED = 0, 2, 130, 141
 
 
+def say(text: str) -> None:
+    """Print lines on standard output, all that is not printable in them escaped: files and their names are others'."""
+    print("\n".join(map(one_line, text.split("\n"))), flush=True)
+
+
 def ended(program: str, action: Callable[[], None], interrupted: str) -> int:
     """Do `action`; return the exit status: 0 done, 2 something to mend, 130 interrupted, 141 closed output.
 
     What went wrong is said in one line on standard error; `interrupted` is what that says after a Ctrl-C.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names in any encoding
     try:
         action()
         sys.stdout.flush()

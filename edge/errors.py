@@ -30,6 +30,11 @@ def one_line(text: str) -> str:
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
+def brief(text: str, most: int = 200) -> str:
+    """Return at most so many characters of it on one line, and how many there were, for display."""
+    return one_line(text if len(text) <= most else f"{text[:most]}... ({len(text):,} characters)")
+
+
 def quoted(path: str) -> str:
     """Return a path as a shell's word. `one_line` then leaves it one: what it escapes stands in $'...', as in bash."""
     path = f"./{path}" if path.startswith("-") else path

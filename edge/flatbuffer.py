@@ -28,7 +28,8 @@ _CONVERT = "convert the network again with edge-compress"
 _UPGRADE = "upgrade edge-infer and the runtime, or convert the network again with an older converter"
 _WIDTHS = {"?": 1, "b": 1, "B": 1, "i": 4, "I": 4, "f": 4, "q": 8, "Q": 8}
 _TABLE, _STRING = -1, 0  # what an offset leads to, else a vector of elements of so many bytes
-_I32, _U32 = Struct("<i").unpack_from, Struct("<I").unpack_from
+_ONE = {letter: Struct(f"<{letter}").unpack_from for letter in _WIDTHS}
+_I32, _U32 = _ONE["i"], _ONE["I"]
 # Of the types that LiteRT takes in Python and in C, from 2.1 on.
 _BITS = {
     "FLOAT32": 32, "FLOAT16": 16, "INT32": 32, "UINT8": 8, "INT64": 64, "BOOL": 8, "INT16": 16, "INT8": 8, "UINT32": 32,
@@ -212,11 +213,8 @@ class _Reader:
 
     def follow(self, at: int) -> int:
         """Return where the offset at `at` leads; everything there begins with 4 aligned bytes."""
-        return self._target(at, _U32(self.data, at)[0])
-
-    def _target(self, at: int, offset: int) -> int:
-        target = at + offset
-        if not offset or target % 4 or target + 4 > self.size:
+        target: int = at + _U32(self.data, at)[0]
+        if target == at or target & 3 or target + 4 > self.size:
             raise _damaged("an offset leads nowhere")
         return target
 
@@ -244,7 +242,8 @@ class _Reader:
         layout = self._layouts.get(key)
         if layout is None:
             layout = self._layouts[key] = self._layout(*key)
-        self.reach(at + layout.size)
+        if at + layout.size > self.end:
+            self.reach(at + layout.size)
         values = layout.kind.defaults.copy()
         for slot, value in zip(layout.slots, layout.read(self.data, at), strict=True):
             values[slot] = value
@@ -256,24 +255,26 @@ class _Reader:
                 name = layout.kind.names[slot]
                 raise _Fault(f"whose {kind} has {name} = {values[slot]}, which this program does not know: {_UPGRADE}")
         for slot, offset, what in layout.leading:
-            target = self._target(at + offset, values[slot])
-            values[slot] = target if what == _TABLE else self.vector(target, what) if what else self.string(target)
+            target = at + offset + values[slot]
+            if not values[slot] or target & 3 or target + 4 > self.size:
+                raise _damaged("an offset leads nowhere")
+            values[slot] = target
+            if what == _TABLE:
+                continue
+            count = _U32(self.data, target)[0]
+            end = target + 4 + count * (what or 1)
+            if end > self.end:
+                self.reach(end)
+            if what == 8 and target & 7 != 4:
+                raise _damaged("a vector is not aligned")
+            values[slot] = (target + 4, count) if what else self.string(target + 4, count)
         return values
 
-    def vector(self, target: int, width: int) -> tuple[int, int]:
-        """Return where the elements begin and how many there are."""
-        count = _U32(self.data, target)[0]
-        self.reach(target + 4 + count * width)
-        if width == 8 and target % 8 != 4:
-            raise _damaged("a vector is not aligned")
-        return target + 4, count
-
-    def string(self, target: int) -> str:
-        begin, count = self.vector(target, 1)
+    def string(self, begin: int, count: int) -> str:
         self.reach(begin + count + 1)
         self.spend(count)
         try:
-            text = bytes(self.data[begin : begin + count]).decode()
+            text = str(self.data[begin : begin + count], "utf-8")
         except UnicodeDecodeError:
             raise _damaged("a name in it is not UTF-8") from None
         if self.data[begin + count]:
@@ -289,7 +290,11 @@ class _Reader:
         if vector is None:
             return ()
         begin, count = vector
-        self.spend(count)
+        self.work += count
+        if self.work > MAX_WORK:
+            self.spend(0)
+        if count == 1:
+            return _ONE[letter](self.data, begin)
         return unpack_from(f"<{count}{letter}", self.data, begin)
 
     def each(self, vector: tuple[int, int] | None) -> list[int]:
@@ -391,7 +396,7 @@ class _Reader:
             if vector is not None and vector[1] > MAX_RANK:
                 raise _Fault(f"whose {what} has {vector[1]} dimensions: expected at most {MAX_RANK}; {_CONVERT}")
         sizes, open_sizes = self.numbers(shape, "i"), self.numbers(signature, "i")
-        if any(size < 0 for size in sizes) or any(size < -1 for size in open_sizes):
+        if min(sizes, default=0) < 0 or min(open_sizes, default=0) < -1:
             raise _damaged(f"{what} has a negative size")
         if open_sizes and len(open_sizes) != len(sizes):
             raise _damaged(f"{what} has two numbers of dimensions")
@@ -410,7 +415,9 @@ class _Reader:
         if begin % min(max(bits // 8, 1), 4):
             raise _damaged(f"{what} is not aligned")
         scales, zero_points, axis = self._quantization(what, sizes, type_name, quantization)
-        is_open = tuple(size < 0 for size in open_sizes or sizes)
+        if not count and scales and type_name in _ZERO_POINTS and min(scales) == 0:  # a constant may be all zeros
+            raise _damaged(f"{what} has a quantization step of 0")
+        is_open = tuple([size < 0 for size in open_sizes or sizes])
         return Tensor(name or "", sizes, is_open, type_name, scales, zero_points, axis, begin, count, is_variable)
 
     def _quantization(

@@ -211,7 +211,11 @@ def plain(
 
     Raises EdgeError for floating-point pixels: nothing says which value is white.
     """
-    way = _WAYS.get(_orientation_of(image) if orientation is None else orientation)
+    if orientation is None:
+        image.load()
+        # Pillow turns TIFFs while it loads them, and before 10.1, which Debian 12 has, still says that they lie.
+        orientation = exif.NONE if image.format == "TIFF" else _orientation_of(image)
+    way = _WAYS.get(orientation)
     if way is not None:
         image = image.transpose(way)
     if image.mode in ("L", "RGB"):

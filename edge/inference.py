@@ -32,9 +32,9 @@ class _Job(namedtuple("_Job", ("word", "image", "root", "error"))):
 
 def to_json(value: dict[str, Any]) -> str:
     """Return an object as one line."""
-    import json
+    from edge.strict_json import dumps
 
-    return json.dumps(value) + "\n"
+    return dumps(value, "the answer") + "\n"
 
 
 class Run:
@@ -87,7 +87,7 @@ class Run:
         except EdgeError as error:
             self._jobs.append(_Job(word, word, None, error))
             return
-        self._jobs += [_Job(word, image, found.root, None) for image in found.images]
+        self._jobs += [_Job(word, image, found.root, None) for image in found]
         line = left_out_line(found.left_out)
         if line and not self._arguments.quiet:
             say(f"note: {one_line(word)}: {line}")

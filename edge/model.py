@@ -8,7 +8,7 @@ from stat import S_ISDIR, S_ISREG
 
 from edge.archive import Archive, Member
 from edge.digest import sha256
-from edge.errors import EdgeError
+from edge.errors import EdgeError, quoted
 from edge.manifest import Manifest, parse
 from edge.strict_json import loads
 
@@ -163,7 +163,7 @@ def read(path: str | os.PathLike[str]) -> ModelFile:
             )
         raise EdgeError(
             f"{path} is a TFLite file without a manifest, or was cut short before it: "
-            f"add one with `edge-compress pack {os.path.basename(path)} --manifest manifest.json`, or {_AGAIN}",
+            f"add one, beginning with `edge-compress pack {quoted(path)} --init`, or {_AGAIN}",
             "model.no-manifest",
         )
     try:

@@ -1,11 +1,12 @@
 """What LiteRT's kernels take for granted of single operators, and would end the process for.
 
-Where a kernel looks itself and refuses, there is no rule here. The native program's operator_rules.c has the same rules,
-and its tables are made from these (make_schema.py).
+Where a kernel looks itself and refuses, there is no rule here. The native program's operator_rules.c has the same
+rules, and its tables are made from these (make_schema.py).
 """
 
 from __future__ import annotations
 
+from functools import cache
 from math import prod
 from struct import unpack_from
 from typing import Any, NamedTuple
@@ -230,27 +231,41 @@ STABLEHLO_WHILE StablehloWhileOptions 1+ 1+
 """
 
 _SPECS = {line.split(" ", 1)[0]: line for line in OPERATORS.strip().split("\n")}
+_ANY = 2**31
+
+
+class _Every:
+    """All that could be asked for."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+@cache
+def _spec(name: str) -> tuple[Any, range, range, int]:
+    """Return which options it may have, how many inputs and outputs, and how many of the first inputs it needs."""
+    _, options, inputs, outputs = _SPECS[name].split(" ")
+    inputs, _, optional = inputs.partition("@")
+    counts = []
+    for wanted in (inputs, outputs):
+        least, _, most = wanted.rstrip("+").partition("-")
+        counts.append(range(int(least), _ANY if wanted[-1] == "+" else int(most or least) + 1))
+    taken = _Every() if options == "-" else (options[:-1], "") if options[-1] == "?" else (options,)
+    return taken, counts[0], counts[1], int(optional) if optional else _ANY
 
 
 def fault(operator: Operator, tensors: tuple[Tensor, ...], data: bytes | memoryview) -> str:
     """Return what is wrong with the operator, "" where nothing is. `tensors` are its graph's, `data` the whole file."""
-    line = _SPECS.get(operator.name)
-    if line is None:
+    if operator.name not in _SPECS:
         return "is none that a runtime has"
-    _, options, inputs, outputs = line.split(" ")
-    inputs, _, optional = inputs.partition("@")
-    if operator.options_name != options and not (options == "-" or (options[-1] == "?" and not operator.options_name)):
-        if operator.options_name != options.rstrip("?"):
-            return f"has {operator.options_name or 'no options'}: expected {options.rstrip('?')}"
-    for what, count, wanted in (
-        ("inputs", len(operator.inputs), inputs),
-        ("outputs", len(operator.outputs), outputs),
-    ):
-        least, _, most = wanted.rstrip("+").partition("-")
-        if count < int(least) or not (wanted[-1] == "+" or count <= int(most or least)):
-            return f"has {count} {what}: expected {wanted}"
-    required = operator.inputs[: int(optional)] if optional else operator.inputs
-    if -1 in required:
+    options, inputs, outputs, needed = _spec(operator.name)
+    if operator.options_name not in options:
+        return f"has {operator.options_name or 'no options'}: expected {options[0]}"
+    if len(operator.inputs) not in inputs:
+        return f"has {len(operator.inputs)} inputs"
+    if len(operator.outputs) not in outputs:
+        return f"has {len(operator.outputs)} outputs"
+    if -1 in operator.inputs[:needed]:
         return "lacks an input"
     rule = _RULES.get(operator.name)
     if rule is None:
@@ -326,10 +341,8 @@ def _weights(facts: _Facts, axis: int, of: Tensor, place: int = 2) -> str:
             return f"has a bias of another size than {weights.shape[axis]}"
     if weights.type in ("INT8", "UINT8", "INT4", "INT2") and len(weights.scales) > 1 and weights.axis != axis:
         return "has weights with scales along another dimension"
-    if of.type != "FLOAT32":
-        if not weights.scales or not all(tensor.scales and min(tensor.scales) > 0 for tensor in (of, output)):
-            return "has a tensor without a quantization step"
-    return ""
+    has_steps = weights.scales and all(tensor.scales and min(tensor.scales) > 0 for tensor in (of, output))
+    return "" if of.type == "FLOAT32" or has_steps else "has a tensor without a quantization step"
 
 
 def _convolution(facts: _Facts) -> str:
@@ -445,17 +458,30 @@ def _parts(facts: _Facts) -> str:
 
 
 def _steps(facts: _Facts) -> str:
-    """Hold the quantization steps of arithmetic: their quotients become fixed point numbers."""
+    """Return what is wrong with quantization steps whose quotients become fixed point numbers."""
     scales = []
     for tensor in (*facts.reads, *facts.gives):
         if tensor is not None and tensor.type in ("INT8", "UINT8", "INT16"):
             if not tensor.scales:
                 return f"has a tensor of {tensor.type} without a quantization step"
-            if len(tensor.scales) == 1:  # weights may have one for each channel
+            if len(tensor.scales) == 1:
                 scales += tensor.scales
+            elif facts.name != "BATCH_MATMUL" or not tensor.bytes:  # weights may have one for each channel
+                return f"has a tensor of {tensor.type} with {len(tensor.scales)} quantization steps: expected 1"
     if scales and not 0 < max(scales) < min(scales) * MAX_QUOTIENT:
         return f"has quantization steps from {min(scales):g} to {max(scales):g}, too far from each other"
-    return _same_type(facts)
+    return ""
+
+
+def _arithmetic(facts: _Facts) -> str:
+    return _steps(facts) or _same_type(facts)
+
+
+def _comparison(facts: _Facts) -> str:
+    types = facts.reads[0].type, facts.reads[1].type, facts.gives[0].type
+    if types[0] != types[1] or types[2] != "BOOL":
+        return f"makes {types[2]} of {types[0]} and {types[1]}"
+    return _steps(facts)
 
 
 def _reduction(facts: _Facts) -> str:
@@ -489,8 +515,9 @@ _BY_NAME = (
         "BATCH_TO_SPACE_ND BROADCAST_TO EXPAND_DIMS MIRROR_PAD PAD RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR "
         "REVERSE_V2 SLICE SPACE_TO_BATCH_ND STRIDED_SLICE TILE TRANSPOSE",
     ),
+    (_comparison, "EQUAL GREATER GREATER_EQUAL LESS LESS_EQUAL NOT_EQUAL"),
     (
-        _steps,
+        _arithmetic,
         "ABS ADD ADD_N BATCH_MATMUL DIV ELU EXP GELU HARD_SWISH L2_NORMALIZATION LEAKY_RELU LOG LOGISTIC LOG_SOFTMAX "
         "MAXIMUM MINIMUM MUL NEG POW PRELU RELU RELU6 RELU_0_TO_1 RELU_N1_TO_1 RSQRT SOFTMAX SQRT SQUARED_DIFFERENCE "
         "SUB TANH",

@@ -116,5 +116,8 @@ def _caption(image: Image.Image, lines: list[str], font: Font, size: int) -> Ima
 def _font(size: int) -> Font:
     try:
         return ImageFont.load_default(size)
-    except (TypeError, ImportError):  # Pillow 10.0, or one without FreeType: a small font of fixed size
+    except (
+        TypeError,
+        ImportError,
+    ):  # before Pillow 10.1, as Debian 12's, or without FreeType: a small font of fixed size
         return ImageFont.load_default()

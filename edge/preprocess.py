@@ -42,9 +42,9 @@ class Preprocessing:
     window: tuple[int, int] | None = None
 
     def record(self) -> dict[str, Any]:
-        """Return the manifest's `input`; what is optional and was not said is not in it."""
-        values = asdict(self)
-        return values if self.window else {key: value for key, value in values.items() if key != "window"}
+        """Return the manifest's `input`, as JSON has it; what is optional and was not said is not in it."""
+        values = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        return {key: value for key, value in values.items() if value is not None}
 
 
 class Picture(NamedTuple):

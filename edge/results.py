@@ -16,6 +16,7 @@ from stat import S_ISREG
 
 from edge.errors import EdgeError
 from edge.sources import STDIN
+from edge.strict_json import dumps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class Results:
             base = os.path.basename(place.name)
             listed = [base + ending for ending in files]
             record = {"image": record["image"], "path": place.path, "files": listed, **record}
-            self._put(place, {**files, JSON: (json.dumps(record) + "\n").encode()})
+            self._put(place, {**files, JSON: (dumps(record, "the answer") + "\n").encode()})
         except EdgeError:
             for ending in place.owned:
                 _remove(self._at(place, ending))

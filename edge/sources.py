@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from edge.errors import EdgeError, one_line
 
@@ -15,19 +14,18 @@ NO_SUFFIX, HIDDEN, SPECIAL = "without a suffix", "hidden", "special"  # kinds of
 _NAMED = 5  # kinds that are named one by one
 
 
-class Found(NamedTuple):
-    """What one word stands for.
+class Found(list[str]):
+    """The images that one word stands for: their paths, or "-".
 
     Attributes:
-        images: their paths, or "-".
         root: the folder that was looked into; of a pattern its part in front of the first wildcard, "" for the working
             directory; None for a word that is an image itself. Images' paths begin with it.
         left_out: how many files were left out, by kind.
     """
 
-    images: list[str]
-    root: str | None
-    left_out: Counter[str]
+    def __init__(self, images: list[str], root: str | None = None, left_out: Counter[str] | None = None) -> None:
+        super().__init__(images)
+        self.root, self.left_out = root, left_out if left_out is not None else Counter[str]()
 
 
 def listing(
@@ -79,7 +77,7 @@ def expand(word: str, suffixes: tuple[str, ...], skip: str | None = None) -> Fou
     Raises EdgeError for a folder without images, one that can't be read, and a pattern that matches no file.
     """
     if word == STDIN:
-        return Found([word], None, Counter())
+        return Found([word])
     if os.path.isdir(word):
         images, left_out = listing(word, suffixes, skip)
         if not images:
@@ -87,7 +85,7 @@ def expand(word: str, suffixes: tuple[str, ...], skip: str | None = None) -> Fou
         return Found(images, word, left_out)
     if not os.path.exists(word) and any(letter in word for letter in WILD):
         return _matching(word, suffixes, skip)
-    return Found([word], None, Counter())
+    return Found([word])
 
 
 def _matching(word: str, suffixes: tuple[str, ...], skip: str | None) -> Found:
@@ -95,7 +93,11 @@ def _matching(word: str, suffixes: tuple[str, ...], skip: str | None) -> Found:
     images = {path for path in matches if os.path.isfile(path)}
     left_out: dict[str, str] = {}
     for folder in sorted(path for path in matches if os.path.isdir(path)):
-        for path, kind in _walk(folder, suffixes, skip):
+        try:
+            found = list(_walk(folder, suffixes, skip))
+        except EdgeError:
+            found = [(folder, None)]  # reading it says why
+        for path, kind in found:
             if kind is None:
                 images.add(path)
             else:

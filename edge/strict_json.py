@@ -1,4 +1,4 @@
-"""The one JSON that the project reads and writes: RFC 8259 in UTF-8, with limits (docs/model-file.md, "JSON").
+"""The JSON of manifests, and of all that the project writes: RFC 8259 in UTF-8 with limits (docs/model-file.md).
 
 The native program's json.c holds the same. The standard library alone takes more: NaN, two members of one name, UTF-16.
 """
@@ -8,8 +8,11 @@ from __future__ import annotations
 import json
 from math import isfinite
 
+from edge.errors import EdgeError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 MAX_DEPTH = 32  # lists and objects in one another
@@ -19,9 +22,9 @@ _LEAST, _MOST = -(2**63), 2**63 - 1
 def loads(data: bytes) -> Any:
     """Return the value in `data`.
 
-    Raises ValueError, whose message says what is wrong: not UTF-8, a byte order mark, NaN or an infinity, a whole number
-    beyond 64 bits, a number beyond a double, two members of one name, half of a surrogate pair, a zero character, more
-    than MAX_DEPTH levels, or no JSON.
+    Raises ValueError, whose message says what is wrong: not UTF-8, a byte order mark, NaN or an infinity, a whole
+    number beyond 64 bits, a number beyond a double, two members of one name, half of a surrogate pair, a zero
+    character, more than MAX_DEPTH levels, or no JSON.
     """
     try:
         text = data.decode()
@@ -44,12 +47,28 @@ def loads(data: bytes) -> Any:
     return value
 
 
-def dumps(value: object, **form: Any) -> str:
-    """Return `value` as JSON; ValueError where it holds a number that is not finite, which JSON can't say."""
+def dumps(value: object, what: str, code: str = "invalid", **form: Any) -> str:
+    """Return `value` as JSON; `what` names it in messages, `form` goes to `json.dumps`.
+
+    Raises EdgeError with `code` where it holds a number that is not finite, which JSON can't say.
+    """
     try:
         return json.dumps(value, allow_nan=False, **form)
-    except ValueError as error:
-        raise ValueError(f"{error}: expected finite numbers, and nothing that holds itself") from None
+    except ValueError:
+        place = next(_not_finite(value, ""), "it")
+        raise EdgeError(f"{what} can't be written: {place}, and JSON has finite numbers only", code) from None
+
+
+def _not_finite(value: object, place: str) -> Iterator[str]:
+    """Yield "steps[2].metric is nan" for each number that is not finite."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _not_finite(item, f"{place}.{key}" if place else str(key))
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from _not_finite(item, f"{place}[{index}]")
+    elif isinstance(value, float) and not isfinite(value):
+        yield f"{place or 'its value'} is {value}"
 
 
 def _refuse(word: str) -> None:

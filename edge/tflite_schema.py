@@ -12,8 +12,8 @@ slots, "name:type" with
     <n                  the value is less than n: an enumeration of n names
     =n                  what it is where the file leaves it out, 0 if this is not there
 
-and "-" for a slot that is no longer used. Tables of what the program refuses (sparse tensors, weights in other files) are
-not here.
+and "-" for a slot that is no longer used. Tables of what the program refuses (sparse tensors, weights in other files)
+are not here.
 """
 
 TENSOR_TYPES = """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import re
 import signal
 import sys
@@ -15,6 +14,7 @@ from edge import __version__
 from edge.arguments import Parser, add_command
 from edge.command import OK, ended
 from edge.errors import EdgeError
+from edge.strict_json import dumps
 from firmware_bridge import board, coral, doctor, export_c, fleet, release, running, signature, status, target
 
 OUTPUT = Path("build/deploy")
@@ -165,7 +165,7 @@ def _folder(text: str) -> str:
 def _targets(options: argparse.Namespace) -> None:
     known = [target.load(name) for name in target.names()]
     if options.json:
-        sys.stdout.write("".join(json.dumps(dataclasses.asdict(one)) + "\n" for one in known))
+        sys.stdout.write("".join(dumps(dataclasses.asdict(one), one.name) + "\n" for one in known))
     else:
         sys.stdout.write(target.table(known))
 

@@ -7,12 +7,13 @@ was ever run on hardware.
 from __future__ import annotations
 
 import argparse
-import json
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.command import say
 from edge.errors import EdgeError
+from edge.strict_json import dumps
 
 if TYPE_CHECKING:
     from edge.manifest import Compiled
@@ -50,9 +51,10 @@ def run(options: argparse.Namespace) -> None:
         file = read(path)
     if options.json:
         compiled = None if file.manifest.edgetpu is None else file.manifest.raw["edgetpu"]
-        print(json.dumps({"model": file.manifest.name, **report.record(), "compiled": compiled}))
+        print(dumps({"model": file.manifest.name, **report.record(), "compiled": compiled}, "the answer"))
     else:
-        print("\n".join([*_lines(file.manifest.name, report), *_compiled_lines(file.manifest.edgetpu)]))
+        for line in (*_lines(file.manifest.name, report), *_compiled_lines(file.manifest.edgetpu)):
+            say(line)
 
 
 def _lines(name: str, report: Report) -> list[str]:

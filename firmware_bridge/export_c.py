@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge import __version__
+from edge.command import say
 from edge.errors import EdgeError
 
 if TYPE_CHECKING:
@@ -46,12 +47,13 @@ def run(options: argparse.Namespace) -> None:
     name = file.manifest.name
     paths = {options.output / f"{name}.h": header(file, trial), options.output / f"{name}.c": source(file)}
     write(paths)
-    print("\n".join(map(str, paths)))
-    print(f"arena   {trial.arena_bytes:,} bytes, found by running it in tflite-micro {trial.version} on this machine")
+    for path in paths:
+        say(str(path))
+    say(f"arena   {trial.arena_bytes:,} bytes, found by running it in tflite-micro {trial.version} on this machine")
     for verdict in trial.verdicts:
-        print(f"{verdict.image}: {verdict.verdict}: {verdict.reason}")
+        say(f"{verdict.image}: {verdict.verdict}: {verdict.reason}")
     if not trial.verdicts:
-        print("not compared: the model file holds no golden vectors")
+        say("not compared: the model file holds no golden vectors")
 
 
 def identifier(name: str) -> str:
@@ -84,6 +86,8 @@ def header(file: ModelFile, trial: Trial) -> str:
         macros["DECISION_THRESHOLD"] = _float(manifest.decision.threshold)
         if manifest.task == "segmentation":
             macros["DECISION_MINIMUM_AREA"] = _float(manifest.decision.minimum_area)
+    if how.window is not None:
+        macros["INPUT_WINDOW_LOW"], macros["INPUT_WINDOW_HIGH"] = how.window
     guard = f"EDGE_{name.upper()}_H"
     operators = ", ".join(f"{operator} {count}" for operator, count in manifest.operators.items())
     return f"""\
@@ -94,7 +98,7 @@ def header(file: ModelFile, trial: Trial) -> str:
  * {manifest.model_sha256}.
  * Software for engineers; not a medical device.
  *
- * Input: {_shape(trial.input.shape)}, {how.color}, values (pixel / 255 - mean) / std.
+ * Input: {_shape(trial.input.shape)}, {how.color}, values (pixel / 255 - mean) / std.{_window(how.window)}
  * Output: {_shape(trial.output.shape)}, {_outputs(manifest.activation)}.
  * int8: real = (q - zero point) * scale.
  * The arena is the smallest with which tflite-micro {trial.version} ran the network on a 64-bit machine
@@ -186,6 +190,16 @@ def _string(text: str) -> str:
 def _comment(text: str) -> str:
     """Return it as it may stand in a C comment: nothing ends it, or begins another."""
     return text.replace("*/", "* /").replace("/*", "/ *").replace("\\", "/").replace("??", "? ?")
+
+
+def _window(window: tuple[int, int] | None) -> str:
+    if window is None:
+        return ""
+    low, high = window
+    return (
+        f"\n * A pixel is made of a stored value v as floor((510 * (v - {low}) + {high - low}) / {2 * (high - low)}), "
+        "clipped to 0..255."
+    )
 
 
 def _list(values: tuple[float, ...]) -> str:

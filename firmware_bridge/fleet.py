@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import signal
@@ -16,6 +15,7 @@ from typing import Any
 
 from edge.command import MENDABLE, OK
 from edge.errors import EdgeError, one_line
+from edge.strict_json import dumps
 from firmware_bridge.ssh import Connection
 
 AT_ONCE = 8  # boards; each takes a process of ssh and a handshake
@@ -158,7 +158,7 @@ class Fleet:
                 record["messages"] = self._said[board.host]
             if error is not None:
                 record["error"] = {"code": error.code, "message": str(error)}
-            print(json.dumps(record), flush=True)
+            print(dumps(record, f"the record of {board.host}"), flush=True)
         elif self._several:
             where = sys.stdout if self._how == LINES else sys.stderr
             print(f"{board.host}: exit status {status}", file=where, flush=True)

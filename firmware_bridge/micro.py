@@ -26,6 +26,7 @@ from edge.engine import Engine
 from edge.errors import EdgeError
 from edge.model import ModelFile, read
 from edge.runtime import Runtime, Tensor, first_line
+from edge.strict_json import dumps
 
 ALIGNMENT = 16
 LIMIT_SECONDS = 1800.0
@@ -201,4 +202,4 @@ if __name__ == "__main__":
         answer = _try(sys.argv[1])._asdict()
     except EdgeError as error:
         answer = {"error": str(error)}
-    print(json.dumps(answer))
+    print(dumps(answer, "the answer"))

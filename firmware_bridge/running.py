@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from edge.errors import EdgeError, one_line
 from edge.record import error_record
 from edge.results import Results
+from edge.strict_json import dumps
 from firmware_bridge import board, fleet
 from firmware_bridge.ssh import Connection
 
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> None:
             "arguments.invalid",
         )
     for word, error in failed:
-        print(json.dumps(error_record(word, error)), flush=True)
+        print(dumps(error_record(word, error), word), flush=True)
         if images or error is not failed[-1][1]:
             print(f"edge-deploy: {one_line(str(error))}", file=sys.stderr, flush=True)
     if not images:
@@ -90,7 +90,7 @@ def _answers(
                 results.write(place, ran.record, ran.files)
             except EdgeError as raised:
                 error = error or raised
-        here.say(json.dumps({"host": here.host, **ran.record} if several else ran.record))
+        here.say(dumps({"host": here.host, **ran.record} if several else ran.record, name))
         yield error
 
 

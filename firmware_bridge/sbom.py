@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from edge import __version__
+from edge.strict_json import dumps
 
 # SPDX identifiers (https://spdx.org/licenses, 3.24) of what a release can hold; scanners match nothing else.
 SPDX = """
@@ -62,7 +62,7 @@ def document(target: str, components: Sequence[Component]) -> bytes:
             *({"ref": one, "dependsOn": libraries} if one == PROGRAM else {"ref": one} for one in references),
         ],
     }
-    return (json.dumps(whole, indent=1, sort_keys=True) + "\n").encode()
+    return (dumps(whole, "the list of parts", indent=1, sort_keys=True) + "\n").encode()
 
 
 def _entry(part: Component) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.errors import EdgeError
+from edge.errors import EdgeError, one_line
 from firmware_bridge import elf
 
 FOLDER = Path(__file__).with_name("targets")
@@ -110,7 +110,7 @@ def table(targets: Iterable[Target]) -> str:
         version = target.libraries["GLIBC"]
         numbers = str(target.cores), str(target.memory_mb)
         first = (target.name, target.architecture, target.program, target.python, version)
-        rows.append((*first, *numbers, target.accelerator, target.title))
+        rows.append(tuple(map(one_line, (*first, *numbers, target.accelerator, target.title))))  # a user's own file
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     return "".join("  ".join(map(str.ljust, row, widths)).rstrip() + "\n" for row in rows)
 

@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 LIMIT_MB = 200
+OLDEST_PILLOW = "10.1"  # that setup.cfg takes
 RUNTIMES = [("3.10", "ai-edge-litert"), ("3.11", "ai-edge-litert"), ("3.11", "tflite-runtime")]
 RUNTIMES += [("3.12", "ai-edge-litert"), ("3.13", "ai-edge-litert")]
 
@@ -57,6 +58,10 @@ def test_what_32_bit_arm_gets(machine: str) -> None:
     assert (found["numpy"] == "<2") == machine.startswith("armv")
 
 
+def test_the_oldest_pillow_is_the_one_that_is_tried() -> None:
+    assert f"pillow>={OLDEST_PILLOW}\n" in (ROOT / "setup.cfg").read_text()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("version", "runtime"), RUNTIMES)
 def test_the_package_alone(version: str, runtime: str, tmp_path: Path) -> None:
@@ -74,7 +79,7 @@ def test_the_package_alone(version: str, runtime: str, tmp_path: Path) -> None:
         assert done.returncode == 0 and "ERROR" not in done.stderr, done.stderr  # as of what does not fit together
 
     if runtime == "tflite-runtime":
-        install(*quoted("tflite-runtime .*pillow"))
+        install(*quoted("tflite-runtime .*pillow"), f"pillow=={OLDEST_PILLOW}.0")
         install("--no-deps", source)
     else:
         install(source)
@@ -95,9 +100,9 @@ def test_the_package_alone(version: str, runtime: str, tmp_path: Path) -> None:
         text=True,
     )
     assert told.returncode == 2 and "pip install" in told.stderr and "Traceback" not in told.stderr
-    install("pytest", "hypothesis")
+    install("pytest", "pytest-xdist", "hypothesis")
     tests = subprocess.run(
-        [home / "bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/edge"],
+        [home / "bin/python", "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", "tests/edge"],
         cwd=source,
         capture_output=True,
         text=True,

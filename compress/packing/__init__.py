@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from compress import model_file
-from compress.golden import TOLERANCE, golden
+from compress.golden import TOLERANCE, golden, installed
 from compress.packing.manifest import faults, fill_in, unknown, without_comments
 from compress.packing.network import Facts, examine
 from compress.phantom import colon, phantom
@@ -21,7 +21,7 @@ from edge import activation
 from edge import flatbuffer as flatbuffers
 from edge.errors import EdgeError
 from edge.manifest import Manifest, parse
-from edge.runtime import Tensor
+from edge.runtime import Runtime, Tensor
 
 FLOAT_TOLERANCE = 0.01  # of a float32 network's outputs: share of the largest one, and at least so much
 SUM_TOLERANCE = 0.02  # by which int8 scores of a softmax may miss 1
@@ -68,19 +68,40 @@ def pack(data: bytes, raw: Mapping[str, Any], output: Path, model: str, manifest
             "model.manifest",
         )
     parsed = parse(complete | {"model": {"bytes": len(flatbuffer), "sha256": "0" * 64}}, manifest)
-    complete["golden"], members = _vectors(flatbuffer, parsed, facts, model)
+    runtimes = _open(flatbuffer, notes)
+    complete["golden"], members = _vectors(runtimes, parsed, facts, model)
     _write(output, flatbuffer, complete, members)
     paths = ", ".join(sorted(complete["golden"][0]["outputs"]))
     return Packed(taken_off, filled_in, notes, f"{len(complete['golden'])} generated images ({paths})")
 
 
-def _vectors(flatbuffer: bytes, manifest: Manifest, facts: Facts, model: str) -> tuple[list[Any], dict[str, bytes]]:
-    """Return golden vectors; EdgeError where the outputs on them, and on noise, are not what the manifest says."""
-    from edge.preprocess import float_table, int8_table, look_up
+def _open(flatbuffer: bytes, notes: list[str]) -> list[Runtime]:
+    """Return the network in every installed runtime that takes it, and note which ones do not.
+
+    Raises EdgeError where none does.
+    """
     from edge.runtime import import_runtime, open_runtime
 
-    import_runtime()  # says which one to install
-    runtime, how = open_runtime(flatbuffer), manifest.input
+    found, refusals = [], []
+    for name in installed():
+        try:
+            found.append(open_runtime(flatbuffer, name))
+        except EdgeError as error:
+            refusals.append(error)
+    if not found:
+        import_runtime()  # says which one to install, where there is none
+        raise refusals[0]
+    notes += [f"it does not run everywhere: {refusal}" for refusal in refusals]
+    return found
+
+
+def _vectors(
+    runtimes: list[Runtime], manifest: Manifest, facts: Facts, model: str
+) -> tuple[list[Any], dict[str, bytes]]:
+    """Return golden vectors; EdgeError where the outputs on them, and on noise, are not what the manifest says."""
+    from edge.preprocess import float_table, int8_table, look_up
+
+    runtime, how = runtimes[0], manifest.input
     entry = runtime.input
     table = int8_table(how, entry.scale, entry.zero_point) if facts.type == "int8" else float_table(how)
     noise = np.random.default_rng(0)
@@ -90,7 +111,7 @@ def _vectors(flatbuffer: bytes, manifest: Manifest, facts: Facts, model: str) ->
     if not np.isfinite(outputs).all():
         raise EdgeError(f"{model} gives values that are no finite numbers: expected logits or scores", "model.output")
     tolerance = TOLERANCE if facts.type == "int8" else float(f"{FLOAT_TOLERANCE * max(1, np.abs(outputs).max()):.3g}")
-    entries, members = golden(flatbuffer, how, table, _drawing(how.color), tolerance)
+    entries, members = golden(how, table, _drawing(how.color), runtimes, tolerance)
     stored = [members[name] for entry in entries for name in entry["outputs"].values()]
     kind = np.int8 if facts.type == "int8" else np.float32
     drawn = [_real(np.frombuffer(data, kind).reshape(outputs.shape[1:]), runtime.output) for data in stored]

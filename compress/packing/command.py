@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
+from edge.command import say
 from edge.errors import EdgeError, one_line, quoted
+from edge.strict_json import loads
 
 
 def run(model: Path, manifest: Path | None, output: Path | None, init: bool) -> None:
@@ -26,16 +27,19 @@ def run(model: Path, manifest: Path | None, output: Path | None, init: bool) -> 
         )
     from compress.packing import pack
 
+    if output.exists() and manifest.exists() and output.samefile(manifest):
+        raise EdgeError(f"{output} is the manifest and would be replaced: give another --output", "output.unwritable")
     raw = _json(manifest)
     packed = pack(_bytes(model), raw, output, str(model), str(manifest))
     if packed.taken_off:
-        _say(f"taken off behind the flatbuffer: {packed.taken_off}")
+        _tell(f"taken off behind the flatbuffer: {packed.taken_off}")
     if packed.filled_in:
-        _say(f"filled in: {', '.join(packed.filled_in)}")
+        _tell(f"filled in: {', '.join(packed.filled_in)}")
     for note in packed.notes:
-        _say(f"note: {note}")
-    _say(f"golden vectors: {packed.golden}; compare with them on a device: edge-infer --check --model {output.name}")
-    print(one_line(str(output)))
+        _tell(f"note: {note}")
+    _tell(f"golden vectors: {packed.golden}")
+    _tell(f"compare with them on a device: edge-infer --check --model {quoted(str(output))}")
+    say(str(output))
 
 
 def _absent(manifest: Path | None, output: Path | None) -> list[str]:
@@ -51,16 +55,16 @@ def _init(model: Path, manifest: Path | None, output: Path | None) -> None:
         )
     path = manifest or model.with_name(f"{model.stem}.manifest.json")
     example.write(_bytes(model), model, path)
-    _say(f"fill in what is null, then: {example.next_command(model, path)}")
-    print(one_line(str(path)))
+    _tell(f"fill in what is null, then: {example.next_command(model, path)}")
+    say(str(path))
 
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads(_bytes(path))
+        manifest = loads(_bytes(path))
     except ValueError as error:
         raise EdgeError(
-            f"{path} is no JSON ({error}): expected a manifest as in docs/model-file.md", "model.manifest"
+            f"{path} is no JSON ({str(error)[:80]}): expected a manifest as in docs/model-file.md", "model.manifest"
         ) from None
     if not isinstance(manifest, dict):
         raise EdgeError(f"{path} holds a {type(manifest).__name__}: expected a JSON object", "model.manifest")
@@ -85,6 +89,6 @@ def _bytes(path: Path) -> bytes:
         ) from None
 
 
-def _say(text: str) -> None:
+def _tell(text: str) -> None:
     """Write a line for people to standard error; standard output has the path alone."""
     print(one_line(text), file=sys.stderr)

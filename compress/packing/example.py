@@ -16,7 +16,7 @@ from compress.packing.network import Facts, examine
 from edge import flatbuffer as flatbuffers
 from edge.errors import EdgeError, quoted
 from edge.flatbuffer import Tensor
-from edge.manifest import FORMAT, VERSION
+from edge.manifest import FORMAT, MAX_LETTERS, VERSION, is_line
 
 
 def write(data: bytes, model: Path, path: Path) -> None:
@@ -47,14 +47,14 @@ def next_command(model: Path, manifest: Path) -> str:
 
 
 def _example(stem: str, facts: Facts, labels: list[str], entry: Tensor) -> dict[str, Any]:
-    name = re.sub(r"[^a-z0-9_-]+", "-", stem.lower()).strip("-") or "model"
+    name = re.sub(r"[^a-z0-9_-]+", "-", stem.lower())[:MAX_LETTERS].strip("-") or "model"
     return {
         "_": "Fill in what is null, and correct the rest. Names that begin with _ are comments, which pack leaves out; "
         "docs/model-file.md has all fields. Those that the network itself says can be left out.",
         "format": FORMAT,
         "version": VERSION,
         "name": name,
-        "title": stem if stem.isprintable() and stem else name,
+        "title": stem if is_line(stem) else name,
         "task": facts.task,
         **(_mask_fields() if facts.task == "segmentation" else _class_fields(labels)),
         "_activation": _activation(facts),
@@ -121,7 +121,7 @@ def _labels(data: bytes, count: int) -> list[str]:
                 if not entry.filename.endswith(".txt") or entry.file_size > 2**20:
                     continue
                 lines = archive.read(entry).decode().splitlines()
-                if len(set(lines)) == count == len(lines) and all(line and line.isprintable() for line in lines):
+                if len(set(lines)) == count == len(lines) and all(map(is_line, lines)):
                     return lines
     except (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError, EOFError, OSError, zlib.error):
         pass  # no zip, or none that can be read: labels are not promised

@@ -70,12 +70,14 @@ def faults(raw: Mapping[str, Any], facts: Facts) -> list[str]:
         raw = _with(raw, name, _get(sample, name))
     found += disagreements.values()
     # Where a reader refuses a field, it gets a right value, and the reader is asked again.
+    left = list(FIELDS)
     while said := _refusal(raw):
         found.append(said)
-        for name in FIELDS:
+        for name in left:
             corrected = _with(raw, name, _get(sample, name))
             if _refusal(corrected) != said:
                 raw = corrected
+                left.remove(name)
                 break
         else:
             break
@@ -101,12 +103,15 @@ def _get(raw: Mapping[str, Any], name: str) -> Any:
 
 
 def _with(raw: Mapping[str, Any], name: str, value: Any) -> dict[str, Any]:
-    """Return the manifest with another value at a path; an outer field that is no object is left as it is."""
+    """Return the manifest with another value at a path, None for none; an outer field that is no object stays."""
     outer, _, inner = name.partition(".")
     item = raw.get(outer)
     if not inner:
         return {**raw, outer: value}
-    return {**raw, outer: {**(item or {}), inner: value}} if item is None or isinstance(item, Mapping) else dict(raw)
+    if item is not None and not isinstance(item, Mapping):
+        return dict(raw)
+    rest = {key: old for key, old in (item or {}).items() if key != inner}
+    return {**raw, outer: rest if value is None else {**rest, inner: value}}
 
 
 def _lacks(raw: Mapping[str, Any], name: str) -> bool:

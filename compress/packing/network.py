@@ -56,7 +56,7 @@ def examine(network: Network, where: str) -> Facts:
         used[name] = used.get(name, 0) + 1
     wrong = [*_custom(operator.custom for operator in graph.operators), *_ends(inputs, outputs)]
     if not wrong:
-        wrong = [*_types(inputs[0], outputs[0]), *_input_shape(inputs[0].shape), *_output_shape(outputs[0].shape)]
+        wrong = [*_types(inputs[0], outputs[0]), *_input_shape(inputs[0]), *_output_shape(outputs[0].shape)]
     if not wrong and len(outputs[0].shape) == 4:
         larger = any(out > most for out, most in zip(outputs[0].shape[1:3], inputs[0].shape[1:3], strict=True))
         wrong = ["its output is larger than its input: expected a mask of at most the input's size"] if larger else []
@@ -111,11 +111,13 @@ def _types(entry: Tensor, end: Tensor) -> list[str]:
     return []
 
 
-def _input_shape(shape: tuple[int, ...]) -> list[str]:
+def _input_shape(entry: Tensor) -> list[str]:
+    shape = entry.shape
+    if any(entry.is_open[1:]):
+        sizes = tuple("?" if is_open else str(size) for size, is_open in zip(shape, entry.is_open, strict=True))
+        return [f"its input is ({', '.join(sizes)}): expected images of a fixed size; convert it with all sizes given"]
     if len(shape) == 4 and shape[0] == 1 and shape[3] in (1, 3):
-        if shape[1] > 1 and shape[2] > 1:
-            return []
-        return [f"its input is {shape}: expected images of a fixed size; convert it with height and width given"]
+        return []
     if len(shape) == 4 and shape[1] in (1, 3):
         return [f"its input is {shape}, channels first: expected (1, height, width, 1 or 3); convert it to NHWC"]
     if len(shape) == 4 and shape[3] in (1, 3):

@@ -198,10 +198,14 @@ static bool hold_trailer(const struct model *model, struct failure *failure)
     if (memmem(model->data.at, model->data.count, "manifest.json", 13))
         return fail_as(failure, "model.damaged",
                        "%s was cut short or changed (its digest is missing at the end): " AGAIN, model->path);
-    const char *slash = strrchr(model->path, '/');
-    return fail_as(failure, "model.no-manifest",
-                   "%s is a TFLite file without a manifest, or was cut short before it: add one with `edge-compress "
-                   "pack %s --manifest manifest.json`, or " AGAIN, model->path, slash ? slash + 1 : model->path);
+    struct text path = {0};
+    text_quoted(&path, model->path);
+    fail_as(failure, "model.no-manifest",
+            "%s is a TFLite file without a manifest, or was cut short before it: add one, beginning with `edge-compress "
+            "pack %s --init`, or " AGAIN,
+            model->path, path.at);
+    text_free(&path);
+    return false;
 }
 
 bool model_read(struct model *model, const char *path, struct failure *failure)

@@ -130,6 +130,8 @@ static void read_quantization(struct reader *reader, size_t index, size_t at, st
         low = 0, high = UINT8_MAX;
     else if (strcmp(tensor->type, "INT16") == 0)
         low = INT16_MIN, high = INT16_MAX;
+    bool is_short = strcmp(tensor->type, "INT8") == 0 || strcmp(tensor->type, "UINT8") == 0 ||
+                    strcmp(tensor->type, "INT16") == 0;
     tensor->scale_count = scales->count;
     tensor->axis = axis;
     tensor->scales = reader->flatbuffer.data + scales->at;
@@ -138,6 +140,8 @@ static void read_quantization(struct reader *reader, size_t index, size_t at, st
         int64_t zero_point = (int64_t)eight_bytes(reader->flatbuffer.data + zero_points->at + 8 * item);
         if (!(scale >= 0 && isfinite(scale)))
             damaged(reader, "tensor %zu has a scale that is negative or not finite", index);
+        else if (!(scale > 0) && is_short && !tensor->content) /* a constant may be all zeros */
+            damaged(reader, "tensor %zu has a quantization step of 0", index);
         else if (zero_point < low || zero_point > high)
             damaged(reader, "tensor %zu has a zero point that its type can't hold", index);
     }

@@ -311,7 +311,7 @@ static const char *parts(const struct facts *facts)
     return option(facts, name, 0) == (int64_t)count ? NULL : "has another number of parts than its options say";
 }
 
-/* Hold the quantization steps of arithmetic: their quotients become fixed point numbers. */
+/* What is wrong with quantization steps whose quotients become fixed point numbers. */
 static const char *steps(const struct facts *facts)
 {
     const struct operator *operator = facts->operator;
@@ -325,15 +325,30 @@ static const char *steps(const struct facts *facts)
             continue;
         if (!tensor->scale_count)
             return "has a tensor of whole numbers without a quantization step";
-        if (tensor->scale_count > 1) /* weights may have one for each channel */
-            continue;
+        if (tensor->scale_count > 1) { /* weights may have one for each channel */
+            if (strcmp(operator->name, "BATCH_MATMUL") == 0 && tensor->content)
+                continue;
+            return "has a tensor of whole numbers with several quantization steps";
+        }
         double scale = (double)scale_of(tensor, 0);
         least = !met || scale < least ? scale : least;
         most = !met || scale > most ? scale : most;
         met = true;
     }
-    return !met || (most > 0 && most < least * MAX_QUOTIENT) ? same_type(facts)
-                                                             : "has quantization steps too far from each other";
+    return !met || (most > 0 && most < least * MAX_QUOTIENT) ? NULL : "has quantization steps too far from each other";
+}
+
+static const char *arithmetic(const struct facts *facts)
+{
+    const char *wrong = steps(facts);
+    return wrong ? wrong : same_type(facts);
+}
+
+static const char *comparison(const struct facts *facts)
+{
+    if (!is_type(reads(facts, 0), reads(facts, 1)->type) || !is_type(gives(facts), "BOOL"))
+        return "compares different types, or makes no BOOL of them";
+    return steps(facts);
 }
 
 static const struct {
@@ -349,9 +364,10 @@ static const struct {
     {parts, "PACK SPLIT SPLIT_V UNPACK"},
     {list, "BATCH_TO_SPACE_ND BROADCAST_TO EXPAND_DIMS MIRROR_PAD PAD RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR "
            "REVERSE_V2 SLICE SPACE_TO_BATCH_ND STRIDED_SLICE TILE TRANSPOSE"},
-    {steps, "ABS ADD ADD_N BATCH_MATMUL DIV ELU EXP GELU HARD_SWISH L2_NORMALIZATION LEAKY_RELU LOG LOGISTIC "
-            "LOG_SOFTMAX MAXIMUM MINIMUM MUL NEG POW PRELU RELU RELU6 RELU_0_TO_1 RELU_N1_TO_1 RSQRT SOFTMAX SQRT "
-            "SQUARED_DIFFERENCE SUB TANH"},
+    {comparison, "EQUAL GREATER GREATER_EQUAL LESS LESS_EQUAL NOT_EQUAL"},
+    {arithmetic, "ABS ADD ADD_N BATCH_MATMUL DIV ELU EXP GELU HARD_SWISH L2_NORMALIZATION LEAKY_RELU LOG LOGISTIC "
+                 "LOG_SOFTMAX MAXIMUM MINIMUM MUL NEG POW PRELU RELU RELU6 RELU_0_TO_1 RELU_N1_TO_1 RSQRT SOFTMAX SQRT "
+                 "SQUARED_DIFFERENCE SUB TANH"},
 };
 
 static int by_name(const void *name, const void *spec)

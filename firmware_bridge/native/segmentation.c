@@ -168,7 +168,7 @@ static void find_runs(struct runs *runs, const float *logits, int64_t columns, c
                 row++;
             double begin = crossing(values, first, rows, limit), end = crossing(values, row, rows, limit);
             int64_t start = first == 0 ? 0 : search(y, (double)window->low + begin, false);
-            int64_t stop = row == rows ? y->count : search(y, (double)window->low + end, false);
+            int64_t stop = row == rows ? y->count : search(y, (double)window->low + end, true); /* at least the limit */
             if (start < stop) /* a peak between the centres of two pixels is in no mask */
                 add_run(runs, (struct run){x->first + pixel, y->first + start, y->first + stop,
                                            mean_score(values, first, row, begin, end, threshold, are_scores), 0});

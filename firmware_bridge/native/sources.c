@@ -415,20 +415,17 @@ static void add_pattern(struct jobs *jobs, const char *word, const char *skip, s
 {
     struct pattern found = {0};
     size_t slashes = strspn(word, "/"), root = strcspn(word, WILD);
-    int error = 0;
     add_matches(&found, slashes ? "/" : "", word + slashes, NULL);
     while (root && word[root - 1] != '/')
         root--;
     bool any = found.files.count || found.folders.count;
-    for (size_t index = 0; !error && index < found.folders.count; index++)
-        error = list(found.folders.at[index], skip, &found.files);
-    if (!any)
-        fail_as(&add_job(jobs, word, word, -1)->failure, "image.missing", "%s matches no file: check the pattern", word);
-    else if (error)
-        fail_as(&add_job(jobs, word, word, -1)->failure, "image.unreadable",
-                "%s matches a folder that can't be read (%s): check its permissions", word, strerror(error));
-    else
+    for (size_t index = 0; index < found.folders.count; index++)
+        if (list(found.folders.at[index], skip, &found.files))
+            add_file(&found.files, need_copy(found.folders.at[index]), NULL); /* reading it says why */
+    if (any)
         add_images(jobs, word, root, "matches folders without images", &found.files, note);
+    else
+        fail_as(&add_job(jobs, word, word, -1)->failure, "image.missing", "%s matches no file: check the pattern", word);
     free_listing(&found.files);
     free_paths(&found.folders);
 }

@@ -132,6 +132,24 @@ void text_one_line(struct text *text, const char *words)
     }
 }
 
+void text_quoted(struct text *text, const char *path)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@%+=:,./_-";
+    bool printable = true;
+    for (const char *letter = path, *end = path + strlen(path); printable && letter < end;)
+        printable = is_printable(next_letter(&letter, end, false));
+    bool is_plain = *path && path[strspn(path, plain)] == 0;
+    text_word(text, is_plain ? "" : printable ? "'" : "$'");
+    if (*path == '-') /* no option */
+        text_word(text, "./");
+    for (const char *letter = path; *letter; letter++)
+        if (is_plain || (*letter != '\'' && (printable || *letter != '\\')))
+            text_add(text, letter, 1);
+        else
+            text_word(text, printable ? "'\"'\"'" : *letter == '\'' ? "\\'" : "\\\\");
+    text_word(text, is_plain ? "" : "'");
+}
+
 void text_repr(struct text *text, const char *words, size_t count, bool ascii)
 {
     char quote = memchr(words, '\'', count) && !memchr(words, '"', count) ? '"' : '\'';

@@ -25,6 +25,8 @@ size_t count_letters(const char *text);
 
 /* The same with all that is not printable escaped: names of files may hold line ends and a terminal's commands. */
 void text_one_line(struct text *text, const char *words);
+/* A path as a shell's word. text_one_line then leaves it one: what it escapes stands in $'...', as in bash. */
+void text_quoted(struct text *text, const char *path);
 void text_repr(struct text *text, const char *words, size_t count, bool ascii); /* Python's repr or ascii of a str */
 void text_repr_bytes(struct text *text, const unsigned char *bytes, size_t count); /* Python's repr of bytes */
 void text_json(struct text *text, const char *words); /* a JSON string, of ASCII only */

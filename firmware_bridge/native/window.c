@@ -15,7 +15,7 @@ void window_table(const struct value_window *window, unsigned char table[MOST + 
         table[value] = window->high ? mapped(window, value) : (unsigned char)(value >> 8);
 }
 
-void window_bytes(const struct value_window *window, int high_bytes, unsigned char table[256])
+void window_bytes(const struct value_window *window, bool high_bytes, unsigned char table[256])
 {
     for (int32_t value = 0; value < 256; value++)
         table[value] = window->high ? mapped(window, high_bytes ? value * 257 : value) : (unsigned char)value;

@@ -1,6 +1,7 @@
 #ifndef EDGE_WINDOW_H
 #define EDGE_WINDOW_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { MOST = 65535 }; /* the highest stored value */
@@ -13,6 +14,6 @@ struct value_window {
 /* What stored values of 16 bits, 0 to 65535, become: in the window, else the high byte. */
 void window_table(const struct value_window *window, unsigned char table[MOST + 1]);
 /* What 8-bit values become; with `high_bytes`, they are those of 16 bits. */
-void window_bytes(const struct value_window *window, int high_bytes, unsigned char table[256]);
+void window_bytes(const struct value_window *window, bool high_bytes, unsigned char table[256]);
 
 #endif

@@ -6,7 +6,7 @@ import numpy as np
 
 from compress.classification import Classification
 from compress.data import Split
-from compress.golden import COUNT, golden
+from compress.golden import COUNT, golden, installed
 from compress.model_file import write
 from compress.verify import edge_logits, latency, open_engine
 from edge.check import BIT_EXACT, check
@@ -31,8 +31,9 @@ def test_latency_times_every_model() -> None:
 def model_file(folder: Path) -> Path:
     """A model file with golden vectors, as a run makes it."""
     how = parse(packing.manifest(FLATBUFFER), "test").input
-    entry = open_runtime(FLATBUFFER, "litert", 1).input
-    entries, members = golden(FLATBUFFER, how, int8_table(how, entry.scale, entry.zero_point), Classification().golden)
+    runtimes = [open_runtime(FLATBUFFER, name) for name in installed()]
+    entry = runtimes[0].input
+    entries, members = golden(how, int8_table(how, entry.scale, entry.zero_point), Classification().golden, runtimes)
     assert parse(packing.manifest(FLATBUFFER, golden=entries), "test").golden
     write(folder / "tiny.tflite", FLATBUFFER, packing.manifest(FLATBUFFER, golden=entries), members)
     return folder / "tiny.tflite"

@@ -70,3 +70,15 @@ def mpo(images: list[Image.Image], kind: int = 0) -> bytes:
     return (
         parts[0][:2] + b"\xff\xe2" + struct.pack(">H", 2 + len(segment)) + segment + parts[0][2:] + b"".join(parts[1:])
     )
+
+
+def tiff(pages: list[int]) -> bytes:
+    """Return a TIFF of 8-bit grey pages, each 60 x 50; each number is a page's subfile type, 1 a smaller version."""
+    grey = grey_ramp().tobytes()
+    data, at = b"II*\0" + struct.pack("<L", 8 + len(grey)) + grey, 8 + len(grey)
+    for number, kind in enumerate(pages, 1):
+        at += 2 + 12 * 9 + 4
+        tags = {254: kind, 256: 60, 257: 50, 258: 8, 259: 1, 262: 1, 273: 8, 278: 50, 279: len(grey)}
+        data += struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHLL", tag, 4, 1, tags[tag]) for tag in tags)
+        data += struct.pack("<L", at if number < len(pages) else 0)
+    return data

@@ -14,7 +14,7 @@ from tests.edge.conftest import HERE
 
 def tensor(size: int = 0) -> Tensor:
     """A computed tensor, or a constant of so many bytes."""
-    return Tensor("t", (1, 2), "INT8", (), (), 0, 100, size, False)
+    return Tensor("t", (1, 2), (False, False), "INT8", (), (), 0, 100, size, False)
 
 
 def network(*operators: tuple[str, list[int], list[int]], constants: tuple[int, ...] = (), output: int = 9) -> Network:

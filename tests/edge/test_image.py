@@ -97,6 +97,22 @@ def test_exif_orientation_is_applied(form, orientation, turn):
     assert abs(np.asarray(picture).astype(int) - np.rot90(GREY, turn)).max() < 8
 
 
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_oriented_tiffs_are_upright_with_every_pillow(orientation, compression):
+    """Pillow turns them itself while it loads them, and before 10.1 still says that they lie."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    lying = {  # how the upright image is stored for each way
+        1: GREY, 2: GREY[:, ::-1], 3: GREY[::-1, ::-1], 4: GREY[::-1], 5: GREY.T, 6: np.rot90(GREY),
+        7: GREY[::-1, ::-1].T, 8: np.rot90(GREY, 3),
+    }[orientation]  # fmt: skip
+    data = encoded(Image.fromarray(np.ascontiguousarray(lying)), "TIFF", exif=exif, compression=compression)
+    opened = Image.open(io.BytesIO(data))
+    for picture in (images.read(data), images.take(opened), images.take(opened)):
+        assert np.array_equal(np.asarray(picture.image), GREY) and picture.size == (60, 50)
+
+
 def test_of_an_animation_the_first_frame_counts():
     frames = [Image.fromarray(np.full((10, 12), value, np.uint8)) for value in (40, 200)]
     picture = images.read(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])).image

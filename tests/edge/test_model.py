@@ -92,7 +92,7 @@ def test_bytes_behind_the_end_are_refused(refused, model_bytes):
 
 
 def test_a_file_without_manifest_says_how_to_add_one(refused, flatbuffer):
-    assert "`edge-compress pack bad.tflite --manifest manifest.json`" in refused(flatbuffer)
+    assert "bad.tflite --init`" in refused(flatbuffer)
 
 
 def test_other_metadata_is_no_manifest(refused, flatbuffer):

@@ -67,7 +67,9 @@ def _segment(code: int, body: bytes) -> bytes:
 
 
 class _Component:
-    def __init__(self, random: Random, name: int, sampling: tuple[int, int], mcus: tuple[int, int], size: tuple[int, int]) -> None:
+    def __init__(
+        self, random: Random, name: int, sampling: tuple[int, int], mcus: tuple[int, int], size: tuple[int, int]
+    ) -> None:
         self.name, (self.across, self.down) = name, sampling
         self.columns, self.rows = mcus[0] * self.across, mcus[1] * self.down
         # A scan of one component alone has no blocks beyond its own size.
@@ -112,15 +114,23 @@ def jpeg(random: Random) -> bytes:
     count = random.choice((1, 1, 3, 3, 3, 4, 2))
     width, height = random.randrange(1, 60), random.randrange(1, 50)
     usual = random.random() < 0.7
-    samplings = [(1, 1)] * count if random.random() < 0.4 else [random.choice(((1, 1), (2, 1), (2, 2), (1, 2)))] + [(1, 1)] * (count - 1)
+    samplings = (
+        [(1, 1)] * count
+        if random.random() < 0.4
+        else [random.choice(((1, 1), (2, 1), (2, 2), (1, 2)))] + [(1, 1)] * (count - 1)
+    )
     if not usual:
         samplings = [(random.randrange(1, 5), random.randrange(1, 5)) for _ in range(count)]
     most = max(across for across, _ in samplings), max(down for _, down in samplings)
     interleaved = count == 1 or random.random() < 0.7
     mcus = -(-width // (8 * most[0])), -(-height // (8 * most[1]))
-    names = random.choice((list(range(1, count + 1)), list(range(count)), [ord(letter) for letter in "RGBA"][:count], [7] * count))
+    names = random.choice(
+        (list(range(1, count + 1)), list(range(count)), [ord(letter) for letter in "RGBA"][:count], [7] * count)
+    )
     parts = [
-        _Component(random, name, sampling, mcus, (-(-width * sampling[0] // most[0]), -(-height * sampling[1] // most[1])))
+        _Component(
+            random, name, sampling, mcus, (-(-width * sampling[0] // most[0]), -(-height * sampling[1] // most[1]))
+        )
         for name, sampling in zip(names, samplings, strict=True)
     ]
     progressive = random.random() < 0.3
@@ -162,7 +172,17 @@ def jpeg(random: Random) -> bytes:
         data += _segment(0xDA, header + bytes([first, 0 if odd else last, 0]))
         data += _data(scan, mcus, interval, first, last)
         if random.random() < 0.03:
-            data += random.choice((bytes(4), bytes(12), b"\x12\x34", random.randbytes(12).replace(b"\xff", b""), b"\xff\xff"))
+            data += random.choice(
+                (bytes(4), bytes(12), b"\x12\x34", random.randbytes(12).replace(b"\xff", b""), b"\xff\xff")
+            )
         if random.random() < 0.02:
-            data += random.choice((_segment(0xFE, b"between"), _segment(0xDC, struct.pack(">H", height)), _segment(0xDC, b"\0\7"), restart, huffman))
+            data += random.choice(
+                (
+                    _segment(0xFE, b"between"),
+                    _segment(0xDC, struct.pack(">H", height)),
+                    _segment(0xDC, b"\0\7"),
+                    restart,
+                    huffman,
+                )
+            )
     return data + b"\xff" * random.choice((0, 0, 0, 1, 5)) + b"\xff\xd9"

@@ -10,7 +10,11 @@ from tests.firmware_bridge.jpeg_encoder import jpeg
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-KINDS = [(d, c) for c, depths in {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}.items() for d in depths]
+KINDS = [
+    (d, c)
+    for c, depths in {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}.items()
+    for d in depths
+]
 PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
 
@@ -21,7 +25,11 @@ def seldom(random: Random, share: float = 0.1) -> bool:
 def exif(random: Random) -> bytes:
     """Return EXIF data: mostly with an orientation, which is mostly one SHORT."""
     order = random.choice("<>")
-    header = (b"II*\0" if order == "<" else b"MM\0*") if not seldom(random, 0.05) else random.choice((b"MM*\0", b"II\0*", b"II+\0", b"nons"))
+    header = (
+        (b"II*\0" if order == "<" else b"MM\0*")
+        if not seldom(random, 0.05)
+        else random.choice((b"MM*\0", b"II\0*", b"II+\0", b"nons"))
+    )
     entries = []
     for _ in range(random.choice((0, 1, 1, 1, 1, 1, 2, 3))):
         tag = 0x0112 if not seldom(random, 0.2) else random.choice((0x0100, 0x0111, 0x8769, 0x1201, 0x012D))
@@ -39,12 +47,18 @@ def exif(random: Random) -> bytes:
             one = struct.pack(order + "d", value)
         entries.append((tag, kind, count, one * min(count, 4)))
     at = 8 if not seldom(random) else random.choice((0, 4, 6, 10, 100, 2**31, 2**32 - 1))
-    body = struct.pack(order + "H", len(entries) if not seldom(random, 0.05) else random.choice((0, len(entries) + 1, 65535)))
+    body = struct.pack(
+        order + "H", len(entries) if not seldom(random, 0.05) else random.choice((0, len(entries) + 1, 65535))
+    )
     behind = b""
     place = 8 + 2 + 12 * len(entries) + 4
     for tag, kind, count, values in entries:
         inline = len(values) <= 4 and not seldom(random, 0.05)
-        field = values.ljust(4, b"\0")[:4] if inline else struct.pack(order + "I", place + len(behind) if not seldom(random) else random.choice((0, 8, 2**31)))
+        field = (
+            values.ljust(4, b"\0")[:4]
+            if inline
+            else struct.pack(order + "I", place + len(behind) if not seldom(random) else random.choice((0, 8, 2**31)))
+        )
         behind += b"" if inline else values
         body += struct.pack(order + "HHI", tag, kind, count) + field
     next_one = 0
@@ -85,7 +99,9 @@ def _text(random: Random, key: bytes, text: bytes) -> bytes:
         return chunk(b"iTXt", key + b"\0\0\0en\0key\0" + text)
     if way == 3:
         return chunk(b"iTXt", key + b"\0\1" + bytes([seldom(random, 0.05)]) + b"\0\0" + packed)
-    return chunk(random.choice((b"tEXt", b"zTXt", b"iTXt")), random.choice((key, key + b"\0", key + b"\0\1", b"", b"\0")))
+    return chunk(
+        random.choice((b"tEXt", b"zTXt", b"iTXt")), random.choice((key, key + b"\0", key + b"\0\1", b"", b"\0"))
+    )
 
 
 def _profile(random: Random) -> bytes:
@@ -106,10 +122,16 @@ def _ancillary(random: Random, colour: int) -> bytes:
     if way == 2:
         return _text(random, b"Raw profile type exif", _profile(random))
     if way == 3:
-        return _text(random, random.choice((b"exif", b"Comment", b"", b"Raw profile type APP1")), random.choice((b"hello", exif(random))))
+        return _text(
+            random,
+            random.choice((b"exif", b"Comment", b"", b"Raw profile type APP1")),
+            random.choice((b"hello", exif(random))),
+        )
     if way == 4:
         profile = zlib.compress(bytes(random.choice((10, 3000, 2 * 2**20))), 1)
-        return chunk(b"iCCP", random.choice((b"name\0\0" + profile, b"name\0\1" + profile, b"name", b"name\0\0junk", b"")))
+        return chunk(
+            b"iCCP", random.choice((b"name\0\0" + profile, b"name\0\1" + profile, b"name", b"name\0\0junk", b""))
+        )
     if way == 5:
         length = {0: 2, 2: 6, 3: 3}.get(colour, 2) if not seldom(random, 0.3) else random.randrange(0, 9)
         return chunk(b"tRNS", bytes(random.randrange(256) for _ in range(length)))
@@ -120,7 +142,9 @@ def _ancillary(random: Random, colour: int) -> bytes:
     if way == 8:
         kind = random.choice((b"acTL", b"fcTL", b"fdAT"))
         return chunk(kind, bytes(random.choice((0, 1, 4, 8, 26, 30))))
-    kind = random.choice((b"gAMA", b"cHRM", b"sRGB", b"pHYs", b"sBIT", b"bKGD", b"hIST", b"tIME", b"sPLT", b"oFFs", b"abCd", b"teSt"))
+    kind = random.choice(
+        (b"gAMA", b"cHRM", b"sRGB", b"pHYs", b"sBIT", b"bKGD", b"hIST", b"tIME", b"sPLT", b"oFFs", b"abCd", b"teSt")
+    )
     return chunk(kind, bytes(random.randrange(256) for _ in range(random.choice((0, 1, 3, 4, 7, 9, 32, 60)))))
 
 
@@ -132,7 +156,10 @@ def png(random: Random) -> bytes:
     for left, top, across, down in PASSES if interlaced else ((0, 0, 1, 1),):
         columns = (width - left + across - 1) // across
         for _ in range((height - top + down - 1) // down if columns > 0 else 0):
-            rows.append(bytes([random.randrange(5 if not seldom(random, 0.002) else 7)]) + random.randbytes((columns * bits + 7) // 8))
+            rows.append(
+                bytes([random.randrange(5 if not seldom(random, 0.002) else 7)])
+                + random.randbytes((columns * bits + 7) // 8)
+            )
     packed = zlib.compress(b"".join(rows), random.choice((0, 1, 9)))
     if seldom(random, 0.03):
         packed = packed[:-4] + bytes(4)  # the checksum of zlib's own
@@ -175,7 +202,9 @@ def _application(random: Random) -> bytes:
     if way == 2:
         return _segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + xmp(random)[:60000])
     if way == 3:
-        body = b"JFIF\0" + struct.pack(">HBHHBB", random.choice((0x0101, 0x0102, 0x0201)), random.randrange(4), 72, 0, 0, 0)
+        body = b"JFIF\0" + struct.pack(
+            ">HBHHBB", random.choice((0x0101, 0x0102, 0x0201)), random.randrange(4), 72, 0, 0, 0
+        )
         return _segment(0xE0, body[: random.choice((14, 14, 14, 5, 7, 12, 0))])
     if way == 4:
         body = b"Adobe" + struct.pack(">HHHB", 100, 0, 0, random.choice((0, 1, 2, 3)))
@@ -183,7 +212,10 @@ def _application(random: Random) -> bytes:
     if way == 5:
         return _segment(0xED, b"Photoshop 3.0\0" + b"8BIM" + random.randbytes(random.randrange(30)))
     if way == 6:
-        return _segment(0xE2, random.choice((b"MPF\0" + exif(random), b"ICC_PROFILE\0\1\1" + bytes(99), b"ICC_PROFILE\0", b"FPXR\0")))
+        return _segment(
+            0xE2,
+            random.choice((b"MPF\0" + exif(random), b"ICC_PROFILE\0\1\1" + bytes(99), b"ICC_PROFILE\0", b"FPXR\0")),
+        )
     return _segment(random.choice((0xFE, 0xE3, 0xEF)), random.randbytes(random.randrange(20)))
 
 
@@ -191,7 +223,21 @@ def strange_jpeg(random: Random) -> bytes:
     data = jpeg(random)
     segments = [_application(random) for _ in range(random.choice((0, 0, 1, 1, 2, 3)))]
     if seldom(random):
-        segments.append(random.choice((b"\xff", b"\xff\xff", b"\0", b"junk", b"\xff\0", b"\xff\x01", b"\xff\xd0", b"\xff\xf0\0\2", b"\xff\xdc\0\4\0\1")))
+        segments.append(
+            random.choice(
+                (
+                    b"\xff",
+                    b"\xff\xff",
+                    b"\0",
+                    b"junk",
+                    b"\xff\0",
+                    b"\xff\x01",
+                    b"\xff\xd0",
+                    b"\xff\xf0\0\2",
+                    b"\xff\xdc\0\4\0\1",
+                )
+            )
+        )
     random.shuffle(segments)
     data = data[:2] + b"".join(segments) + data[2:]
     return data + (random.randbytes(9) if seldom(random) else b"")
@@ -210,7 +256,11 @@ def damaged(random: Random, data: bytes) -> bytes:
         elif way <= 4:
             data = data[:at] + bytes([data[at] ^ 1 << random.randrange(8)]) + data[at + 1 :]
         elif way == 5:
-            data = data[:at] + random.choice((b"\xff\xd9", b"\xff\xd0", b"\xff\0", random.randbytes(3), bytes(8))) + data[at:]
+            data = (
+                data[:at]
+                + random.choice((b"\xff\xd9", b"\xff\xd0", b"\xff\0", random.randbytes(3), bytes(8)))
+                + data[at:]
+            )
         elif way == 6:
             restart = data.find(b"\xff" + bytes([0xD0 + random.randrange(8)]), at)
             data = data[:restart] + data[restart + 2 :] if restart > 0 else data

@@ -103,6 +103,15 @@ def test_the_compiled_array_is_the_flatbuffer(compiler, tmp_path):
     assert rest == b"normal\0opacity\0" + TINY
 
 
+def test_a_window_of_values_is_told(tmp_path):
+    assert "WINDOW" not in export_c.header(read(model_file(tmp_path / "tiny.tflite")), trial())
+    raw = packing.manifest(TINY)
+    raw["input"]["window"] = [100, 4095]
+    header = export_c.header(read(model_file(tmp_path / "windowed.tflite", input=raw["input"])), trial())
+    assert "TINY_INPUT_WINDOW_LOW 100" in header and "TINY_INPUT_WINDOW_HIGH 4095" in header
+    assert "floor((510 * (v - 100) + 3995) / 7990)" in header
+
+
 @pytest.mark.parametrize("name", ["3d", "my-net", "int", "_x", "-"])
 def test_every_name_becomes_an_identifier(compiler, tmp_path, name):
     file = read(model_file(tmp_path / "m.tflite", name=name))

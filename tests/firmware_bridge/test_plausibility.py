@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from edge.preprocess import Preprocessing
-from tests.edge.pictures import encoded, mpo, png, raw_png
+from tests.edge import packing
+from tests.edge.pictures import blobs, encoded, grey_ramp, mpo, png, raw_png
+from tests.firmware_bridge.comparison import same_records, same_text
 from tests.firmware_bridge.test_preprocessing import Probe, expected, preprocessings, probe
 
 __all__ = ["probe"]  # a fixture
@@ -79,3 +85,67 @@ def doubtful(draw: st.DrawFn) -> bytes:
 @given(data=doubtful(), how=preprocessings(), full=st.booleans())
 def test_the_same_warnings(probe: Probe, data: bytes, how: Preprocessing, full: bool) -> None:
     assert probe(data, how, "int8", full) == expected(data, how, "int8", full)
+
+
+@pytest.fixture
+def windowed(flatbuffer: bytes, mask_flatbuffer: bytes, tmp_path: Path) -> Callable[..., Path]:
+    """Return a model file with this window; of a segmentation with `mask`."""
+
+    def make(window: object, mask: bool = False) -> Path:
+        network = mask_flatbuffer if mask else flatbuffer
+        raw = packing.mask_manifest(network) if mask else packing.manifest(network)
+        raw["input"]["window"] = window
+        path = tmp_path / "windowed.tflite"
+        path.write_bytes(packing.pack(network, raw))
+        return path
+
+    return make
+
+
+def stored(folder: Path) -> list[Path]:
+    """Write images of 8, 12 and 16 bits; return their paths."""
+    grey = grey_ramp()
+    files = {
+        "12.png": png(grey.astype(np.uint16) * 16),
+        "16.png": png(grey.astype(np.uint16) * 257),
+        "8.png": png(grey),
+        "colour.png": png(blobs()),
+        "8.jpg": encoded(Image.fromarray(grey), "JPEG"),
+        "colour.jpg": encoded(Image.fromarray(blobs()), "JPEG"),
+    }
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    return [folder / name for name in files]
+
+
+@pytest.mark.parametrize("window", [(0, 4080), (20, 200), (65534, 65535)])
+def test_a_windowed_model_answers_the_same(programs, windowed, tmp_path, window) -> None:
+    words = ["--model", windowed(list(window)), "--json", *stored(tmp_path)]
+    records = same_records(*(programs[name](*words) for name in ("python", "native")))
+    assert len(records) == 6
+
+
+def test_a_windowed_models_masks_are_drawn_over_what_it_saw(programs, windowed, tmp_path) -> None:
+    data = tmp_path / "deep.png"
+    data.write_bytes(png(blobs()[:, :, 0].astype(np.uint16) * 16))
+    drawn = []
+    for name in ("python", "native"):
+        words = ["--model", windowed([0, 4080], mask=True), data, "--output", tmp_path / name]
+        assert programs[name](*words).status == 0
+        drawn.append(np.asarray(Image.open(next((tmp_path / name).glob("*.overlay.jpg"))).convert("L")).astype(int))
+    assert drawn[0].shape == drawn[1].shape
+    assert drawn[0][60:100, 60:140].mean() > 150  # a bright box
+    assert np.abs(drawn[0] - drawn[1])[:230, :320].mean() < 2
+
+
+@pytest.mark.parametrize(
+    "window",
+    [None, [], [0], [0, 1, 2], [5, 5], [6, 5], [-1, 5], [0, 65536], [0, 4095.0], [0, 1e3], [False, True], ["0", "9"],
+     {}, "0-9", 10**30, [0, 10**30], [[0], [9]], [0, 65535], [65534, 65535]],
+)  # fmt: skip
+def test_windows_are_held_to_the_same_rules(programs, windowed, tmp_path, window) -> None:
+    path, image = windowed(window), tmp_path / "grey.png"
+    image.write_bytes(png(grey_ramp().astype(np.uint16) * 257))
+    python, native = (programs[name]("--model", path, image) for name in ("python", "native"))
+    same_text(python, native)
+    assert native.status == (0 if window in ([0, 65535], [65534, 65535]) else 2)

@@ -106,3 +106,21 @@ def test_both_programs_follow_the_same_operators():
         assert re.findall(r'"(\w+)"', found[1]) == words.split()
     for name in activation._SCORES.split():
         assert f'strcmp(origin, "{name}") == 0' in source
+
+
+@pytest.mark.parametrize(("name", "activation"), [("tiny-mask-scores", "none"), ("tiny-mask", "sigmoid")])
+def test_a_pixel_whose_score_is_the_threshold_is_in_the_mask(both, tmp_path, name, activation):
+    random = np.random.default_rng(7)
+    cells = random.integers(110, 146, (12, 12), dtype=np.uint8)  # about middle grey, whose score is one half
+    names = []
+    for height, width in ((60, 60), (120, 36), (36, 120)):
+        path = tmp_path / f"{height}x{width}.png"
+        whole = np.kron(cells, np.ones((height // 12, width // 12), np.uint8))
+        path.write_bytes(png(np.repeat(whole[:, :, None], 3, axis=2)))
+        names.append(path)
+    flatbuffer = (HERE / f"data/{name}.tflite").read_bytes()
+    decision = {"label": "polyp", "threshold": 0.5, "minimum_area": 0}
+    model = tmp_path / "m.tflite"
+    raw = packing.mask_manifest(flatbuffer, activation=activation, decision=decision)
+    model.write_bytes(packing.pack(flatbuffer, raw))
+    assert all(record["results"] for record in same_records(*both("--model", model, "--json", *names)))

@@ -2,7 +2,8 @@
 
 tiny.tflite, a classifier of 24x24x3, two labels, random but fixed weights;
 tiny-mask.tflite, a segmentation of 24x24x3 to 12x12 logits, which finds what is brighter than middle grey;
-tiny-scores.tflite and tiny-mask-scores.tflite, the same with a softmax and a sigmoid at the end, as public models have.
+tiny-scores.tflite and tiny-mask-scores.tflite, the same with a softmax and a sigmoid at the end, as public models have;
+tiny-uint8.tflite, the classifier as Coral's older models are, from uint8 to uint8.
 
 And tiny-edgetpu.tflite, in the form that the Edge TPU's compiler gives a network: the int8 classifier with one custom
 operator in the place of all but the last one. What a real compiler puts into that operator is not there.
@@ -70,16 +71,18 @@ def main() -> None:
         ("tiny-mask", segmentation, ends),
         ("tiny-scores", classifier_scores, calibration),
         ("tiny-mask-scores", segmentation_scores, ends),
+        ("tiny-uint8", classifier, calibration),
     )
     module.networks = [network for _, network, _ in networks]
     for name, network, examples in networks:
-        for ending in ("", "-float"):
+        for ending in ("",) if name == "tiny-uint8" else ("", "-float"):
             converter = tf.lite.TFLiteConverter.from_concrete_functions([network.get_concrete_function()], module)
             if not ending:
                 converter.optimizations = [tf.lite.Optimize.DEFAULT]
                 converter.representative_dataset = examples
                 converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-                converter.inference_input_type = converter.inference_output_type = tf.int8
+                kind = tf.uint8 if name == "tiny-uint8" else tf.int8
+                converter.inference_input_type = converter.inference_output_type = kind
             flatbuffer = converter.convert()
             (HERE / f"{name}{ending}.tflite").write_bytes(flatbuffer)
             print(f"{name}{ending}.tflite: {len(flatbuffer)} bytes")

@@ -1,0 +1,72 @@
+"""`edge-compress show`: what is in a model file, as lines for people. It needs no tools of the host."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from edge.errors import brief, quoted
+from edge.model import ModelFile
+
+LABELS = 20  # that are named one by one
+LONG = 1000  # characters of one entry of the provenance
+ENTRIES = 100  # of a list or an object that are shown
+
+
+def lines(file: ModelFile, asked: str) -> Iterator[str]:
+    """Yield the lines, with the file's words cut for display. `asked` is the name or path by which it was asked for.
+
+    Print them with `edge.command.say`, which escapes what is not printable.
+    """
+    raw = file.manifest.raw
+    yield f"{brief(raw['name'])}: {brief(raw['title'])}"
+    yield f"file       {file.path}, {file.size:,} bytes, manifest version {raw['version']}"
+    yield f"task       {raw['task']}: {_listed([brief(label) for label in raw['labels']], LABELS)}"
+    if raw["decision"]:
+        decision = raw["decision"]
+        yield f"decision   {brief(decision['label'])} where its score is at least {decision['threshold']:.4f}"
+        if decision.get("minimum_area"):
+            yield f"           regions under {decision['minimum_area']:.2%} of the picture are left out"
+    how = raw["input"]
+    window = ", values from {} to {}".format(*how["window"]) if how.get("window") else ""
+    yield (
+        f"input      {how['height']}x{how['width']}, {how['color']} in {how['channels']} planes, {how['fit']}{window}; "
+        f"{raw['runtime']['type']}"
+    )
+    counts = [f"{brief(name)} {count}" for name, count in raw["runtime"]["operators"].items()]
+    yield f"operators  {_listed(counts, ENTRIES)}"
+    yield "measured"
+    yield from _first([f"  {brief(name):<16} {value:,}" for name, value in raw["measured"].items()])
+    yield "targets"
+    yield from _first([_target(target) for target in raw["targets"]])
+    yield "provenance"
+    for key, value in list(raw["provenance"].items())[:ENTRIES]:
+        if isinstance(value, list):
+            yield f"  {brief(key)}"
+            yield from _first([f"    {_json(item)}" for item in value])
+        else:
+            yield f"  {brief(key):<16} {brief(value, LONG) if isinstance(value, str) else _json(value)}"
+    if len(raw["provenance"]) > ENTRIES:
+        yield f"  and {len(raw['provenance']) - ENTRIES} more, which --json shows"
+    yield f"golden     {len(raw['golden'])} pictures; run them with edge-infer --check --model {quoted(asked)}"
+
+
+def _listed(words: list[str], most: int) -> str:
+    more = f" and {len(words) - most} more" if len(words) > most else ""
+    return ", ".join(words[:most]) + more
+
+
+def _first(rows: list[str]) -> list[str]:
+    """Return no more than `ENTRIES` lines, and how many there are besides."""
+    more = len(rows) - ENTRIES
+    return rows[:ENTRIES] + ([f"    and {more} more, which --json shows"] if more > 0 else [])
+
+
+def _target(target: dict[str, Any]) -> str:
+    sign = "<=" if target["better"] == "lower" else ">="
+    return f"  {brief(target['name']):<16} {sign} {target['target']:,}  ({brief(target['source'])})"
+
+
+def _json(value: Any) -> str:
+    return brief(json.dumps(value, ensure_ascii=False), LONG)
