@@ -114,7 +114,7 @@ def _images(words: list[str], output: str | None) -> tuple[list[tuple[str, str |
         except EdgeError as error:
             failed.append((word, error))
             continue
-        images += [(image, found.root) for image in found.images]
+        images += [(image, found.root) for image in found]
         line = left_out_line(found.left_out)
         if line:
             print(f"note: {one_line(word)}: {line}", file=sys.stderr, flush=True)

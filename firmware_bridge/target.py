@@ -105,7 +105,7 @@ def _parse(path: Path, raw: Mapping[str, object]) -> Target:
 def table(targets: Iterable[Target]) -> str:
     """Return the targets as lines for people."""
     header = ("target", "processor", "program", "Python", "glibc", "cores", "MB", "accelerator", "")
-    rows = [header]
+    rows: list[tuple[str, ...]] = [header]
     for target in targets:
         version = target.libraries["GLIBC"]
         numbers = str(target.cores), str(target.memory_mb)
