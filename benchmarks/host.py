@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -23,6 +23,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _usual_signals() -> None:
+    """Let a process be interrupted though this one's parent has that ignored, as nohup does."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Host:
@@ -58,13 +64,13 @@ class Host:
         """Let the user know the board by this key."""
         self.known_hosts.write_text(f"[127.0.0.1]:{self.port} {host_key}\n" if host_key else "")
 
-    def start(
-        self, *words: object, stdin: IO[bytes] | None = None, before: Callable[[], None] | None = None
-    ) -> subprocess.Popen[bytes]:
-        """Start edge-deploy; `before` is called in its process, before its program begins."""
+    def start(self, *words: object, stdin: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
+        """Start edge-deploy."""
         command = [sys.executable, "-m", "firmware_bridge", *map(str, words)]
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, env=self.environment, stdin=stdin, stdout=pipe, stderr=pipe, preexec_fn=before)
+        return subprocess.Popen(
+            command, env=self.environment, stdin=stdin, stdout=pipe, stderr=pipe, preexec_fn=_usual_signals
+        )
 
     def deploy(
         self, *words: object, stdin: IO[bytes] | None = None, timeout: float = 300

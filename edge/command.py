@@ -8,6 +8,7 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 from edge.errors import EdgeError, one_line, was_interrupted
 
@@ -72,9 +73,11 @@ def ended(program: str, action: Callable[[], None], interrupted: str) -> int:
 def started(program: str, module: str, while_importing: Callable[[int, Any], None]) -> int:
     """Return the exit status of a process that does what `main` in `module` does; called by its own entry alone.
 
+    Where it is not 0 the process ends here: Python's own end could wait for native threads that found no memory, or
+    show a second Ctrl-C's traceback.
+
     Args:
-        while_importing: what handles a Ctrl-C until the module is imported. From the end on one is ignored, as Python's
-            exit would show a traceback.
+        while_importing: what handles a Ctrl-C until the module is imported.
     """
     status: list[int] = []
 
@@ -86,11 +89,17 @@ def started(program: str, module: str, while_importing: Callable[[int, Any], Non
 
     try:
         ending = ended(program, act, "give the same command again")
-        return status[0] if status else ending
+        ending = status[0] if status else ending
     except KeyboardInterrupt:  # another, while the first was told of
-        return INTERRUPTED
+        ending = INTERRUPTED
     finally:
         _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
+    if ending:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, AttributeError):  # what is closed or full has been said, or can't be
+                stream.flush()
+        os._exit(ending)
+    return ending
 
 
 def _interrupted(program: str, what_now: str) -> int:

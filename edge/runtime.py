@@ -159,7 +159,8 @@ def broken(name: str, error: Exception) -> EdgeError:
     if name == "tflite" and int(np.__version__.split(".")[0]) >= 2:
         return EdgeError(
             f"{package} does not work with numpy {np.__version__}: expected numpy 1; install it with "
-            '`pip install "numpy<2"`' + (", or use `pip install ai-edge-litert`" if sys.maxsize > 2**32 else ""),
+            f'`pip install "numpy<2"{_with_numpy_1()}`'
+            + (", or use `pip install ai-edge-litert`" if sys.maxsize > 2**32 else ""),
             "runtime.broken",
         )
     other = "tflite" if name == "litert" else "litert"
@@ -168,6 +169,13 @@ def broken(name: str, error: Exception) -> EdgeError:
         f"`pip install --force-reinstall {package}`, or choose --runtime {other}",
         "runtime.broken",
     )
+
+
+def _with_numpy_1() -> str:
+    """Return what else pip is to install with it: LiteRT brings a package whose later versions want numpy 2."""
+    from importlib.util import find_spec
+
+    return ' "ml-dtypes<0.6"' if find_spec("ml_dtypes") else ""
 
 
 def _version(name: str) -> str:

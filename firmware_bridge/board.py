@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import secrets
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from edge.errors import EdgeError, one_line
+from edge.strict_json import loads
 from firmware_bridge.release import Archive
 from firmware_bridge.ssh import Connection
 
@@ -109,8 +109,8 @@ def run(connection: Connection, folder: str, image: str, model: str | None, runt
 def _record(connection: Connection, image: str, text: str) -> dict[str, Any]:
     """Return edge-infer's record with the image's name here."""
     try:
-        record = {**json.loads(text), "image": image}
-    except (ValueError, TypeError, RecursionError):
+        record = {**loads(text.encode()), "image": image}
+    except (ValueError, TypeError):
         raise EdgeError(
             f"{connection.host}: edge-infer's answer is no JSON ({text[:40]!r}...): push it again", "board.answer"
         ) from None

@@ -165,7 +165,7 @@ def _folder(text: str) -> str:
 def _targets(options: argparse.Namespace) -> None:
     known = [target.load(name) for name in target.names()]
     if options.json:
-        sys.stdout.write("".join(dumps(dataclasses.asdict(one), "the target") + "\n" for one in known))
+        sys.stdout.write("".join(dumps(dataclasses.asdict(one), one.name) + "\n" for one in known))
     else:
         sys.stdout.write(target.table(known))
 

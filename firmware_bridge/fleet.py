@@ -158,7 +158,7 @@ class Fleet:
                 record["messages"] = self._said[board.host]
             if error is not None:
                 record["error"] = {"code": error.code, "message": str(error)}
-            print(dumps(record, "the record"), flush=True)
+            print(dumps(record, f"the record of {board.host}"), flush=True)
         elif self._several:
             where = sys.stdout if self._how == LINES else sys.stderr
             print(f"{board.host}: exit status {status}", file=where, flush=True)

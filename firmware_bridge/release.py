@@ -20,7 +20,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, Protocol, cast
 
 from edge.errors import EdgeError, one_line
 
@@ -166,6 +166,10 @@ def _bound(path: Path, what: str, size: int, limit: int) -> None:
         )
 
 
+class _Readable(Protocol):
+    def read(self, count: int, /) -> bytes: ...
+
+
 class _Hashed:
     """A file's bytes in their order, counted and digested."""
 
@@ -195,7 +199,7 @@ class _Part(io.RawIOBase):
         return len(data)
 
 
-def _headers(stream: _Hashed | IO[bytes]) -> Iterator[tarfile.TarInfo]:
+def _headers(stream: _Readable) -> Iterator[tarfile.TarInfo]:
     """Yield the members of a tar as `_tar` writes one; read the content (`_content`) of each before the next.
 
     tarfile itself would read whole what an extended header says of itself, and fill what a sparse one leaves out.
@@ -214,7 +218,7 @@ def _headers(stream: _Hashed | IO[bytes]) -> Iterator[tarfile.TarInfo]:
         yield member
 
 
-def _content(stream: _Hashed | IO[bytes], size: int) -> Iterator[bytes]:
+def _content(stream: _Readable, size: int) -> Iterator[bytes]:
     """Yield a member's content by the chunk, and read the zeros that fill its last block."""
     left = size
     while left:
@@ -252,8 +256,8 @@ def _outer(stream: _Hashed, path: Path) -> tuple[dict[str, bytes], str, int, int
 
 def _held(packed: _Part, listed: Mapping[str, str], path: Path) -> int:
     """Return the bytes of the payload's tar, after each of its files was held against the digest list."""
-    files, links = set(), set()
-    with gzip.GzipFile(fileobj=io.BufferedReader(packed)) as stream:
+    files, links = set[str](), set[str]()
+    with gzip.GzipFile(fileobj=io.BufferedReader(cast(io.RawIOBase, packed))) as stream:
         for member in _headers(stream):
             name = member.name
             _bound(path, "its payload, unpacked,", stream.tell() + member.size, MAX_UNPACKED)

@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> None:
             "arguments.invalid",
         )
     for word, error in failed:
-        print(dumps(error_record(word, error), "the record"), flush=True)
+        print(dumps(error_record(word, error), word), flush=True)
         if images or error is not failed[-1][1]:
             print(f"edge-deploy: {one_line(str(error))}", file=sys.stderr, flush=True)
     if not images:
@@ -90,7 +90,7 @@ def _answers(
                 results.write(place, ran.record, ran.files)
             except EdgeError as raised:
                 error = error or raised
-        here.say(dumps({"host": here.host, **ran.record} if several else ran.record, "the record"))
+        here.say(dumps({"host": here.host, **ran.record} if several else ran.record, name))
         yield error
 
 

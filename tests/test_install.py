@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import configparser
 import glob
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 LIMIT_MB = 200
@@ -33,6 +37,27 @@ def interpreter(version: str) -> str | None:
     return None
 
 
+def quoted(pattern: str) -> list[str]:
+    """Return what the README has pip install, by the one command that matches."""
+    (words,) = re.findall(rf"pip install ({pattern}?)(?: &&|`)", (ROOT / "README.md").read_text())
+    return shlex.split(words)
+
+
+@pytest.mark.parametrize("machine", ["armv6l", "armv7l", "armv8l", "aarch64", "x86_64"])
+def test_what_32_bit_arm_gets(machine: str) -> None:
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg")
+    wanted = map(Requirement, settings["options"]["install_requires"].split("\n")[1:])
+    found = {
+        item.name: str(item.specifier)
+        for item in wanted
+        if not item.marker or item.marker.evaluate({"platform_machine": machine})
+    }
+    runtime = "tflite-runtime" if machine.startswith("armv") else "ai-edge-litert"
+    assert set(found) == {"numpy", "pillow", runtime}
+    assert (found["numpy"] == "<2") == machine.startswith("armv")
+
+
 def test_the_oldest_pillow_is_the_one_that_is_tried() -> None:
     assert f"pillow>={OLDEST_PILLOW}\n" in (ROOT / "setup.cfg").read_text()
 
@@ -47,12 +72,17 @@ def test_the_package_alone(version: str, runtime: str, tmp_path: Path) -> None:
     shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".venv", "build", ".git", "*.egg-info", "__pycache__"))
     home = tmp_path / "venv"
     subprocess.run([python, "-m", "venv", home], check=True)
-    pip = [home / "bin/pip", "install", "--quiet", "--disable-pip-version-check"]
+
+    def install(*words: object) -> None:
+        command = [home / "bin/pip", "install", "--quiet", "--disable-pip-version-check", *words]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0 and "ERROR" not in done.stderr, done.stderr  # as of what does not fit together
+
     if runtime == "tflite-runtime":
-        subprocess.run([*pip, "tflite-runtime==2.14.0", "numpy<2", f"pillow=={OLDEST_PILLOW}.0"], check=True)
-        subprocess.run([*pip, "--no-deps", source], check=True)
+        install(*quoted("tflite-runtime .*pillow"), f"pillow=={OLDEST_PILLOW}.0")
+        install("--no-deps", source)
     else:
-        subprocess.run([*pip, source], check=True)
+        install(source)
         packages = next((home / "lib").glob("python*/site-packages"))
         ours = [path for path in packages.rglob("*") if path.is_file() and not path.is_symlink()]
         pip_itself = packages / "pip"
@@ -70,7 +100,7 @@ def test_the_package_alone(version: str, runtime: str, tmp_path: Path) -> None:
         text=True,
     )
     assert told.returncode == 2 and "pip install" in told.stderr and "Traceback" not in told.stderr
-    subprocess.run([*pip, "pytest", "pytest-xdist", "hypothesis"], check=True)
+    install("pytest", "pytest-xdist", "hypothesis")
     tests = subprocess.run(
         [home / "bin/python", "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", "tests/edge"],
         cwd=source,
@@ -78,3 +108,8 @@ def test_the_package_alone(version: str, runtime: str, tmp_path: Path) -> None:
         text=True,
     )
     assert tests.returncode == 0, tests.stdout[-4000:]
+    if runtime != "tflite-runtime" and version in ("3.10", "3.11"):
+        install(*quoted("tflite-runtime .*ml-dtypes.*"))  # beside LiteRT
+        for name in ("litert", "tflite"):
+            words = [home / "bin/edge-infer", "--check", "--model", "bpcp", "--runtime", name]
+            subprocess.run(words, cwd=tmp_path, check=True)

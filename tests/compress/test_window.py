@@ -15,15 +15,16 @@ from PIL import Image
 from compress import card, cifar, window
 from compress.classification import Classification
 from compress.data import load_folder
+from compress.golden import golden, installed
 from compress.masks import load_masks
 from compress.phantom import CLASSES, phantom
 from compress.recipe import load, parse, shipped
 from compress.segmentation import Segmentation
-from compress.verify import golden
 from edge import image as images
 from edge.errors import EdgeError
 from edge.manifest import parse as parse_manifest
 from edge.preprocess import Preprocessing, int8_table
+from edge.runtime import open_runtime
 from edge.window import table
 from tests.compress.conftest import RECIPE
 from tests.edge import packing
@@ -138,7 +139,8 @@ def test_cifars_pictures_have_it_too() -> None:
 @pytest.mark.parametrize("ends", [(0, 4095), (1000, 1255), (10, 200)])
 def test_golden_images_lie_in_the_window(ends: tuple[int, int]) -> None:
     how = Preprocessing(24, 24, "grey", 3, mean=(0.5,), std=(0.25,), window=ends)
-    entries, members = golden(TINY.read_bytes(), how, int8_table(how, 0.0157, 0), Classification())
+    runtimes = [open_runtime(TINY.read_bytes(), name) for name in installed()]
+    entries, members = golden(how, int8_table(how, 0.0157, 0), Classification().golden, runtimes)
     assert len(entries) == 4
     for entry in entries:
         picture = images.decode(members[entry["image"]], how=how)

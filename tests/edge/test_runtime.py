@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -88,6 +89,20 @@ def test_a_runtime_that_is_not_installed_names_the_command(monkeypatch, flatbuff
         runtime.open_runtime(flatbuffer, name)
     with pytest.raises(EdgeError, match="no TFLite runtime is installed"):
         runtime.open_runtime(flatbuffer)
+
+
+def test_a_32_bit_python_is_told_what_there_is_for_it(monkeypatch, flatbuffer):
+    """Whatever the kernel is: pip's markers see that one, and ask for LiteRT, which has no 32-bit wheels."""
+    hide(monkeypatch, "ai_edge_litert", "tflite_runtime")
+    here = SimpleNamespace(maxsize=2**31 - 1, version_info=(3, 11), modules=sys.modules, stderr=sys.stderr)
+    monkeypatch.setattr(runtime, "sys", here)
+    for name in ("auto", "litert", "tflite", "edgetpu"):
+        with pytest.raises(
+            EdgeError, match=r'3\.11\) is a 32-bit one: `pip install tflite-runtime "numpy<2"`'
+        ) as raised:
+            runtime.import_runtime(name)
+        assert "edge-deploy push pi-armv7" in str(raised.value) and "ai-edge-litert" not in str(raised.value)
+        assert raised.value.code == "runtime.missing"
 
 
 def test_auto_takes_tflite_where_litert_is_not_installed(monkeypatch, flatbuffer, runtimes):

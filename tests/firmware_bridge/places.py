@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from firmware_bridge import board
-from tests.edge.processes import Ended, usual_ends
+from tests.edge.processes import Ended
 from tests.firmware_bridge import releases
 from tests.firmware_bridge.boards import LocalBoard
 
@@ -71,7 +71,7 @@ class Place:
 
     def interrupted(self, number: signal.Signals, after: float, *words: object) -> Ended:
         """Start it, send a signal after so many seconds; hold that no file or process of it is left on this side."""
-        process = self.board.start(*words, "--folder", self.folder, before=usual_ends)
+        process = self.board.start(*words, "--folder", self.folder)
         time.sleep(after)
         links = [os.readlink(link) for link in Path(f"/proc/{process.pid}/fd").iterdir()]
         (errors,) = (Path(link) for link in links if link.endswith("/errors"))

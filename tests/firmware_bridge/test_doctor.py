@@ -81,6 +81,15 @@ def test_each_ill_has_a_line_with_the_cure(key: str, value: str | None, subject:
     assert said in ills[0].line() and ills[0].line().startswith("MEND")
 
 
+def test_what_is_said_of_a_32_bit_system_on_a_64_bit_kernel() -> None:
+    facts = {**GOOD, "elf": "1-40"}
+    assert "its target is pi-armv7" in doctor.findings(facts, "pi")[0].line()
+    assert "its target" not in doctor.findings({**facts, "kernel": "Linux 6.6 armv7l"}, "pi")[0].line()
+    foreign = doctor.findings({**GOOD, "folder": "a file"}, "pi")
+    (ill,) = (item.line() for item in foreign if item.fine is False)
+    assert ill.startswith("MEND  disk        the folder is a file")
+
+
 def test_what_a_system_does_not_say_is_no_ill() -> None:
     for key in ("python", "governor", "temperature", "throttled", "coral", "serves"):
         assert [item for item in doctor.findings(changed(key, None), "pi") if item.fine is False] == []
