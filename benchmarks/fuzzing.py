@@ -28,12 +28,13 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from benchmarks import table
-from compress.model_file import write
+from compress.model_file import pack
 from edge.archive import Archive
 from edge.model import find
 
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build/fuzz"
+NETWORKS = ROOT / "tests/edge/data"  # small ones
 # The timeout is of the wall clock, and this machine may be asked to pause.
 # Not the resident set: that begins with what the process that started it had.
 LIMITS = ["-max_len=40000", "-timeout=600", "-rss_limit_mb=0", "-malloc_limit_mb=1000", "-print_final_stats=1"]
@@ -102,23 +103,21 @@ def interlaced() -> bytes:
 
 
 def models(folder: Path) -> list[bytes]:
-    """Return the shipped models' files without their weights and with a small golden picture, stored and deflated."""
+    """Return small networks, and files of them with shipped manifests and a small golden image, stored and deflated."""
     picture = io.BytesIO()
     Image.new("L", (5, 4), 9).save(picture, "PNG")
     golden = {"golden/0.png": picture.getvalue(), "golden/0.bin": b"\0\0"}
     vector = {"image": "golden/0.png", "input_sha256": "0" * 64, "outputs": {"xnnpack": "golden/0.bin"}, "tolerance": 1}
-    files = []
+    networks = [path.read_bytes() for path in sorted(NETWORKS.glob("*.tflite"))]
+    files = list(networks)
     for name in ("pneumonia", "polyp"):
         archive = Archive(Path(find(name)).read_bytes(), TRAILER_BYTES)
         member = next(member for member in archive.members if member.name == "manifest.json")
         manifest = json.loads(archive.read(member)) | {"golden": [vector]}
-        path = folder / "seed.tflite"
-        write(path, b"\x1c\0\0\0TFL3\0\0\0\0", manifest, golden)
-        files.append(path.read_bytes())
-        path.unlink()
+        files.append(pack(folder / "seed.tflite", networks[0], manifest, golden))
         # The same with its members deflated; the fuzzer puts the digest in.
-        packed = io.BytesIO(files[-1][:12])
-        packed.seek(12)
+        packed = io.BytesIO(networks[0])
+        packed.seek(len(networks[0]))
         with zipfile.ZipFile(io.BytesIO(files[-1])) as stored, zipfile.ZipFile(packed, "a") as deflated:
             for entry in stored.infolist():
                 deflated.writestr(entry.filename, stored.read(entry), zipfile.ZIP_DEFLATED)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from edge.flatbuffer import Operator, Tensor
 
 MAX_RANK = 8
+MAX_MULTIPLIER = 256.0  # from what is weighed to what comes out
 MAX_WINDOW = 4096  # pixels of a stride, or of a filter with its gaps
 LEAST_STEP, MOST_STEP = 2.0**-60, 2.0**30  # of the quantization of what is computed with
 
@@ -341,8 +342,14 @@ def _weights(facts: _Facts, axis: int, of: Tensor, place: int = 2) -> str:
             return f"has a bias of another size than {weights.shape[axis]}"
     if weights.type in ("INT8", "UINT8", "INT4", "INT2") and len(weights.scales) > 1 and weights.axis != axis:
         return "has weights with scales along another dimension"
-    has_steps = weights.scales and all(tensor.scales and min(tensor.scales) > 0 for tensor in (of, output))
-    return "" if of.type == "FLOAT32" or has_steps else "has a tensor without a quantization step"
+    if of.type == "FLOAT32":
+        return ""
+    if not weights.scales or not all(tensor.scales and min(tensor.scales) > 0 for tensor in (of, output)):
+        return "has a tensor without a quantization step"
+    # XNNPACK refuses such an operator, and LiteRT frees some memory twice then.
+    if not of.scales[0] * max(weights.scales) < MAX_MULTIPLIER * output.scales[0]:
+        return "has quantization steps too far from each other"
+    return ""
 
 
 def _convolution(facts: _Facts) -> str:
@@ -371,6 +378,8 @@ def _volume(facts: _Facts) -> str:
     image, weights, output = facts.reads[0], facts.reads[1], facts.gives[0]
     if len(image.shape) != 5 or len(weights.shape) != 5:
         return "reads tensors of other than 5 dimensions"
+    if any(facts.options[f"dilation_{end}_factor"] != 1 for end in "dhw"):  # it reads behind its input then
+        return "has a dilation: expected 1"
     wrong, size = _windows(facts, weights.shape[:3])
     if wrong:
         return wrong

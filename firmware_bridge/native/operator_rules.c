@@ -14,6 +14,7 @@ struct spec {
 #include "operators.h"
 
 enum { MAX_WINDOW = 4096, MANY = 255, ANY = -1, VALID = 1 };
+#define MAX_MULTIPLIER 256.0
 #define LEAST_STEP 0x1p-60
 #define MOST_STEP 0x1p30
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -98,6 +99,11 @@ static float scale_of(const struct graph_tensor *tensor, size_t index)
     return float_bytes(tensor->scales + 4 * index);
 }
 
+static double larger(double one, double other)
+{
+    return one > other ? one : other;
+}
+
 static int64_t divided_up(int64_t size, int64_t by)
 {
     return (size + by - 1) / by;
@@ -162,7 +168,15 @@ static const char *weighs(const struct facts *facts, int axis, const struct grap
         has_steps = scale_of(of, index) > 0;
     for (size_t index = 0; has_steps && index < output->scale_count; index++)
         has_steps = scale_of(output, index) > 0;
-    return has_steps ? NULL : "has a tensor without a quantization step";
+    if (!has_steps)
+        return "has a tensor without a quantization step";
+    double most = 0;
+    for (size_t index = 0; index < weights->scale_count; index++)
+        most = larger(most, (double)scale_of(weights, index));
+    /* XNNPACK refuses such an operator, and LiteRT frees some memory twice then. */
+    return (double)scale_of(of, 0) * most < MAX_MULTIPLIER * (double)scale_of(output, 0)
+               ? NULL
+               : "has quantization steps too far from each other";
 }
 
 static const char *convolution(const struct facts *facts)
@@ -197,6 +211,9 @@ static const char *volume(const struct facts *facts)
     const struct graph_tensor *image = reads(facts, 0), *weights = reads(facts, 1);
     if (image->rank != 5 || weights->rank != 5)
         return "reads tensors of other than 5 dimensions";
+    if (option(facts, "dilation_d_factor", 1) != 1 || option(facts, "dilation_h_factor", 1) != 1 ||
+        option(facts, "dilation_w_factor", 1) != 1) /* it reads behind its input then */
+        return "has a dilation: expected 1";
     const int32_t *shape = weights->shape;
     int64_t filter[] = {shape[0], shape[1], shape[2]}, out[5] = {known(image, 0), 0, 0, 0, shape[4]};
     const char *wrong = windows(facts, 3, filter, out + 1);
@@ -310,11 +327,6 @@ static const char *parts(const struct facts *facts)
     const char *name = packs ? "values_count" : strcmp(operator->name, "UNPACK") == 0 ? "num" : "num_splits";
     size_t count = packs ? operator->input_count : operator->output_count;
     return option(facts, name, 0) == (int64_t)count ? NULL : "has another number of parts than its options say";
-}
-
-static double larger(double one, double other)
-{
-    return one > other ? one : other;
 }
 
 /* What is wrong with quantization steps: kernels make numbers of fixed point of them and of their quotients. */

@@ -217,3 +217,23 @@ def test_a_depthwise_convolution_multiplies_channels(multiplier, good):
         "DepthwiseConv2DOptions",
         **{**options, "depth_multiplier": 2},
     )
+
+
+def test_weights_are_not_far_from_what_comes_out():
+    """XNNPACK refuses a multiplier of 256, and LiteRT 2.2 and 2.3 free some memory twice then."""
+    g = Graph()
+    reads, output = [g.tensor(1, 8, 8, 4), g.tensor(6, 3, 3, 4)], g.tensor(1, 8, 8, 6)
+    assert g.fault("CONV_2D", reads, [output], "Conv2DOptions", **CONVOLUTION) == ""
+    g.tensors[reads[1]] = g.tensors[reads[1]]._replace(scales=(256.0,))
+    assert "too far" in g.fault("CONV_2D", reads, [output], "Conv2DOptions", **CONVOLUTION)
+    g.tensors[reads[1]] = g.tensors[reads[1]]._replace(scales=(0.0,))  # all weights are 0
+    assert g.fault("CONV_2D", reads, [output], "Conv2DOptions", **CONVOLUTION) == ""
+
+
+@pytest.mark.parametrize(("dilation", "good"), [(1, True), (2, False)])
+def test_volumes_have_no_gaps(dilation, good):
+    g = Graph()
+    reads = [g.tensor(1, 4, 8, 8, 2, type="FLOAT32"), g.tensor(3, 3, 3, 2, 5, type="FLOAT32")]
+    options = {**CONVOLUTION, "stride_d": 1, "dilation_d_factor": 1, "dilation_w_factor": dilation}
+    output = g.tensor(1, 4, 8, 8, 5, type="FLOAT32")
+    assert (g.fault("CONV_3D", reads, [output], "Conv3DOptions", **options) == "") == good
