@@ -106,8 +106,7 @@ free() {
 claim() {
   free
   if marked; then return; fi
-  how=made
-  if [ -d "$folder" ]; then how=found; fi
+  how=$(if [ -d "$folder" ]; then echo found; else echo made; fi)
   reason=$({ mkdir -p "$folder" && printf '%s\n' "$OURS" "$how" >"$folder/$MARKER"; } 2>&1) || unwritable
   (cd "$folder" && flush)
 }
@@ -132,9 +131,9 @@ checked() {
 }
 
 strange() { # NAME, WHAT IS EXPECTED
-  if [ -L "$folder/$1" ]; then
-    kind="a symbolic link to $(readlink "$folder/$1")"
-  elif [ -d "$folder/$1" ]; then kind="a folder"; else kind="a file"; fi
+  kind="a file"
+  if [ -d "$folder/$1" ]; then kind="a folder"; fi
+  if [ -L "$folder/$1" ]; then kind="a symbolic link to $(readlink "$folder/$1")"; fi
   fail "$folder/$1 on the board is $kind, which edge-deploy did not make: expected $2; nothing of it was changed; move" \
     "it elsewhere, and give the same command again"
 }
@@ -566,8 +565,7 @@ remove() {
   if [ -n "$(serving)" ]; then rm -f current; fi
   flush
   tell serves
-  trusted=
-  if [ -s trusted ] && a_file trusted; then trusted=" and the keys that it trusted"; fi
+  trusted=$(if [ -s trusted ] && a_file trusted; then echo " and the keys that it trusted"; fi)
   if a_folder releases && a_folder incoming; then clean; fi
   forget_temporary
   for name in trusted lock; do if a_file "$name"; then rm -f "$name"; fi; done

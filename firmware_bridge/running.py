@@ -75,6 +75,7 @@ def _answers(
     several: bool,
 ) -> Iterator[EdgeError | None]:
     """Ask for the images one after the other; yield what went wrong with each."""
+    noted = set[str]()
     for name, root in images:
         error: EdgeError | None = None
         place = None if results is None else results.place(name, root)
@@ -84,7 +85,9 @@ def _answers(
         except EdgeError as raised:
             ran, error = board.Ran(error_record(name, raised), [], {}), raised
         for line in ran.besides:
-            here.note(line)
+            if line not in noted:  # what is said of every image is said once
+                here.note(line)
+            noted.add(line)
         if results is not None and place is not None:
             try:
                 results.write(place, ran.record, ran.files)

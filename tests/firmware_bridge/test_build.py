@@ -152,7 +152,7 @@ def test_the_python_releases_run_on_arm(
     )
     python.chmod(0o755)
     environ = processes.environment(PATH=f"{python.parent}:{os.environ['PATH']}")
-    command = [tmp_path / "bin/edge-infer", "--check"]
+    command = [tmp_path / "bin/edge-infer", "--check", "--model", "pneumonia"]
     told = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=600)
     assert told.returncode == 0, told.stderr
     assert "4 of 4 golden vectors passed on tflite 2.14.0" in told.stdout
