@@ -15,6 +15,7 @@ from PIL import Image
 from compress import card, cifar, window
 from compress.classification import Classification
 from compress.data import load_folder
+from compress.division import Entry
 from compress.golden import golden, installed
 from compress.masks import load_masks
 from compress.phantom import CLASSES, phantom
@@ -103,7 +104,7 @@ def test_training_sees_what_the_device_sees(tmp_path: Path) -> None:
                 folder = tmp_path / str(bits) / part / label
                 folder.mkdir(parents=True)
                 for number in range(count):
-                    grey = phantom(number, opacity=bool(kind), size=48)
+                    grey = phantom(number + 10 * (part == "test"), opacity=bool(kind), size=48)
                     Image.fromarray(grey if bits == 8 else grey.astype(np.uint16) * 16).save(folder / f"{number}.png")
     plain = load_folder(Classification(), tmp_path / "8", dataclasses.replace(how, window=None), validation=0.25)
     deep = load_folder(Classification(), tmp_path / "12", how, validation=0.25)
@@ -131,7 +132,7 @@ def test_masks_have_no_window(tmp_path: Path) -> None:
 def test_cifars_pictures_have_it_too() -> None:
     record = np.concatenate([[3], np.random.default_rng(0).integers(0, 256, 3 * 32 * 32)]).astype(np.uint8)
     how = Preprocessing(32, 32, window=(20, 200))
-    seen = cifar._split([("one", 3)], {"one": record}, how).pixels[0]
+    seen = cifar._split([Entry("one", 3, "one")], {"one": record}, how).pixels[0]
     stored = np.ascontiguousarray(record[1:].reshape(3, 32, 32).transpose(1, 2, 0))
     assert np.array_equal(seen, np.asarray(images.decode(png(stored), how=how).image))
 
