@@ -76,6 +76,13 @@ static bool keeps_apart(const struct run *run, struct failure *failure)
     return true;
 }
 
+/* Write what is to be said of an image; from here on an end at once says nothing more of it. */
+static void put_of(const struct run *run, const struct job *job, struct text *text)
+{
+    ending_reached((size_t)(job - run->jobs.at) + 1);
+    put(text);
+}
+
 /* Put the error of an image into its place, and its record on standard output. */
 static void put_error(struct run *run, const struct job *job, const struct failure *failure, const struct place *place)
 {
@@ -87,7 +94,7 @@ static void put_error(struct run *run, const struct job *job, const struct failu
         complain(&another);
     forget(&another);
     if (run->arguments->json)
-        put(&record);
+        put_of(run, job, &record);
     text_free(&record);
 }
 
@@ -218,7 +225,7 @@ static void answer_one(struct run *run, const struct job *job, struct place *pla
             report_answer(job->image, run->engine, &answer, first, wants_colour(), &text);
     }
     if (done || !arguments->json)
-        put(&text);
+        put_of(run, job, &text);
     text_free(&text);
     answer_free(&answer);
 }
@@ -308,7 +315,6 @@ int infer(struct engine *engine, const struct arguments *arguments)
         else
             put_error(&run, job, &refusal, place.name ? &place : NULL);
         place_free(&place);
-        ending_reached(index + 1);
     }
     if (run.answered && !arguments->quiet)
         close_run(&run);
