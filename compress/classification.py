@@ -84,7 +84,7 @@ class Classification(Task):
 
         The decision threshold is chosen on the validation images, by the int8 model as the device runs it, and serves
         the float network as well, so that a flip is quantization's doing alone; the baseline gets its own in the same
-        way. Test images decide nothing. Besides the keys of `Task.figures`: `labels`, `thresholds`, `flips`,
+        way. Test images decide nothing. Keys beside those of `Task.figures`: `labels`, `thresholds`, `flips`,
         `confusion` (name -> counts of test images, rows the truth, columns the decision) and, for more than two
         classes, `classes` (name -> `compress.confusion.of_classes`).
         """

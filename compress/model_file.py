@@ -30,7 +30,7 @@ UNIX = 3
 def write(path: Path, flatbuffer: bytes, manifest: Mapping[str, Any], members: Mapping[str, bytes]) -> None:
     """Write a model file as `pack` makes it; `path` holds it whole and proven or is left as it was.
 
-    Raises EdgeError besides where the file, read back, is one that `edge-infer` would refuse.
+    Raises EdgeError also where the file, read back, is one that `edge-infer` would refuse.
     """
     store(path, pack(path, flatbuffer, manifest, members))
 

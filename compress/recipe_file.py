@@ -42,7 +42,7 @@ def read(recipe: str) -> tuple[dict[str, Any], str]:
             f"recipe {path} does not exist: expected a TOML file, or one of {', '.join(shipped())}"
         ) from None
     except (OSError, ValueError, RecursionError) as error:  # tomllib's own, and what its parts raise
-        raise EdgeError(f"recipe {path} can't be read ({error}): expected a TOML file; mend it") from None
+        raise EdgeError(f"recipe {path} can't be read ({error}): expected a TOML file; correct it") from None
 
 
 def folders(where: str) -> list[Path]:

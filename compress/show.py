@@ -31,7 +31,7 @@ def lines(file: ModelFile, asked: str) -> Iterator[str]:
     how = raw["input"]
     window = ", values from {} to {}".format(*how["window"]) if how.get("window") else ""
     yield (
-        f"input      {how['height']}x{how['width']}, {how['color']} in {how['channels']} planes, {how['fit']}{window}; "
+        f"input      {how['height']}x{how['width']}, {how['color']} in {how['channels']} channel{'s' * (how['channels'] > 1)}, {how['fit']}{window}; "
         f"{raw['runtime']['type']}"
     )
     counts = [f"{brief(name)} {count}" for name, count in raw["runtime"]["operators"].items()]

@@ -10,7 +10,7 @@
 
 enum { SAMPLED = 128 }; /* rows and columns of the sample, at most */
 
-/* What a decoder finds besides the pixels: how they are stored, and a sample of them on a grid, before a window. */
+/* What a decoder finds beside the pixels: how they are stored, and a sample of them on a grid, before a window. */
 struct evidence {
     bool is_deep, is_grey; /* 16 bits a channel in the file; what is only asked of those: one channel */
     unsigned least, most;  /* the stored values of 16 bits */

@@ -199,7 +199,7 @@ def test_show_says_what_is_in_a_model_file(packed: Path) -> None:
         f"{packed.stat().st_size:,} bytes, manifest version 1",
         "classification: normal, opacity",
         "opacity where its score is at least 0.4000",
-        "24x24, grey in 3 planes, stretch; int8",
+        "24x24, grey in 3 channels, stretch; int8",
         "CONV_2D 2",
         "parameters       816",
         "latency_ms       <= 10,000  (tests)",
