@@ -30,8 +30,9 @@ def lines(file: ModelFile, asked: str) -> Iterator[str]:
             yield f"           regions under {decision['minimum_area']:.2%} of the picture are left out"
     how = raw["input"]
     window = ", values from {} to {}".format(*how["window"]) if how.get("window") else ""
+    channels = f"{how['channels']} channel{'s' if how['channels'] > 1 else ''}"
     yield (
-        f"input      {how['height']}x{how['width']}, {how['color']} in {how['channels']} channel{'s' * (how['channels'] > 1)}, {how['fit']}{window}; "
+        f"input      {how['height']}x{how['width']}, {how['color']} in {channels}, {how['fit']}{window}; "
         f"{raw['runtime']['type']}"
     )
     counts = [f"{brief(name)} {count}" for name, count in raw["runtime"]["operators"].items()]
