@@ -268,8 +268,8 @@ StablehloCaseOptions branch_subgraph_indices:[i
 """
 
 # Operators' arguments, as LiteRT's kernels take them: name, options, inputs, outputs. Options: "-" none are looked at;
-# "X" must be X; "X?" may be missing. Inputs: "2", "2-3", "2+" and, where the last ones may be left out by -1, "@" and the
-# first of those.
+# "X" must be X; "X?" may be missing. Inputs: "2", "2-3", "2+" and, where the last ones may be left out by -1, "@" and
+# the first of those.
 ARGUMENTS = """
 ABS AbsOptions? 1 1
 ADD AddOptions? 2 1
