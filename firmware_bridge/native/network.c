@@ -2,6 +2,7 @@
    returns something harmless: so `ok` is asked before what was read is used as an index. */
 #include "network.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,8 +141,8 @@ static void read_quantization(struct reader *reader, size_t index, size_t at, st
         int64_t zero_point = (int64_t)eight_bytes(reader->flatbuffer.data + zero_points->at + 8 * item);
         if (!(scale >= 0 && isfinite(scale)))
             damaged(reader, "tensor %zu has a scale that is negative or not finite", index);
-        else if (!(scale > 0) && is_short && !tensor->content) /* a constant may be all zeros */
-            damaged(reader, "tensor %zu has a quantization step of 0", index);
+        else if (!(scale >= FLT_MIN) && is_short && !tensor->content) /* a constant may be all zeros */
+            damaged(reader, "tensor %zu has a quantization step of 0, or next to it", index);
         else if (zero_point < low || zero_point > high)
             damaged(reader, "tensor %zu has a zero point that its type can't hold", index);
     }
