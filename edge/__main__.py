@@ -17,6 +17,16 @@ if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:  # else it 
     _signal.signal(_signal.SIGINT, end_quietly)
 
 
+def is_full() -> bool:
+    """Return whether there is no memory to ask it with, or none left."""
+    try:
+        from edge.shortage import lacks_memory
+
+        return lacks_memory()
+    except Exception:
+        return True
+
+
 def main() -> None:
     """Run the command and end the process with its exit status."""
     # numpy's OpenBLAS would start a thread for each core, which nothing here uses, and waits for them where there is no
@@ -26,7 +36,9 @@ def main() -> None:
         from edge.cli import main as command
 
         status = command()
-    except (MemoryError, SystemError):
+    except Exception:
+        if not is_full():
+            raise
         os.write(2, b"edge-infer: the memory is full: use smaller images or a smaller model\n")
         status = 2
     # What is written is flushed. The interpreter's own end could wait for threads that found no memory.

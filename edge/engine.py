@@ -261,7 +261,7 @@ def load(model: str | os.PathLike[str] | None = None, runtime: str = "auto", thr
     network = file.network()
     check_activation(file.manifest.activation, network, file.path)
     check_threads(threads)
-    hold_threads(threads)
+    hold_threads(threads, len(file.data))
     if runtime == "edgetpu":
         from edge.edgetpu import open_edgetpu
 

@@ -1,12 +1,16 @@
 """Which way up an image lies, by its metadata: EXIF's orientation, else XMP's. The same rules as native/exif.c.
 
-By EXIF 2.32 (JEITA CP-3451, 4.6.4 A) the orientation is one SHORT, tag 0x0112, in the first image file directory (IFD0).
-Anything else under that tag is no orientation. Pillow's own reading differs from version to version.
+By EXIF 2.32 (JEITA CP-3451, 4.6.4 A) the orientation is one SHORT, tag 0x0112, in the first image file directory
+(IFD0). Anything else under that tag is no orientation. Pillow's own reading differs from version to version.
 """
 
 from __future__ import annotations
 
 import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
 
 TAG = 0x0112
 UPRIGHT, NONE, UNREADABLE = 1, 0, -1
@@ -39,9 +43,10 @@ def taken_out(tiff: bytes) -> tuple[int, bytes]:
     entries = _entries(tiff)
     orientation, file = _agreed(entries), tiff
     if orientation not in (NONE, UPRIGHT):
-        order = "little" if tiff[:1] == b"I" else "big"
         changed = bytearray(tiff)
-        upright = b"".join(number.to_bytes(size, order) for number, size in ((TAG, 2), (_SHORT, 2), (1, 4), (UPRIGHT, 2)))
+        upright = b"".join(
+            number.to_bytes(size, _order(tiff)) for number, size in ((TAG, 2), (_SHORT, 2), (1, 4), (UPRIGHT, 2))
+        )
         for at, _ in entries:
             if at:
                 changed[at : at + len(upright)] = upright
@@ -61,10 +66,9 @@ def _entries(tiff: bytes) -> list[tuple[int, int]]:
     """
     if tiff[:4] not in (b"II*\0", b"MM\0*") or len(tiff) < _HEADER:
         return [(0, UNREADABLE)]
-    order = "little" if tiff[:1] == b"I" else "big"
 
     def number(at: int, size: int) -> int:
-        return int.from_bytes(tiff[at : at + size], order)  # type: ignore[arg-type]
+        return int.from_bytes(tiff[at : at + size], _order(tiff))
 
     at = number(4, 4)
     if at + 2 > len(tiff):
@@ -76,6 +80,10 @@ def _entries(tiff: bytes) -> list[tuple[int, int]]:
             value = number(entry + 8, 2) if is_one_short else UNREADABLE
             found.append((entry, value if value <= max(TURNED) else UNREADABLE))
     return found if end <= len(tiff) else [*found, (0, UNREADABLE)]
+
+
+def _order(tiff: bytes) -> Literal["little", "big"]:
+    return "little" if tiff[:1] == b"I" else "big"
 
 
 def xmp_orientation(xmp: bytes) -> int:

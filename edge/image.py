@@ -14,6 +14,7 @@ from edge.errors import EdgeError, ImageWarning, was_interrupted
 from edge.files import form_of, read_image
 from edge.plausibility import doubts
 from edge.preprocess import Picture, Preprocessing
+from edge.shortage import lacks_memory
 from edge.silence import Silence
 from edge.window import Window, apply, narrow
 
@@ -91,13 +92,13 @@ def decode(
             return _decode(form, data, name, how, max_pixels, full_size)
     except EdgeError:
         raise
-    except MemoryError:
-        raise EdgeError(
-            f"{name} does not fit into memory: make it smaller or set a lower --max-pixels", "image.memory"
-        ) from None
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, EOFError, ...
         if was_interrupted(error):  # while a decoder was imported
             raise KeyboardInterrupt from None
+        if isinstance(error, MemoryError) or lacks_memory():  # some say so in words of their own
+            raise EdgeError(
+                f"{name} does not fit into memory: make it smaller or set a lower --max-pixels", "image.memory"
+            ) from None
         reason = str(error).split("\n")[0] or type(error).__name__
         raise EdgeError(
             f"{name} is damaged or cut short ({reason}): expected a whole picture; copy it again", "image.damaged"
@@ -115,9 +116,7 @@ def _no_image(data: bytes, name: str) -> EdgeError:
     )
 
 
-def _decode(
-    form: str, data: bytes, name: str, how: Preprocessing | None, max_pixels: int, full_size: bool
-) -> Picture:
+def _decode(form: str, data: bytes, name: str, how: Preprocessing | None, max_pixels: int, full_size: bool) -> Picture:
     orientation, file, parts = exif.NONE, data, None
     if form in ("PNG", "JPEG"):
         parts = png.structure(data, name) if form == "PNG" else jpeg.structure(data, name)
@@ -129,7 +128,7 @@ def _decode(
     size = image.size
     _hold_size(name, size, max_pixels)
     if form == "TIFF":
-        image.info.pop("xmp", None)  # newer Pillows turn by it, too
+        image.info.pop("xmp", None)  # newer Pillows turn by it
     elif form == "WEBP":
         orientation = exif.combined(image.info.get("exif"), image.info.get("xmp"))
     if form == "TIFF" and image.mode.startswith("I"):
@@ -138,13 +137,17 @@ def _decode(
     reduction = _reduce(image, how, turned) if form == "JPEG" and how and not full_size else 1
     if isinstance(parts, png.Structure):
         _load_png(image, parts)
+    elif form == "TIFF":
+        _load_tiff(image, data, name)
     else:
         image.load()
     warnings = _spare(file) if form == "JPEG" else []
     if orientation == exif.UNREADABLE:
         warnings.append(ImageWarning("image.orientation", _NO_ORIENTATION))
     whole = size[::-1] if turned else size
-    picture = take(image, name, how, None if reduction == 1 else whole, reduction, _bits(image, data), data, orientation)
+    picture = take(
+        image, name, how, None if reduction == 1 else whole, reduction, _bits(image, data), data, orientation
+    )
     return picture._replace(warnings=(*warnings, *picture.warnings))
 
 
@@ -277,8 +280,17 @@ def _load_png(image: Image.Image, parts: png.Structure) -> None:
     suspect = image.info.get("interlace") or last == Image.new(image.mode, (width, 1), colour).tobytes()
     if suspect and not png.has_all_rows(parts.image):
         raise ValueError("the pixels end before the last row")
-    if parts.colours is not None and max(image.getextrema()) >= parts.colours:  # type: ignore[type-var]
+    if parts.colours is not None and int(np.asarray(image).max()) >= parts.colours:
         raise ValueError("a pixel of a colour that the palette has not")
+
+
+def _load_tiff(image: Image.Image, data: bytes, name: str) -> None:
+    from edge.tiff import hold_whole, listen  # other forms do not need it
+
+    tags = dict(image.tag_v2)  # type: ignore[attr-defined]
+    listen()
+    image.load()
+    hold_whole(tags, data, name)
 
 
 def _reduce(image: Image.Image, how: Preprocessing, turned: bool) -> int:

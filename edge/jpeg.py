@@ -152,7 +152,9 @@ class _Frame:
             if not self.is_progressive:  # some programs write other numbers than 0, 63, 0 then
                 first, last, high, low = 0, _COEFFICIENTS - 1, 0, 0
             missing = self.missing[component]
-            if not first <= last < _COEFFICIENTS or any((0 if bits == _NEVER else bits) != high for bits in missing[first : last + 1]):
+            if not first <= last < _COEFFICIENTS or any(
+                (0 if bits == _NEVER else bits) != high for bits in missing[first : last + 1]
+            ):
                 raise ValueError("a scan is missing")
             missing[first : last + 1] = bytes([low]) * (last + 1 - first)
 

@@ -9,8 +9,24 @@ from __future__ import annotations
 
 import ctypes
 import os
-from ctypes import CDLL, CFUNCTYPE, POINTER, Structure, byref, cast, pointer
-from ctypes import c_char, c_double, c_int, c_long, c_size_t, c_uint, c_ulong, c_void_p
+from collections.abc import Callable
+from ctypes import (
+    CDLL,
+    CFUNCTYPE,
+    POINTER,
+    Structure,
+    byref,
+    c_char,
+    c_double,
+    c_int,
+    c_long,
+    c_size_t,
+    c_uint,
+    c_ulong,
+    c_void_p,
+    cast,
+    pointer,
+)
 
 from PIL import Image
 
@@ -27,7 +43,7 @@ _HARMLESS = ("Warning: unknown JFIF revision", "Invalid SOS parameters for seque
 class _Errors(Structure):
     """jpeg_error_mgr."""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("error_exit", c_void_p),
         ("emit_message", c_void_p),
         ("output_message", c_void_p),
@@ -44,7 +60,7 @@ class _Errors(Structure):
 class _Decompress(Structure):
     """jpeg_decompress_struct."""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("errors", POINTER(_Errors)),
         ("memory", c_void_p),
         ("progress", c_void_p),
@@ -123,7 +139,9 @@ def _zeros_left(decompress: ctypes._Pointer[_Decompress]) -> int:
     return 0 if any(ctypes.string_at(behind - count, count)) else count
 
 
-def _prepared(library: ctypes.CDLL, on_message: object, on_error: object) -> tuple[_Decompress, list[object]]:
+def _prepared(
+    library: ctypes.CDLL, on_message: Callable[..., None], on_error: Callable[..., None]
+) -> tuple[_Decompress, list[object]]:
     """Return a structure with these handlers, and what must live as long as it does."""
     errors, decompress = _Errors(), _Decompress()
     library.jpeg_std_error(byref(errors))
@@ -151,7 +169,7 @@ def _library() -> tuple[ctypes.CDLL, int, int]:
             raise EdgeError(
                 "Pillow's libjpeg is built in, so that it can't be asked for lost data: expected a shared library; "
                 "`pip install pillow` brings one",
-                "image.unsupported",
+                "runtime.broken",
             )
         own: list[int] = []
         decompress, callbacks = _prepared(

@@ -21,20 +21,27 @@ def explained(error: EdgeError) -> EdgeError:
         return error
     if _lacks_descriptors():
         return EdgeError("too few files may be open at once: allow more (`ulimit -n`)", "descriptors")
-    return EdgeError(FULL, "memory") if _lacks_memory() else error
+    return EdgeError(FULL, "memory") if lacks_memory() else error
 
 
-def hold_threads(count: int) -> None:
-    """Raise EdgeError where a runtime can't have so many threads; it would wait for ever for those that are missing."""
+def hold_threads(count: int, network: int) -> None:
+    """Raise EdgeError where a runtime can't have so many threads beside a network of so many bytes.
+
+    It would wait for ever for those that are missing.
+    """
+    if count == 1:
+        return
+    from mmap import mmap
     from threading import Event, Thread
 
     end, threads = Event(), []
     try:
-        for _ in range(count - 1):
-            thread = Thread(target=end.wait)
-            thread.start()
-            threads.append(thread)
-    except (RuntimeError, MemoryError):
+        with mmap(-1, 2 * network + _ROOM // 2):
+            for _ in range(count - 1):
+                thread = Thread(target=end.wait)
+                thread.start()
+                threads.append(thread)
+    except (RuntimeError, MemoryError, OSError):
         raise EdgeError(
             f"{count} threads can't be started here, where memory or processes are limited: use --threads 1", "memory"
         ) from None
@@ -44,7 +51,8 @@ def hold_threads(count: int) -> None:
             thread.join()
 
 
-def _lacks_memory() -> bool:
+def lacks_memory() -> bool:
+    """Return whether there is no room for 64 MiB more."""
     from mmap import mmap
 
     try:

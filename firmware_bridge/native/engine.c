@@ -94,7 +94,8 @@ bool engine_load(struct engine *engine, const char *model, const char *runtime, 
     double before = now_mb(), begun = now_ms();
     bool has_sizes = false;
     bool loaded = engine->library && model_read(&engine->model, path, failure) &&
-                  model_network(&engine->model, &has_sizes, failure) && hold_threads(threads, failure) &&
+                  model_network(&engine->model, &has_sizes, failure) &&
+                  hold_threads(threads, engine->model.data.count, failure) &&
                   runtime_open(&engine->runtime, engine->library, &engine->model.data, threads, once, !has_sizes,
                                failure) &&
                   hold_tensors(engine, failure);
@@ -262,8 +263,9 @@ bool engine_answer(struct engine *engine, const struct bytes *data, const char *
     picture.warnings.count = 0;
     long long columns = (long long)manifest->input.width, limit = (long long)(max_pixels > MAX_PIXELS ? max_pixels : MAX_PIXELS);
     if (picture.rows > limit / columns) { /* rows are resampled first */
-        fail_as(failure, "image.too-large", "%s has %lld rows, too many for a network that reads %lld columns: expected at most %lld; make it "
-                      "smaller", name, (long long)picture.rows, columns, limit / columns);
+        fail_as(failure, "image.too-large",
+                "%s has %lld rows, too many for a network that reads %lld columns: expected at most %lld; make it smaller",
+                name, (long long)picture.rows, columns, limit / columns);
         picture_free(&picture);
         answer_free(answer);
         return false;

@@ -8,22 +8,25 @@
 #include "exif.h"
 #include "memory.h"
 #include "preprocess.h"
+#include "shortage.h"
 #include "text.h"
 
 #define FORMATS "PNG, JPEG"
 
 enum { OVERSIZE = 2 }; /* a JPEG is decoded at least so many times as large as the network's input */
 
-bool damaged(const struct decoding *decoding, const char *reason)
-{
-    return fail_as(decoding->failure, "image.damaged", "%s is damaged or cut short (%s): expected a whole picture; copy it again",
-                   decoding->name, reason);
-}
-
 static bool no_memory(const struct decoding *decoding)
 {
     return fail_as(decoding->failure, "image.memory",
                    "%s does not fit into memory: make it smaller or set a lower --max-pixels", decoding->name);
+}
+
+bool damaged(const struct decoding *decoding, const char *reason)
+{
+    if (lacks_memory()) /* the decoders' libraries say so in words of their own */
+        return no_memory(decoding);
+    return fail_as(decoding->failure, "image.damaged", "%s is damaged or cut short (%s): expected a whole picture; copy it again",
+                   decoding->name, reason);
 }
 
 bool hold_size(const struct decoding *decoding, uint64_t width, uint64_t height)

@@ -11,7 +11,7 @@ enum { ROOM = 64 << 20, DESCRIPTORS = 4, NEEDED = 2, MAX_THREADS = 64 };
 
 static const char too_few[] = "too few files may be open at once: allow more (`ulimit -n`)";
 
-static bool lacks_memory(void)
+bool lacks_memory(void)
 {
     void *room = mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (room == MAP_FAILED)
@@ -58,13 +58,15 @@ static void *wait_for(void *gate)
     return NULL;
 }
 
-bool hold_threads(int count, struct failure *failure)
+bool hold_threads(int count, size_t network, struct failure *failure)
 {
     if (count < 2 || count > MAX_THREADS)
         return true; /* runtime_open refuses what is out of range */
     pthread_t threads[MAX_THREADS];
     pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
-    int started = 0, error = 0;
+    size_t bytes = 2 * network + ROOM / 2;
+    void *room = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int started = 0, error = room == MAP_FAILED ? ENOMEM : 0;
     pthread_mutex_lock(&gate);
     while (!error && started < count - 1) {
         error = pthread_create(&threads[started], NULL, wait_for, &gate);
@@ -73,6 +75,8 @@ bool hold_threads(int count, struct failure *failure)
     pthread_mutex_unlock(&gate);
     while (started > 0)
         pthread_join(threads[--started], NULL);
+    if (room != MAP_FAILED)
+        munmap(room, bytes);
     return !error || fail_as(failure, "memory",
                              "%d threads can't be started here, where memory or processes are limited: use --threads 1",
                              count);

@@ -6,7 +6,7 @@ import struct
 import zlib
 from random import Random
 
-from tests.firmware_bridge.jpeg_encoder import jpeg
+from tests.edge.jpeg_encoder import jpeg
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
