@@ -416,9 +416,8 @@ class _Reader:
         if begin % min(max(bits // 8, 1), 4):
             raise _damaged(f"{what} is not aligned")
         scales, zero_points, axis = self._quantization(what, sizes, type_name, quantization)
-        if (
-            not count and scales and type_name in _ZERO_POINTS and min(scales) < LEAST_SCALE
-        ):  # a constant may be all zeros
+        # A constant may be all zeros.
+        if not count and type_name in _ZERO_POINTS and min(scales, default=1) < LEAST_SCALE:
             raise _damaged(f"{what} has a quantization step of 0, or next to it")
         is_open = tuple([size < 0 for size in open_sizes or sizes])
         return Tensor(name or "", sizes, is_open, type_name, scales, zero_points, axis, begin, count, is_variable)
