@@ -22,6 +22,7 @@ MAX_WORK = 2**22  # elements of the vectors that are looked at: one vector may b
 MAX_GRAPHS = 256
 MAX_ENDS = 1024  # inputs of a graph, and outputs
 MAX_RANK = 8
+LEAST_SCALE = 2.0**-126  # of what is computed: the least normal float
 MAX_TENSOR_BYTES = 2**30
 
 _CONVERT = "convert the network again with edge-compress"
@@ -415,8 +416,9 @@ class _Reader:
         if begin % min(max(bits // 8, 1), 4):
             raise _damaged(f"{what} is not aligned")
         scales, zero_points, axis = self._quantization(what, sizes, type_name, quantization)
-        if not count and scales and type_name in _ZERO_POINTS and min(scales) == 0:  # a constant may be all zeros
-            raise _damaged(f"{what} has a quantization step of 0")
+        # A constant may be all zeros.
+        if not count and type_name in _ZERO_POINTS and min(scales, default=1) < LEAST_SCALE:
+            raise _damaged(f"{what} has a quantization step of 0, or next to it")
         is_open = tuple([size < 0 for size in open_sizes or sizes])
         return Tensor(name or "", sizes, is_open, type_name, scales, zero_points, axis, begin, count, is_variable)
 

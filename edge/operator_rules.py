@@ -11,6 +11,8 @@ from math import prod
 from struct import unpack_from
 from typing import Any, NamedTuple
 
+from edge.tflite_schema import ARGUMENTS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from edge.flatbuffer import Operator, Tensor
@@ -20,218 +22,7 @@ MAX_MULTIPLIER = 256.0  # from what is weighed to what comes out
 MAX_WINDOW = 4096  # pixels of a stride, or of a filter with its gaps
 LEAST_STEP, MOST_STEP = 2.0**-60, 2.0**30  # of the quantization of what is computed with
 
-# Name, options, inputs, outputs. Options: "-" none are looked at; "X" must be X; "X?" may be missing. Inputs: "2",
-# "2-3", "2+" and, where the last ones may be left out by -1, "@" and the first of those.
-OPERATORS = """
-ABS AbsOptions? 1 1
-ADD AddOptions? 2 1
-ADD_N AddNOptions? 1+ 1
-ARG_MAX ArgMaxOptions? 2 1
-ARG_MIN ArgMinOptions? 2 1
-ASSIGN_VARIABLE AssignVariableOptions? 2 0
-ATAN2 ATan2Options? 2 1
-AVERAGE_POOL_2D Pool2DOptions 1 1
-BATCH_MATMUL BatchMatMulOptions? 2 1
-BATCH_TO_SPACE_ND BatchToSpaceNDOptions? 3 1
-BIDIRECTIONAL_SEQUENCE_LSTM BidirectionalSequenceLSTMOptions 48@1 1-2
-BIDIRECTIONAL_SEQUENCE_RNN BidirectionalSequenceRNNOptions 12@1 1-2
-BITCAST BitcastOptions? 1 1
-BITWISE_XOR BitwiseXorOptions? 2 1
-BROADCAST_ARGS - 2 1
-BROADCAST_TO BroadcastToOptions? 2 1
-BUCKETIZE BucketizeOptions 1 1
-CALL_ONCE CallOnceOptions 0 0
-CAST CastOptions? 1 1
-CEIL - 1 1
-COMPLEX_ABS - 1 1
-CONCATENATION ConcatenationOptions 1+ 1
-CONV_2D Conv2DOptions 2-3@2 1
-CONV_3D Conv3DOptions 2-3@2 1
-CONV_3D_TRANSPOSE Conv3DOptions 3-4@3 1
-COS CosOptions? 1 1
-CUMSUM CumsumOptions? 2 1
-CUSTOM - 0+@0 0+
-DENSIFY DensifyOptions? 1 1
-DEPTHWISE_CONV_2D DepthwiseConv2DOptions 2-3@2 1
-DEPTH_TO_SPACE DepthToSpaceOptions 1 1
-DEQUANTIZE DequantizeOptions? 1 1
-DILATE DilateOptions? 3 1
-DIV DivOptions? 2 1
-DYNAMIC_UPDATE_SLICE DynamicUpdateSliceOptions? 3 1
-ELU - 1 1
-EMBEDDING_LOOKUP - 2 1
-EMBEDDING_LOOKUP_SPARSE EmbeddingLookupSparseOptions 5 1
-EQUAL EqualOptions? 2 1
-EXP ExpOptions? 1 1
-EXPAND_DIMS ExpandDimsOptions? 2 1
-FAKE_QUANT FakeQuantOptions 1 1
-FILL FillOptions? 2 1
-FLOOR - 1 1
-FLOOR_DIV FloorDivOptions? 2 1
-FLOOR_MOD FloorModOptions? 2 1
-FULLY_CONNECTED FullyConnectedOptions 2-3@2 1-2
-GATHER GatherOptions? 2 1
-GATHER_ND GatherNdOptions? 2 1
-GELU GeluOptions? 1 1
-GREATER GreaterOptions? 2 1
-GREATER_EQUAL GreaterEqualOptions? 2 1
-HARD_SWISH HardSwishOptions? 1 1
-HASHTABLE HashtableOptions 0 1
-HASHTABLE_FIND HashtableFindOptions? 3 1
-HASHTABLE_IMPORT HashtableImportOptions? 3 0
-HASHTABLE_LOOKUP - 3 2
-HASHTABLE_SIZE HashtableSizeOptions? 1 1
-IF IfOptions 1+ 0+
-IMAG - 1 1
-L2_NORMALIZATION L2NormOptions? 1 1
-L2_POOL_2D Pool2DOptions 1 1
-LEAKY_RELU LeakyReluOptions? 1 1
-LESS LessOptions? 2 1
-LESS_EQUAL LessEqualOptions? 2 1
-LOCAL_RESPONSE_NORMALIZATION LocalResponseNormalizationOptions 1 1
-LOG - 1 1
-LOGICAL_AND LogicalAndOptions? 2 1
-LOGICAL_NOT LogicalNotOptions? 1 1
-LOGICAL_OR LogicalOrOptions? 2 1
-LOGISTIC - 1 1
-LOG_SOFTMAX LogSoftmaxOptions? 1 1
-LSH_PROJECTION LSHProjectionOptions 2-3 1
-LSTM LSTMOptions 5-24@1 1-4
-MATRIX_DIAG MatrixDiagOptions? 1 1
-MATRIX_SET_DIAG MatrixSetDiagOptions? 2 1
-MAXIMUM MaximumMinimumOptions? 2 1
-MAX_POOL_2D Pool2DOptions 1 1
-MEAN ReducerOptions? 2 1
-MINIMUM MaximumMinimumOptions? 2 1
-MIRROR_PAD MirrorPadOptions? 2 1
-MUL MulOptions? 2 1
-MULTINOMIAL RandomOptions? 2 1
-NEG NegOptions? 1 1
-NON_MAX_SUPPRESSION_V4 NonMaxSuppressionV4Options? 5 2
-NON_MAX_SUPPRESSION_V5 NonMaxSuppressionV5Options? 6 3
-NOT_EQUAL NotEqualOptions? 2 1
-ONE_HOT OneHotOptions? 4 1
-PACK PackOptions 1+ 1
-PAD PadOptions? 2 1
-PADV2 PadV2Options? 3 1
-POW PowOptions? 2 1
-PRELU - 2 1
-QUANTIZE QuantizeOptions? 1 1
-RANDOM_STANDARD_NORMAL RandomOptions? 1 1
-RANDOM_UNIFORM RandomOptions? 1 1
-RANGE RangeOptions? 3 1
-RANK RankOptions? 1 1
-READ_VARIABLE ReadVariableOptions? 1 1
-REAL - 1 1
-REDUCE_ALL ReducerOptions? 2 1
-REDUCE_ANY ReducerOptions? 2 1
-REDUCE_MAX ReducerOptions? 2 1
-REDUCE_MIN ReducerOptions? 2 1
-REDUCE_PROD ReducerOptions? 2 1
-REDUCE_WINDOW ReduceWindowOptions 5 1
-RELU - 1 1
-RELU6 - 1 1
-RELU_0_TO_1 - 1 1
-RELU_N1_TO_1 - 1 1
-RESHAPE ReshapeOptions? 1-2 1
-RESIZE_BILINEAR ResizeBilinearOptions? 2 1
-RESIZE_NEAREST_NEIGHBOR ResizeNearestNeighborOptions? 2 1
-REVERSE_SEQUENCE ReverseSequenceOptions 2 1
-REVERSE_V2 ReverseV2Options? 2 1
-RFFT2D Rfft2dOptions? 2 1
-RIGHT_SHIFT RightShiftOptions? 2 1
-RNN RNNOptions 5 1
-ROUND - 1 1
-RSQRT - 1 1
-SCATTER_ND ScatterNdOptions? 3 1
-SEGMENT_SUM SegmentSumOptions? 2 1
-SELECT SelectOptions? 3 1
-SELECT_V2 SelectV2Options? 3 1
-SHAPE ShapeOptions? 1 1
-SIGN SignOptions? 1 1
-SIN - 1 1
-SKIP_GRAM SkipGramOptions 1 1
-SLICE SliceOptions? 3 1
-SOFTMAX SoftmaxOptions 1 1
-SPACE_TO_BATCH_ND SpaceToBatchNDOptions? 3 1
-SPACE_TO_DEPTH SpaceToDepthOptions 1 1
-SPARSE_TO_DENSE SparseToDenseOptions? 4 1
-SPLIT SplitOptions 2 1+
-SPLIT_V SplitVOptions 3 1+
-SQRT - 1 1
-SQUARE SquareOptions? 1 1
-SQUARED_DIFFERENCE SquaredDifferenceOptions? 2 1
-SQUEEZE SqueezeOptions? 1 1
-STRIDED_SLICE StridedSliceOptions? 4 1
-SUB SubOptions? 2 1
-SUM ReducerOptions? 2 1
-SVDF SVDFOptions 5@3 1
-TANH - 1 1
-TILE TileOptions? 2 1
-TOPK_V2 TopKV2Options? 2 2
-TRANSPOSE TransposeOptions? 2 1
-TRANSPOSE_CONV TransposeConvOptions 3-4@3 1
-UNIDIRECTIONAL_SEQUENCE_LSTM UnidirectionalSequenceLSTMOptions 20-24@1 1
-UNIDIRECTIONAL_SEQUENCE_RNN SequenceRNNOptions 5 1
-UNIQUE UniqueOptions? 1 2
-UNPACK UnpackOptions 1 1+
-UNSORTED_SEGMENT_MAX UnsortedSegmentMaxOptions? 3 1
-UNSORTED_SEGMENT_MIN UnsortedSegmentMinOptions? 3 1
-UNSORTED_SEGMENT_PROD UnsortedSegmentProdOptions? 3 1
-UNSORTED_SEGMENT_SUM UnsortedSegmentSumOptions? 3 1
-VAR_HANDLE VarHandleOptions 0 1
-WHERE WhereOptions? 1 1
-WHILE WhileOptions 1+ 1+
-ZEROS_LIKE ZerosLikeOptions? 1 1
-STABLEHLO_ABS - 1 1
-STABLEHLO_ADD - 2 1
-STABLEHLO_AND - 2 1
-STABLEHLO_BROADCAST_IN_DIM StablehloBroadcastInDimOptions 1 1
-STABLEHLO_CASE StablehloCaseOptions 1+ 0+
-STABLEHLO_CBRT - 1 1
-STABLEHLO_CLAMP - 3 1
-STABLEHLO_COMPARE StablehloCompareOptions 2 1
-STABLEHLO_COMPOSITE StableHLOCompositeOptions 0+ 1+
-STABLEHLO_CONCATENATE StablehloConcatenateOptions 1+ 1
-STABLEHLO_CONVERT - 1 1
-STABLEHLO_CONVOLUTION StablehloConvolutionOptions 2 1
-STABLEHLO_COSINE - 1 1
-STABLEHLO_CUSTOM_CALL StablehloCustomCallOptions 0+ 0+
-STABLEHLO_DIVIDE - 2 1
-STABLEHLO_DOT_GENERAL StablehloDotGeneralOptions 2 1
-STABLEHLO_DYNAMIC_SLICE StablehloDynamicSliceOptions 1+ 1
-STABLEHLO_DYNAMIC_UPDATE_SLICE - 2+ 1
-STABLEHLO_EXPONENTIAL - 1 1
-STABLEHLO_FLOOR - 1 1
-STABLEHLO_GATHER StablehloGatherOptions 2 1
-STABLEHLO_IOTA StablehloIotaOptions 0 1
-STABLEHLO_LOG - 1 1
-STABLEHLO_LOGISTIC - 1 1
-STABLEHLO_MAXIMUM - 2 1
-STABLEHLO_MINIMUM - 2 1
-STABLEHLO_MULTIPLY - 2 1
-STABLEHLO_NEGATE - 1 1
-STABLEHLO_OR - 2 1
-STABLEHLO_PAD StablehloPadOptions 2 1
-STABLEHLO_POWER - 2 1
-STABLEHLO_REDUCE StablehloReduceOptions 2+ 1+
-STABLEHLO_REDUCE_WINDOW StablehloReduceWindowOptions 2 1
-STABLEHLO_REMAINDER - 2 1
-STABLEHLO_RESHAPE - 1 1
-STABLEHLO_RNG_BIT_GENERATOR StablehloRngBitGeneratorOptions 1 2
-STABLEHLO_RSQRT - 1 1
-STABLEHLO_SCATTER StablehloScatterOptions 3 1
-STABLEHLO_SELECT - 3 1
-STABLEHLO_SHIFT_LEFT - 2 1
-STABLEHLO_SLICE StablehloSliceOptions 1 1
-STABLEHLO_SORT StablehloSortOptions 1+ 1+
-STABLEHLO_SUBTRACT - 2 1
-STABLEHLO_TANH - 1 1
-STABLEHLO_TRANSPOSE StablehloTransposeOptions 1 1
-STABLEHLO_WHILE StablehloWhileOptions 1+ 1+
-"""
-
-_SPECS = {line.split(" ", 1)[0]: line for line in OPERATORS.strip().split("\n")}
+_SPECS = {line.split(" ", 1)[0]: line for line in ARGUMENTS.strip().split("\n")}
 _ANY = 2**31
 
 
@@ -450,13 +241,55 @@ def _same_type(facts: _Facts) -> str:
     return f"makes {types[1]} of {types[0]}"
 
 
+def _gives(facts: _Facts, count: int | None) -> str:
+    """Hold how many elements come out, where no size is open: the runtime writes as many, whatever the file says."""
+    tensors = [*filter(None, facts.reads), *facts.gives]
+    if count is None or any(any(tensor.is_open) for tensor in tensors) or prod(facts.gives[0].shape) == count:
+        return ""
+    return f"gives {facts.gives[0].shape}, which does not follow from its input of {facts.reads[0].shape}"
+
+
+def _broadcast(facts: _Facts) -> int | None:
+    """Return how many elements two inputs make of one another; None where their sizes do not go together."""
+    one, other = (tensor.shape[::-1] for tensor in facts.reads[:2])
+    count = 1
+    for index in range(max(len(one), len(other))):
+        sizes = {shape[index] for shape in (one, other) if index < len(shape)} - {1}
+        if len(sizes) > 1:
+            return None
+        count *= sizes.pop() if sizes else 1
+    return count
+
+
+def _moved(facts: _Facts) -> str:
+    return _gives(facts, prod(facts.reads[0].shape))
+
+
+def _joined(facts: _Facts) -> str:
+    return _gives(facts, sum(prod(tensor.shape) for tensor in facts.reads))
+
+
 def _vector(facts: _Facts) -> str:
     """Hold the lengths of lists of sizes, dimensions and the like: kernels copy them into places of fixed size."""
     most = MAX_RANK * (2 if "PAD" in facts.name else 1)
     for tensor in facts.reads[1:]:
         if tensor is not None and prod(tensor.shape) > most:
             return f"reads {prod(tensor.shape)} sizes or dimensions: expected at most {most}"
-    return _same_type(facts)
+    count = None
+    if facts.name in ("EXPAND_DIMS", "RESHAPE", "REVERSE_V2", "TRANSPOSE"):
+        count = prod(facts.reads[0].shape)
+    elif facts.name.startswith("RESIZE"):
+        sizes, image = _integers(facts.reads[1], facts.data), facts.reads[0].shape
+        if len(image) != 4 or (sizes is not None and (len(sizes) != 2 or min(sizes) < 1)):
+            return "resizes what is no image, or to no size"
+        count = None if sizes is None else image[0] * prod(sizes) * image[3]
+    elif "PAD" in facts.name:
+        margins, shape = _integers(facts.reads[1], facts.data), facts.reads[0].shape
+        if margins is not None:
+            if len(margins) != 2 * len(shape) or min(margins, default=0) < 0:
+                return "has other margins than two from 0 on for each dimension"
+            count = prod(size + sum(margins[2 * index : 2 * index + 2]) for index, size in enumerate(shape))
+    return _same_type(facts) or _gives(facts, count)
 
 
 def _parts(facts: _Facts) -> str:
@@ -493,7 +326,8 @@ def _steps(facts: _Facts) -> str:
 
 
 def _arithmetic(facts: _Facts) -> str:
-    return _steps(facts) or _same_type(facts)
+    count = _broadcast(facts) if len(facts.reads) == 2 else prod(facts.reads[0].shape)
+    return _steps(facts) or _same_type(facts) or _gives(facts, None if facts.name == "BATCH_MATMUL" else count)
 
 
 def _comparison(facts: _Facts) -> str:
@@ -502,7 +336,7 @@ def _comparison(facts: _Facts) -> str:
         return f"makes {types[2]} of {types[0]} and {types[1]}"
     if any(step >= 1 for tensor in facts.reads for step in tensor.scales):
         return "compares numbers with a quantization step of 1 or more"
-    return _steps(facts)
+    return _steps(facts) or _gives(facts, _broadcast(facts))
 
 
 def _reduction(facts: _Facts) -> str:
@@ -511,7 +345,11 @@ def _reduction(facts: _Facts) -> str:
         axes is not None and not all(-rank <= axis < rank for axis in axes)
     ):
         return f"is over dimensions that its input of {rank} does not have"
-    return _same_type(facts)
+    kept = None
+    if axes is not None:
+        gone = {axis % rank for axis in axes} if rank else set()
+        kept = prod(size for index, size in enumerate(facts.reads[0].shape) if index not in gone)
+    return _same_type(facts) or _gives(facts, kept)
 
 
 _VALID = 1
@@ -531,10 +369,12 @@ _BY_NAME = (
     (_pool, "AVERAGE_POOL_2D L2_POOL_2D MAX_POOL_2D"),
     (_reduction, "MEAN REDUCE_ALL REDUCE_ANY REDUCE_MAX REDUCE_MIN REDUCE_PROD SUM"),
     (_parts, "PACK SPLIT SPLIT_V UNPACK"),
+    (_joined, "CONCATENATION"),
+    (_moved, "CAST CEIL DEQUANTIZE FLOOR QUANTIZE ROUND SQUEEZE"),
     (
         _vector,
-        "BATCH_TO_SPACE_ND BROADCAST_TO EXPAND_DIMS MIRROR_PAD PAD RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR "
-        "REVERSE_V2 SLICE SPACE_TO_BATCH_ND STRIDED_SLICE TILE TRANSPOSE",
+        "BATCH_TO_SPACE_ND BROADCAST_TO EXPAND_DIMS MIRROR_PAD PAD PADV2 RESHAPE RESIZE_BILINEAR "
+        "RESIZE_NEAREST_NEIGHBOR REVERSE_V2 SLICE SPACE_TO_BATCH_ND STRIDED_SLICE TILE TRANSPOSE",
     ),
     (_comparison, "EQUAL GREATER GREATER_EQUAL LESS LESS_EQUAL NOT_EQUAL"),
     (

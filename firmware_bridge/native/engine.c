@@ -92,9 +92,12 @@ bool engine_load(struct engine *engine, const char *model, const char *runtime, 
                 "edge-infer for Python", runtime);
     engine->library = failure->text || !hold_descriptors(failure) ? NULL : library_open(failure);
     double before = now_mb(), begun = now_ms();
+    bool has_sizes = false;
     bool loaded = engine->library && model_read(&engine->model, path, failure) &&
-                  model_network(&engine->model, failure) && hold_threads(threads, engine->model.data.count, failure) &&
-                  runtime_open(&engine->runtime, engine->library, &engine->model.data, threads, once, failure) &&
+                  model_network(&engine->model, &has_sizes, failure) &&
+                  hold_threads(threads, engine->model.data.count, failure) &&
+                  runtime_open(&engine->runtime, engine->library, &engine->model.data, threads, once, !has_sizes,
+                               failure) &&
                   hold_tensors(engine, failure);
     free(path);
     if (!loaded) {

@@ -58,7 +58,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t count)
     struct model model = {.path = need_copy("model.tflite"), .data = data};
     struct failure failure = {0};
     struct text text = {0};
-    if (model_hold(&model, &failure) && model_network(&model, &failure)) {
+    bool has_sizes;
+    if (model_hold(&model, &failure) && model_network(&model, &has_sizes, &failure)) {
         record_model(&model, &text);
         report_models(&model, 1, &text);
         decode_golden(&model);

@@ -1,5 +1,6 @@
-"""Write schema.h and operators.h: TFLite's schema and the operators' arguments as edge has them (edge/tflite_schema.py,
-edge/operator_rules.py), so that both programs hold the same.
+"""Write schema.h and operators.h: TFLite's schema and the operators' arguments as edge/tflite_schema.py has them.
+
+So both programs hold the same.
 
 PYTHONPATH=. python firmware_bridge/native/make_schema.py firmware_bridge/native
 """
@@ -9,7 +10,6 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from textwrap import wrap
 
-from edge import operator_rules
 from edge import tflite_schema as schema
 
 LETTERS = {letter: f"'{letter}'" for letter in "?bBiIqQf"}
@@ -70,8 +70,8 @@ def spec(line: str) -> str:
 
 
 def write_operators() -> None:
-    print("/* The arguments of TFLite's operators. Made by make_schema.py from edge/operator_rules.py. */")
-    lines = sorted(operator_rules.OPERATORS.strip().split("\n"), key=lambda line: line.split(" ")[0])
+    print("/* The arguments of TFLite's operators. Made by make_schema.py from edge/tflite_schema.py. */")
+    lines = sorted(schema.ARGUMENTS.strip().split("\n"), key=lambda line: line.split(" ")[0])
     listed("static const struct spec SPECS[]", [spec(line) for line in lines])
 
 

@@ -235,12 +235,14 @@ bool model_hold(struct model *model, struct failure *failure)
     return hold_labels(model, failure) && hold_golden(model, failure);
 }
 
-bool model_network(const struct model *model, struct failure *failure)
+bool model_network(const struct model *model, bool *has_sizes, struct failure *failure)
 {
     const struct manifest *manifest = &model->manifest;
-    const char *origin = NULL;
-    return network_check(model->data.at, model->archive.start, model->path, &origin, failure) &&
-           activation_check(manifest->are_scores, manifest->is_segmentation, origin, model->path, failure);
+    struct network network = {0};
+    bool taken = network_check(model->data.at, model->archive.start, model->path, &network, failure);
+    *has_sizes = network.has_sizes;
+    return taken && activation_check(manifest->are_scores, manifest->is_segmentation, network.origin, model->path,
+                                     failure);
 }
 
 void model_rest(const struct model *model)

@@ -2,6 +2,7 @@
    returns something harmless: so `ok` is asked before what was read is used as an index. */
 #include "network.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +42,7 @@ struct reader {
     bool *calls; /* whether one graph runs another one */
     struct graph_tensor *tensors; /* of the graph that is being read */
     bool *given;                  /* which of them can be read: constants, inputs, what earlier operators gave */
-    const char *origin;           /* of the first graph's first output */
+    struct network network;
 };
 
 static bool is_index(struct reader *reader, int64_t index, size_t count, const char *who, long long number,
@@ -140,8 +141,8 @@ static void read_quantization(struct reader *reader, size_t index, size_t at, st
         int64_t zero_point = (int64_t)eight_bytes(reader->flatbuffer.data + zero_points->at + 8 * item);
         if (!(scale >= 0 && isfinite(scale)))
             damaged(reader, "tensor %zu has a scale that is negative or not finite", index);
-        else if (!(scale > 0) && is_short && !tensor->content) /* a constant may be all zeros */
-            damaged(reader, "tensor %zu has a quantization step of 0", index);
+        else if (!(scale >= FLT_MIN) && is_short && !tensor->content) /* a constant may be all zeros */
+            damaged(reader, "tensor %zu has a quantization step of 0, or next to it", index);
         else if (zero_point < low || zero_point > high)
             damaged(reader, "tensor %zu has a zero point that its type can't hold", index);
     }
@@ -322,6 +323,8 @@ static void read_operator(struct reader *reader, size_t graph, size_t position, 
     if (ok(reader))
         note_calls(reader, graph, position, &operator);
     char *wrong = ok(reader) ? operator_fault(&operator, reader->tensors) : NULL;
+    if (!wrong && ok(reader) && !operator_has_size(&operator, reader->tensors))
+        reader->network.has_sizes = false;
     if (wrong)
         fault(reader, "whose operator %zu (%s) %s: " CONVERT, position, operator.name, wrong);
     if (ok(reader))
@@ -373,7 +376,7 @@ static void read_graph(struct reader *reader, size_t graph, size_t at)
         if (!reader->given[ends->outputs[index]])
             damaged(reader, "tensor %d is an output, and no operator gives it", (int)ends->outputs[index]);
     if (graph == 0 && ends->output_count && ok(reader))
-        reader->origin = reader->tensors[ends->outputs[0]].origin;
+        reader->network.origin = reader->tensors[ends->outputs[0]].origin;
     free(reader->tensors);
     free(reader->given);
     reader->tensors = NULL;
@@ -488,10 +491,11 @@ static void read_network(struct reader *reader)
         read_signature(reader, item_at(reader, &values[7], index));
 }
 
-bool network_check(const unsigned char *data, size_t size, const char *where, const char **origin,
+bool network_check(const unsigned char *data, size_t size, const char *where, struct network *network,
                    struct failure *failure)
 {
-    struct reader reader = {.flatbuffer = {.data = data, .size = size, .where = where, .failure = failure}};
+    struct reader reader = {.flatbuffer = {.data = data, .size = size, .where = where, .failure = failure},
+                            .network = {.has_sizes = true}};
     read_network(&reader);
     for (size_t graph = 0; reader.graphs && graph < reader.graph_count; graph++) {
         free(reader.graphs[graph].inputs);
@@ -501,7 +505,7 @@ bool network_check(const unsigned char *data, size_t size, const char *where, co
     free(reader.calls);
     free(reader.codes);
     free(reader.buffers);
-    if (origin)
-        *origin = reader.origin;
+    if (network)
+        *network = reader.network;
     return flatbuffer_ok(&reader.flatbuffer);
 }

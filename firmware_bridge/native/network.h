@@ -28,11 +28,16 @@ struct operator {
     struct value values[MAX_OPTIONS];
 };
 
+/* What is to be known of a network that was checked. */
+struct network {
+    const char *origin; /* that of its first output */
+    bool has_sizes;     /* whether the size of everything that is computed follows from the file */
+};
+
 /* Hold every offset, index, size, name and number of the TFLite flatbuffer in `data`; `where` names the file in messages.
    A runtime trusts much of what a flatbuffer says and ends the process where it should not have. The same as
-   edge/flatbuffer.py: one file is accepted or refused by both. `origin`, unless it is NULL, is set to that of the network's
-   first output. */
-bool network_check(const unsigned char *data, size_t size, const char *where, const char **origin,
+   edge/flatbuffer.py: one file is accepted or refused by both. `network` may be NULL. */
+bool network_check(const unsigned char *data, size_t size, const char *where, struct network *network,
                    struct failure *failure);
 
 /* The value of an option, NULL where the operator has no such one. */
@@ -41,5 +46,7 @@ const struct value *operator_option(const struct operator *operator, const char 
 /* What LiteRT's kernels take for granted of single operators, and would end the process for: NULL, or what is wrong,
    which the caller frees. The same as edge/operator_rules.py. */
 char *operator_fault(const struct operator *operator, const struct graph_tensor *tensors);
+/* Whether `operator_fault` has held how many elements come out. */
+bool operator_has_size(const struct operator *operator, const struct graph_tensor *tensors);
 
 #endif

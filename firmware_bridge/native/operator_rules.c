@@ -132,14 +132,18 @@ static const char *windows(const struct facts *facts, int count, const int64_t *
     return NULL;
 }
 
-/* Whether one of the words in `known` is the type. */
-static bool is_one_of(const struct graph_tensor *tensor, const char *words)
+static bool has_word(const char *words, const char *wanted)
 {
-    size_t length = strlen(tensor->type);
-    for (const char *word = words; (word = strstr(word, tensor->type)); word += length)
+    size_t length = strlen(wanted);
+    for (const char *word = words; (word = strstr(word, wanted)); word += length)
         if ((word == words || word[-1] == ' ') && (word[length] == ' ' || !word[length]))
             return true;
     return false;
+}
+
+static bool is_one_of(const struct graph_tensor *tensor, const char *types)
+{
+    return has_word(types, tensor->type);
 }
 
 /* Hold types and quantization of what is weighed, the weights, their bias (at `place`) and what comes out. */
@@ -300,6 +304,60 @@ static const char *dense(const struct facts *facts)
     return weighs(facts, 0, vector, 2);
 }
 
+/* Hold how many elements come out, where no size is open: the runtime writes as many, whatever the file says. */
+static const char *gives_elements(const struct facts *facts, int64_t count)
+{
+    bool open = is_open(gives(facts));
+    for (size_t place = 0; place < facts->operator->input_count; place++)
+        open = open || (reads(facts, place) && is_open(reads(facts, place)));
+    return count == ANY || open || elements(gives(facts)) == count ? NULL : SHAPES;
+}
+
+/* How many elements two inputs make of one another; ANY where their sizes do not go together. */
+static int64_t broadcast(const struct facts *facts)
+{
+    const struct graph_tensor *one = reads(facts, 0), *other = reads(facts, 1);
+    int64_t count = 1; /* at most the product of two that are in bounds */
+    for (int index = 1; index <= one->rank || index <= other->rank; index++) {
+        int64_t size = index <= one->rank ? one->shape[one->rank - index] : 1;
+        int64_t its = index <= other->rank ? other->shape[other->rank - index] : 1;
+        if (size != its && size != 1 && its != 1)
+            return ANY;
+        count *= size == 1 ? its : size;
+    }
+    return count;
+}
+
+static const char *moved(const struct facts *facts)
+{
+    return gives_elements(facts, elements(reads(facts, 0)));
+}
+
+static const char *joined(const struct facts *facts)
+{
+    int64_t count = 0;
+    for (size_t place = 0; place < facts->operator->input_count; place++)
+        count += elements(reads(facts, place));
+    return gives_elements(facts, count);
+}
+
+/* How many elements are left of the input where it is reduced along constant axes; ANY where these are not known. */
+static int64_t reduced(const struct facts *facts)
+{
+    const struct graph_tensor *input = reads(facts, 0), *axes = reads(facts, 1);
+    bool gone[MAX_TENSOR_RANK] = {false};
+    int64_t count = 1;
+    if (!is_integers(axes))
+        return ANY;
+    for (int64_t index = 0; input->rank && index < elements(axes); index++) {
+        int64_t axis = integer_of(axes, index);
+        gone[axis < 0 ? axis + input->rank : axis] = true;
+    }
+    for (int index = 0; index < input->rank; index++)
+        count *= gone[index] ? 1 : input->shape[index];
+    return count;
+}
+
 static const char *reduction(const struct facts *facts)
 {
     const struct graph_tensor *axes = reads(facts, 1);
@@ -307,7 +365,41 @@ static const char *reduction(const struct facts *facts)
     bool fits = count <= (rank > 1 ? rank : 1);
     for (int64_t index = 0; fits && is_integers(axes) && index < count; index++)
         fits = integer_of(axes, index) >= -rank && integer_of(axes, index) < rank;
-    return fits ? same_type(facts) : "is over dimensions that its input does not have";
+    if (!fits)
+        return "is over dimensions that its input does not have";
+    const char *wrong = same_type(facts);
+    return wrong ? wrong : gives_elements(facts, reduced(facts));
+}
+
+/* How many elements an image of this size has; one more than there can be where that is beyond all bounds. */
+static int64_t resized(const struct graph_tensor *input, int64_t height, int64_t width)
+{
+    unsigned __int128 count = (unsigned __int128)(uint64_t)height * (uint64_t)width;
+    count = count >> 40 ? (unsigned __int128)1 << 40 : count;
+    count *= (uint64_t)input->shape[0];
+    count *= (uint64_t)input->shape[3];
+    return count > INT64_MAX ? INT64_MAX : (int64_t)count;
+}
+
+/* How many elements there are with margins; ANY where these are not two from 0 on for each dimension. */
+static int64_t padded(const struct graph_tensor *input, const struct graph_tensor *margins)
+{
+    const int64_t bound = (int64_t)1 << 40;
+    unsigned __int128 count = 1;
+    bool is_empty = false;
+    if (elements(margins) != 2 * (int64_t)input->rank)
+        return ANY;
+    for (int index = 0; index < input->rank; index++) {
+        int64_t before = integer_of(margins, 2 * index), after = integer_of(margins, 2 * index + 1);
+        if (before < 0 || after < 0)
+            return ANY;
+        before = before < bound ? before : bound;
+        after = after < bound ? after : bound;
+        is_empty = is_empty || input->shape[index] + before + after == 0;
+        count *= (uint64_t)(input->shape[index] + before + after);
+        count = count > (uint64_t)bound ? (unsigned __int128)bound : count;
+    }
+    return is_empty ? 0 : (int64_t)count;
 }
 
 /* Hold the lengths of lists of sizes, dimensions and the like: kernels copy them into places of fixed size. */
@@ -317,7 +409,24 @@ static const char *list(const struct facts *facts)
     for (size_t place = 1; place < facts->operator->input_count; place++)
         if (reads(facts, place) && elements(reads(facts, place)) > most)
             return "reads more sizes or dimensions than a tensor has";
-    return same_type(facts);
+    const struct graph_tensor *input = reads(facts, 0), *sizes = reads(facts, 1);
+    const char *wrong = same_type(facts);
+    int64_t count = ANY;
+    if (has_word("EXPAND_DIMS RESHAPE REVERSE_V2 TRANSPOSE", facts->operator->name)) {
+        count = elements(input);
+    } else if (strncmp(facts->operator->name, "RESIZE", 6) == 0) {
+        bool known_sizes = is_integers(sizes);
+        if (input->rank != 4 || (known_sizes && (elements(sizes) != 2 || integer_of(sizes, 0) < 1 ||
+                                                 integer_of(sizes, 1) < 1)))
+            return "resizes what is no image, or to no size";
+        if (known_sizes)
+            count = resized(input, integer_of(sizes, 0), integer_of(sizes, 1));
+    } else if (strstr(facts->operator->name, "PAD") && is_integers(sizes)) {
+        count = padded(input, sizes);
+        if (count == ANY)
+            return "has other margins than two from 0 on for each dimension";
+    }
+    return wrong ? wrong : gives_elements(facts, count);
 }
 
 static const char *parts(const struct facts *facts)
@@ -369,7 +478,11 @@ static const char *steps(const struct facts *facts)
 static const char *arithmetic(const struct facts *facts)
 {
     const char *wrong = steps(facts);
-    return wrong ? wrong : same_type(facts);
+    wrong = wrong ? wrong : same_type(facts);
+    int64_t count = facts->operator->input_count == 2 ? broadcast(facts) : elements(reads(facts, 0));
+    if (strcmp(facts->operator->name, "BATCH_MATMUL") == 0)
+        count = ANY;
+    return wrong ? wrong : gives_elements(facts, count);
 }
 
 static const char *comparison(const struct facts *facts)
@@ -380,7 +493,8 @@ static const char *comparison(const struct facts *facts)
         for (size_t index = 0; index < reads(facts, place)->scale_count; index++)
             if (scale_of(reads(facts, place), index) >= 1)
                 return "compares numbers with a quantization step of 1 or more";
-    return steps(facts);
+    const char *wrong = steps(facts);
+    return wrong ? wrong : gives_elements(facts, broadcast(facts));
 }
 
 static const struct {
@@ -394,8 +508,10 @@ static const struct {
     {pool, "AVERAGE_POOL_2D L2_POOL_2D MAX_POOL_2D"},
     {reduction, "MEAN REDUCE_ALL REDUCE_ANY REDUCE_MAX REDUCE_MIN REDUCE_PROD SUM"},
     {parts, "PACK SPLIT SPLIT_V UNPACK"},
-    {list, "BATCH_TO_SPACE_ND BROADCAST_TO EXPAND_DIMS MIRROR_PAD PAD RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR "
-           "REVERSE_V2 SLICE SPACE_TO_BATCH_ND STRIDED_SLICE TILE TRANSPOSE"},
+    {joined, "CONCATENATION"},
+    {moved, "CAST CEIL DEQUANTIZE FLOOR QUANTIZE ROUND SQUEEZE"},
+    {list, "BATCH_TO_SPACE_ND BROADCAST_TO EXPAND_DIMS MIRROR_PAD PAD PADV2 RESHAPE RESIZE_BILINEAR "
+           "RESIZE_NEAREST_NEIGHBOR REVERSE_V2 SLICE SPACE_TO_BATCH_ND STRIDED_SLICE TILE TRANSPOSE"},
     {comparison, "EQUAL GREATER GREATER_EQUAL LESS LESS_EQUAL NOT_EQUAL"},
     {arithmetic, "ABS ADD ADD_N BATCH_MATMUL DIV ELU EXP GELU HARD_SWISH L2_NORMALIZATION LEAKY_RELU LOG LOGISTIC "
                  "LOG_SOFTMAX MAXIMUM MINIMUM MUL NEG POW PRELU RELU RELU6 RELU_0_TO_1 RELU_N1_TO_1 RSQRT SOFTMAX SQRT "
@@ -407,10 +523,26 @@ static int by_name(const void *name, const void *spec)
     return strcmp(name, ((const struct spec *)spec)->name);
 }
 
-static bool has_word(const char *words, const char *word)
+bool operator_has_size(const struct operator *operator, const struct graph_tensor *tensors)
 {
-    const struct graph_tensor tensor = {.type = word};
-    return is_one_of(&tensor, words);
+    static const char always[] =
+        "CONV_2D DEPTHWISE_CONV_2D CONV_3D FULLY_CONNECTED AVERAGE_POOL_2D L2_POOL_2D MAX_POOL_2D CONCATENATION CAST CEIL "
+        "DEQUANTIZE FLOOR QUANTIZE ROUND SQUEEZE EXPAND_DIMS RESHAPE REVERSE_V2 TRANSPOSE ABS ADD ADD_N DIV ELU EXP GELU "
+        "HARD_SWISH L2_NORMALIZATION LEAKY_RELU LOG LOGISTIC LOG_SOFTMAX MAXIMUM MINIMUM MUL NEG POW PRELU RELU RELU6 "
+        "RELU_0_TO_1 RELU_N1_TO_1 RSQRT SOFTMAX SQRT SQUARED_DIFFERENCE SUB TANH EQUAL GREATER GREATER_EQUAL LESS "
+        "LESS_EQUAL NOT_EQUAL";
+    /* By the whole numbers that they read first, or second. */
+    static const char by_first[] = "TRANSPOSE_CONV";
+    static const char by_second[] = "MEAN REDUCE_ALL REDUCE_ANY REDUCE_MAX REDUCE_MIN REDUCE_PROD SUM RESIZE_BILINEAR "
+                                    "RESIZE_NEAREST_NEIGHBOR MIRROR_PAD PAD PADV2";
+    const struct facts facts = {operator, tensors};
+    bool open = operator->output_count != 1 || is_open(gives(&facts));
+    for (size_t place = 0; place < operator->input_count && !open; place++)
+        open = reads(&facts, place) && is_open(reads(&facts, place));
+    if (open)
+        return false;
+    return has_word(always, operator->name) || (has_word(by_first, operator->name) && is_integers(reads(&facts, 0))) ||
+           (has_word(by_second, operator->name) && is_integers(reads(&facts, 1)));
 }
 
 char *operator_fault(const struct operator *operator, const struct graph_tensor *tensors)

@@ -1,4 +1,4 @@
-/* The arguments of TFLite's operators. Made by make_schema.py from edge/operator_rules.py. */
+/* The arguments of TFLite's operators. Made by make_schema.py from edge/tflite_schema.py. */
 static const struct spec SPECS[] = {
     {"ABS", "AbsOptions", true, 1, 1, 255, 1, 1}, {"ADD", "AddOptions", true, 2, 2, 255, 1, 1},
     {"ADD_N", "AddNOptions", true, 1, 255, 255, 1, 1}, {"ARG_MAX", "ArgMaxOptions", true, 2, 2, 255, 1, 1},

@@ -19,7 +19,9 @@
 
 /* XNNPACK's: int8 and uint8 kernels, which LiteRT has on of itself, and tables of addresses that are not kept. */
 enum { INT8_KERNELS = 1 | 2, TRANSIENT_TABLES = 32 };
-enum { MAX_THREADS = 64, CPU = 1, READ = 0, WRITE = 1, FLOAT32 = 1, INT8 = 9, PER_TENSOR = 1, MAX_RANK = 8, OUTPUT_DIFFERS = -1 };
+enum { MAX_THREADS = 64, CPU = 1, READ = 0, WRITE = 1, FLOAT32 = 1, INT8 = 9, PER_TENSOR = 1, MAX_RANK = 8 };
+enum { OUTPUT_DIFFERS = -1 };
+#define OTHER_SHAPE "the network's output has another shape than the file says: expected one shape; convert it again"
 
 typedef struct opaque *handle;
 
@@ -263,23 +265,25 @@ static bool describe(const struct library *library, handle of, struct ranked_typ
     return true;
 }
 
-static bool same_shape(const struct layout *one, const struct layout *other)
+/* Whether the output has the shape that the file says: operators may decide on it while they run. `make`: the tensors. */
+static bool has_its_shape(const struct session *session, const struct tensor *output, bool make)
 {
-    uint32_t rank = one->rank & 0x7f;
-    bool same = rank == (other->rank & 0x7f);
-    for (uint32_t index = 0; same && index < rank; index++)
-        same = one->dimensions[index] == other->dimensions[index];
+    struct layout given = {0};
+    int status = session->library->GetCompiledModelOutputTensorLayouts(session->compiled, 0, 1, &given, make);
+    bool same = !status && (int)(given.rank & 0x7f) == output->rank;
+    for (int index = 0; same && index < output->rank; index++)
+        same = given.dimensions[index] == output->shape[index];
     return same;
 }
 
 /* Make the session, and say in `status` what LiteRT answered where that fails. */
-static bool start(struct runtime *runtime, const struct bytes *flatbuffer, bool once, size_t counts[2], int *status)
+static bool start(struct runtime *runtime, const struct bytes *flatbuffer, bool once, bool early, size_t counts[2],
+                  int *status)
 {
     struct session *session = runtime->session;
     const struct library *library = session->library;
     handle graph = NULL, input = NULL, output = NULL, wants_input = NULL, wants_output = NULL;
     struct ranked_type input_type, output_type;
-    struct layout given = {0};
     bool all = false;
     if ((*status = library->CreateEnvironment(0, NULL, &session->environment)))
         return false;
@@ -306,9 +310,7 @@ static bool start(struct runtime *runtime, const struct bytes *flatbuffer, bool 
         *status = 1;
         return false;
     }
-    if ((*status = library->GetCompiledModelOutputTensorLayouts(session->compiled, 0, 1, &given, true)))
-        return false;
-    if (!same_shape(&given, &output_type.layout)) { /* it would be written over the end of a buffer of the other size */
+    if (early && !has_its_shape(session, &runtime->output, true)) {
         *status = OUTPUT_DIFFERS;
         return false;
     }
@@ -327,7 +329,7 @@ static bool start(struct runtime *runtime, const struct bytes *flatbuffer, bool 
 }
 
 bool runtime_open(struct runtime *runtime, const struct library *library, const struct bytes *flatbuffer, int threads,
-                  bool once, struct failure *failure)
+                  bool once, bool early, struct failure *failure)
 {
     *runtime = (struct runtime){.version = library->version, .threads = threads};
     size_t counts[2] = {1, 1};
@@ -338,7 +340,7 @@ bool runtime_open(struct runtime *runtime, const struct library *library, const 
     runtime->session = need(sizeof *runtime->session);
     runtime->session->library = library;
     hold_back();
-    bool started = start(runtime, flatbuffer, once, counts, &status);
+    bool started = start(runtime, flatbuffer, once, early, counts, &status);
     let_go();
     if (started)
         return true;
@@ -347,9 +349,7 @@ bool runtime_open(struct runtime *runtime, const struct library *library, const 
         return fail_as(failure, "model.tensors",
                        "the network has %zu inputs and %zu outputs: expected one of each", counts[0], counts[1]);
     if (status == OUTPUT_DIFFERS)
-        return fail_as(failure, "model.output",
-                       "the network's output has another shape than the file says: expected one shape; convert the "
-                       "network again");
+        return fail_as(failure, "model.output", OTHER_SHAPE);
     return fail_as(failure, "runtime.refused",
                    "ai-edge-litert %s can't load the network (status %d): upgrade the runtime, or convert the "
                    "network again with operators that it has", library->version, status);
@@ -370,6 +370,8 @@ bool runtime_run(struct runtime *runtime, const void *input, void *output, struc
         status = library->RunCompiledModel(session->compiled, 0, 1, &session->input, 1, &session->output);
         let_go();
     }
+    if (!status && !has_its_shape(session, &runtime->output, false))
+        return fail_as(failure, "model.output", OTHER_SHAPE);
     if (!status)
         status = library->LockTensorBuffer(session->output, &memory, READ);
     if (!status) {

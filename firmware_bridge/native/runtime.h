@@ -34,9 +34,11 @@ struct library *library_open(struct failure *failure);
 void library_close(struct library *library); /* may be NULL */
 /* Load a network; `flatbuffer` must stay as long as the runtime is used. `once`: kernels make their tables of addresses
    when they run, in memory that they share, and do not keep them: megabytes less, and slower where there are more runs
-   than one. */
+   than one. `early`: tensors are
+   made at once, a megabyte or three more, and the output's shape is held before anything is written there: for networks
+   whose sizes do not follow from the file. */
 bool runtime_open(struct runtime *runtime, const struct library *library, const struct bytes *flatbuffer, int threads,
-                  bool once, struct failure *failure);
+                  bool once, bool early, struct failure *failure);
 /* Run it: `input` and `output` are of the tensors' bytes. */
 bool runtime_run(struct runtime *runtime, const void *input, void *output, struct failure *failure);
 void runtime_close(struct runtime *runtime);

@@ -106,6 +106,7 @@ DAMAGE = {
     "scale that is none": (lambda e: e.put("f", e.values(e.quantization(0), e.SCALE), float("nan")), "not finite"),
     "infinite scale": (lambda e: e.put("f", e.values(e.quantization(0), e.SCALE), float("inf")), "not finite"),
     "scale of 0": (lambda e: e.put("f", e.values(e.quantization(0), e.SCALE), 0.0), "step of 0"),
+    "subnormal scale": (lambda e: e.put("f", e.values(e.quantization(7), e.SCALE), 1e-45), "step of 0, or next to it"),
     "zero point": (lambda e: e.put("q", e.values(e.quantization(0), e.ZERO_POINT), 200), "zero point"),
     "number of scales": (
         lambda e: e.put("I", e.follow(e.field(e.quantization(0), e.SCALE)), 0),

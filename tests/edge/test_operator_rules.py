@@ -8,7 +8,7 @@ import pytest
 
 from edge import tflite_schema
 from edge.flatbuffer import Operator, Tensor
-from edge.operator_rules import OPERATORS, fault
+from edge.operator_rules import fault
 
 CONVOLUTION = {
     "padding": 0, "stride_w": 1, "stride_h": 1, "fused_activation_function": 0, "dilation_w_factor": 1,
@@ -52,7 +52,7 @@ def convolution(image=(1, 8, 8, 4), weights=(6, 3, 3, 4), bias=6, output=(1, 8, 
 
 
 def test_every_operator_of_the_schema_has_its_arguments():
-    lines = [line.split(" ") for line in OPERATORS.strip().split("\n")]
+    lines = [line.split(" ") for line in tflite_schema.ARGUMENTS.strip().split("\n")]
     names = {line[0] for line in lines}
     assert all(len(line) == 4 for line in lines) and len(names) == len(lines)
     # What no runtime has: a place holder, what delegates put in, and three that were never made.
@@ -135,7 +135,8 @@ AXES = [
 def test_a_mean_is_over_dimensions_that_there_are(axes, good):
     g = Graph()
     image, indices = g.tensor(1, 8, 8, 4), g.integers(*axes)
-    assert (g.fault("MEAN", [image, indices], [g.tensor(1, 4)], "ReducerOptions", keep_dims=0) == "") == good
+    left = [size for index, size in enumerate((1, 8, 8, 4)) if index not in axes and index - 4 not in axes]
+    assert (g.fault("MEAN", [image, indices], [g.tensor(*left)], "ReducerOptions", keep_dims=0) == "") == good
 
 
 @pytest.mark.parametrize("splits", [0, 1, 3, 255])
@@ -167,7 +168,7 @@ def test_lists_of_sizes_are_no_longer_than_a_tensor_has_dimensions():
     image, result = g.tensor(1, 8), g.tensor(1, 8)
     assert g.fault("RESHAPE", [image, g.integers(1, 8)], [result]) == ""
     assert "sizes" in g.fault("RESHAPE", [image, g.integers(*[1] * 128)], [result])
-    assert g.fault("PAD", [image, g.integers(*[0] * 16)], [result]) == ""
+    assert g.fault("PAD", [image, g.integers(*[0] * 4)], [result]) == ""
     assert "sizes" in g.fault("PAD", [image, g.integers(*[0] * 18)], [result])
 
 
@@ -237,3 +238,48 @@ def test_volumes_have_no_gaps(dilation, good):
     options = {**CONVOLUTION, "stride_d": 1, "dilation_d_factor": 1, "dilation_w_factor": dilation}
     output = g.tensor(1, 4, 8, 8, 5, type="FLOAT32")
     assert (g.fault("CONV_3D", reads, [output], "Conv3DOptions", **options) == "") == good
+
+
+def sized(name: str, reads: list[tuple[int, ...]], output: tuple[int, ...], options: str = "", **values: int) -> str:
+    g = Graph()
+    inputs = [g.tensor(*shape, type="FLOAT32") for shape in reads]
+    return g.fault(name, inputs, [g.tensor(*output, type="FLOAT32")], options, **values)
+
+
+@pytest.mark.parametrize(
+    ("name", "reads", "output", "more"),
+    [
+        ("ADD", [(1, 8, 8, 4), (4,)], (1, 8, 8, 4), ()),
+        ("MUL", [(1, 1, 1, 4), (1, 8, 8, 1)], (1, 8, 8, 4), ()),
+        ("SOFTMAX", [(1, 5)], (1, 5), ("SoftmaxOptions",)),
+        ("LOGISTIC", [(1, 8, 8, 1)], (1, 8, 8, 1), ()),
+        ("RESHAPE", [(1, 8, 8, 1)], (1, 64), ()),
+        ("CAST", [(1, 5)], (1, 5), ()),
+        ("CONCATENATION", [(1, 2), (1, 3)], (1, 5), ("ConcatenationOptions",)),
+    ],
+)
+def test_as_many_elements_come_out_as_follow_from_what_goes_in(name, reads, output, more):
+    """The native program's buffer for the output has the size that the file says."""
+    assert sized(name, reads, output, *more) == ""
+    assert "does not follow" in sized(name, reads, (*output[:-1], output[-1] + 1), *more)
+    assert "does not follow" in sized(name, reads, (0, *output[1:]), *more)
+
+
+def test_a_mean_and_a_resized_image_have_their_sizes():
+    g = Graph()
+    image, axes, sizes = g.tensor(1, 8, 8, 4), g.integers(1, -2), g.integers(16, 24)
+    for good, output in ((True, (1, 4)), (True, (1, 1, 1, 4)), (False, (1, 5)), (False, (1, 8, 8, 4))):
+        assert (g.fault("MEAN", [image, axes], [g.tensor(*output)], "ReducerOptions", keep_dims=0) == "") == good
+    for good, output in ((True, (1, 16, 24, 4)), (False, (1, 16, 16, 4))):
+        assert (g.fault("RESIZE_BILINEAR", [image, sizes], [g.tensor(*output)]) == "") == good
+    for bad in (g.integers(0, 24), g.integers(16), g.integers(-1, -1)):
+        assert "resizes" in g.fault("RESIZE_BILINEAR", [image, bad], [g.tensor(1, 16, 24, 4)])
+
+
+def test_padded_images_have_their_sizes():
+    g = Graph()
+    image, margins = g.tensor(1, 8, 8, 4), g.integers(0, 0, 1, 2, 3, 0, 0, 0)
+    assert g.fault("PAD", [image, margins], [g.tensor(1, 11, 11, 4)]) == ""
+    assert "does not follow" in g.fault("PAD", [image, margins], [g.tensor(1, 11, 10, 4)])
+    for bad in (g.integers(0, 0, -1, 2, 3, 0, 0, 0), g.integers(0, 0, 1, 2)):
+        assert "margins" in g.fault("PAD", [image, bad], [g.tensor(1, 11, 11, 4)])
