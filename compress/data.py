@@ -184,6 +184,11 @@ def _entries(root: Path, part: str, labels: tuple[str, ...], left_out: Counter[s
         names = files(folder, left_out)
         entries += [Entry(f"{part}/{folder.name}/{name}", labels.index(folder.name), name) for name in names]
     strays(root / part, [folder.name for folder in folders], left_out)
+    if not entries:
+        raise EdgeError(
+            f"{root / part} has no class folders: expected those of train ({', '.join(labels)}); add images, or remove "
+            "the folder"
+        )
     return entries
 
 

@@ -38,8 +38,7 @@ def check_logits(network: nn.Module, shape: tuple[int, int, int]) -> None:
     """Raise EdgeError where the outputs of `network` are scores, or their logarithms, and no logits.
 
     By what autograd notes of the last operation, in training and in evaluation; and by the outputs themselves, for
-    what is written by hand: they lie in 0..1 whatever the weights, for several classes also with huge ones, or add up to
-    1.
+    what is written by hand: they lie in 0..1 whatever the weights, even with huge ones where they do not add up to 1.
 
     Args:
         shape: (channels, height, width) of the network's input. The network stays as it is.
