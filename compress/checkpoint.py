@@ -197,6 +197,10 @@ def _why_not(path: Path, content: bytes, error: Exception) -> tuple[str, str]:
             f"it holds objects of {_few(classes)}, and to read them is to run them",
             "save network.state_dict() alone",
         )
+    if not content:
+        text = "it is empty"
+    elif content.startswith(b"PK") or text.isdigit() or text.startswith("Weights only load failed"):
+        text = "it was cut short, is damaged, or another kind of file"  # PyTorch's own words tell of its inside
     return text[:100], "save network.state_dict()"
 
 

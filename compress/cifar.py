@@ -57,7 +57,7 @@ def load_cifar(
     Raises EdgeError for a file that is missing or has another size than 10,000 records, a label that has no name, and
     test images that equal training images where `allowed` does not allow them.
     """
-    labels = _names(folder / NAMES)
+    labels = names(folder)
     paths = [folder / file for files in PARTS.values() for file in files]
     batches = dict(zip(paths, each(paths, lambda path: _records(path, labels), folder), strict=True))
     rows = {part: [batches[folder / file] for file in files] for part, files in PARTS.items()}
@@ -88,17 +88,18 @@ def load_cifar(
     return DataSet(task, how, labels, splits["train"], splits["val"], splits["test"], summary)
 
 
-def _names(path: Path) -> tuple[str, ...]:
+def names(folder: Path) -> tuple[str, ...]:
     """Return the ten classes' names, one a line."""
+    path = folder / NAMES
     try:
-        names = tuple(path.read_text(encoding="utf-8").split())
+        found = tuple(path.read_text(encoding="utf-8").split())
     except (OSError, ValueError) as error:
         raise EdgeError(
             f"{path} can't be read ({error}): expected the classes' names, one a line; unpack the archive again"
         ) from None
-    if len(names) != 10 or len(set(names)) != 10:
-        raise EdgeError(f"{path} has {len(names)} names: expected 10 different ones; unpack the archive again")
-    return names
+    if len(found) != 10 or len(set(found)) != 10:
+        raise EdgeError(f"{path} has {len(found)} names: expected 10 different ones; unpack the archive again")
+    return found
 
 
 def _records(path: Path, labels: tuple[str, ...]) -> np.ndarray:

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from compress import cifar, metrics
 from compress.confusion import confusion, of_classes
-from compress.data import DataSet, load_folder
+from compress.data import DataSet, folder_labels, load_folder
 from compress.distillation import class_divergence
 from compress.phantom import phantom
 from compress.task import Task
@@ -35,25 +35,29 @@ class Classification(Task):
     activation = "softmax"
     drop = "accuracy_drop"
 
-    def load(self, root: Path, recipe: Recipe, progress: Callable[[str], None]) -> DataSet:
-        """Read CIFAR-10's files or `root/{train,val,test}/CLASS/*`; EdgeError where no class is the positive label."""
+    def labels(self, root: Path, recipe: Recipe) -> tuple[str, ...]:
+        """Return the names of CIFAR-10's classes or of the folders; EdgeError where none is the positive label."""
         folder = cifar.found(root)
         if folder and recipe.data.group:
             raise EdgeError(
                 f"{recipe.origin}: data.group is {recipe.data.group!r}, and {folder} has CIFAR-10's numbered pictures, "
                 "which no patient shares: expected none; leave it out"
             )
-        if folder:
-            data = cifar.load_cifar(self, folder, recipe.input, recipe.data.validation, progress, recipe.data.allowed)
-        else:
-            group = recipe.data.group or None
-            data = load_folder(self, root, recipe.input, recipe.data.validation, group, progress, recipe.data.allowed)
-        if recipe.data.positive and recipe.data.positive not in data.labels:
+        labels = cifar.names(folder) if folder else folder_labels(root)
+        if recipe.data.positive and recipe.data.positive not in labels:
             raise EdgeError(
                 f"{recipe.origin}: data.positive is {recipe.data.positive!r}, and the data has the classes "
-                f"{', '.join(data.labels)}: name one of those"
+                f"{', '.join(labels)}: name one of those"
             )
-        return data
+        return labels
+
+    def load(self, root: Path, recipe: Recipe, progress: Callable[[str], None]) -> DataSet:
+        """Read CIFAR-10's files or `root/{train,val,test}/CLASS/*`; EdgeError as `labels`."""
+        self.labels(root, recipe)
+        data = recipe.data
+        if folder := cifar.found(root):
+            return cifar.load_cifar(self, folder, recipe.input, data.validation, progress, data.allowed)
+        return load_folder(self, root, recipe.input, data.validation, data.group or None, progress, data.allowed)
 
     def output(self, recipe: Recipe, classes: int, found: tuple[int, ...]) -> str:
         """Logits (2, classes)."""

@@ -78,7 +78,7 @@ def count(network: nn.Module, shape: tuple[int, int, int]) -> Count:
     * a convolution is kernel * in_channels / groups MACs for each element of its output; a transposed one is
       kernel * out_channels / groups for each element of its input;
     * a linear layer is its weights, for each position that it is applied to. A matrix product with a parameter or a
-      buffer is a linear layer, however it is written;
+      buffer, or with what is made of these alone (a cast, a transpose), is a linear layer, however it is written;
     * a matrix product of two activations, (n, k) by (k, m), is n * k * m; attention is two of them. A causal mask makes
       it no less;
     * a recurrent layer is all its weight matrices, for each step in time.
@@ -104,6 +104,7 @@ class _Operators(TorchDispatchMode):
         super().__init__()
         self.found = found
         self._owners = {_storage(weight): weight for weight in weights if weight.numel()}
+        self._copies: dict[int, Tensor] = {}  # what is made of weights alone: cast, transposed, scaled
         self._linear = self._counted = False
 
     @contextmanager
@@ -129,7 +130,7 @@ class _Operators(TorchDispatchMode):
             self.found.products += args[0].shape[:-1].numel() * (args[1].numel() + args[2].numel())
         elif name in _PRODUCTS:
             a, b = _PRODUCTS[name](args)
-            weight = next((t for t in (b, a) if _storage(t) in self._owners), None)
+            weight = next((t for t in (b, a) if self._is_weight(t)), None)
             if self._linear or weight is not None:
                 self._add_layer(_product(a, b), weight)
             else:
@@ -137,7 +138,14 @@ class _Operators(TorchDispatchMode):
         elif str(name).startswith("aten._scaled_dot_product"):
             q, k, v = args[:3]
             self.found.products += q.shape[:-1].numel() * k.shape[-2] * (q.shape[-1] + v.shape[-1])
+        elif isinstance(out, Tensor) and not self._is_weight(out):
+            read = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+            if read and all(map(self._is_weight, read)):
+                self._copies[_storage(out)] = out  # kept, so that nothing else gets its place
         return out
+
+    def _is_weight(self, tensor: Tensor) -> bool:
+        return _storage(tensor) in self._owners or _storage(tensor) in self._copies
 
     def own_one_of(self, values: Any) -> bool:
         """Whether a tensor among `values`, or in lists there, is a parameter or a buffer."""

@@ -84,7 +84,7 @@ def load_folder(
     Raises EdgeError for a missing folder, fewer than two classes, a class too small to divide, images that can't be
     read (all of them at once), and equal images or patients on both sides that `allowed` does not allow.
     """
-    labels = _labels(root)
+    labels = folder_labels(root)
     left_out: Counter[str] = Counter()
     strays(root, PARTS, left_out)
     folders = {part: _entries(root, part, labels, left_out) for part in PARTS if (root / part).is_dir()}
@@ -139,7 +139,7 @@ def digest(splits: dict[str, Split]) -> str:
     return state.hexdigest()
 
 
-def _labels(root: Path) -> tuple[str, ...]:
+def folder_labels(root: Path) -> tuple[str, ...]:
     """Return the names of the class folders."""
     if not root.is_dir():
         raise EdgeError(f"data folder {root} does not exist: expected a folder with train/CLASS/images; check --data")
@@ -184,6 +184,11 @@ def _entries(root: Path, part: str, labels: tuple[str, ...], left_out: Counter[s
         names = files(folder, left_out)
         entries += [Entry(f"{part}/{folder.name}/{name}", labels.index(folder.name), name) for name in names]
     strays(root / part, [folder.name for folder in folders], left_out)
+    if not entries:
+        raise EdgeError(
+            f"{root / part} has no class folders: expected those of train ({', '.join(labels)}); add images, or remove "
+            "the folder"
+        )
     return entries
 
 

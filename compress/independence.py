@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ NOTHING = Allowed()
 def check_patients(root: Path, folders: Parts, group: str | None, allowed: Allowed) -> dict[str, object]:
     """Return what there is to say of patients in more than one of the folders.
 
-    Raises EdgeError where that is not allowed, and where `group` matches no file's name.
+    Raises EdgeError where that is not allowed, where `group` matches no file's name, and where it is ambiguous.
     """
     if not group:
         return {}
@@ -50,6 +51,7 @@ def check_patients(root: Path, folders: Parts, group: str | None, allowed: Allow
             f"data.group is {group!r} and matches the name of no file in {root} ({example!r}, for example): expected a "
             "regular expression that finds the patient there; correct it, or leave it out"
         )
+    _check_parentheses(folders, group)
     result: dict[str, object] = {}
     nobody = sum(patient(entry, group) is None for entries in folders.values() for entry in entries)
     if nobody:
@@ -71,6 +73,23 @@ def check_patients(root: Path, folders: Parts, group: str | None, allowed: Allow
         'same number is another patient in another folder, group_within = "folder" and group_within_reason = "..."',
         code="data.shared-patients",
     )
+
+
+def _check_parentheses(folders: Parts, group: str) -> None:
+    """Raise EdgeError where the parentheses of a regular expression tell patients apart otherwise than all of it."""
+    whole: dict[str, tuple[str, ...]] = {}
+    inner: dict[tuple[str, ...], str] = {}
+    for entry in (entry for entries in folders.values() for entry in entries):
+        found = re.search(group, entry.name)
+        if not found or not found.groups():
+            continue
+        key, part = found.group(0), tuple(text or "" for text in found.groups())
+        if whole.setdefault(key, part) != part or inner.setdefault(part, key) != key:
+            raise EdgeError(
+                f"data.group is {group!r}, which is {key!r} in {entry.name!r}, and its parentheses {part[0]!r}: "
+                "expected both to tell the same patients apart, as all that it matches is one; write (?:...) where "
+                "parentheses only join, and (?<=...) and (?=...) around the patient for what stands beside it"
+            )
 
 
 def copies(identity: Mapping[str, bytes]) -> list[list[str]]:

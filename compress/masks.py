@@ -226,6 +226,7 @@ def _empty(split: Split) -> int:
 
 def _pairs(root: Path, part: str, left_out: Counter[str]) -> dict[str, str]:
     """Return image -> mask under `root/part`, relative to the root; every file must have its partner."""
+    strays(root / part, ("images", "masks"), left_out)
     names = {kind: _stems(root, f"{part}{kind}", left_out) for kind in ("images", "masks")}
     for kind, other in (("images", "masks"), ("masks", "images")):
         if alone := sorted(names[kind].keys() - names[other].keys()):

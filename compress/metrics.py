@@ -23,7 +23,8 @@ def auc(logits: np.ndarray, labels: np.ndarray) -> float:
     """AUC of the last class against the rest for two classes; the mean over classes present for more."""
     scores = softmax(logits)
     chosen = [1] if scores.shape[1] == 2 else range(scores.shape[1])
-    return float(np.nanmean([binary_auc(scores[:, c], labels == c) for c in chosen]))
+    areas = [area for c in chosen if (area := binary_auc(scores[:, c], labels == c)) == area]
+    return float(np.mean(areas)) if areas else float("nan")
 
 
 def bootstrap(

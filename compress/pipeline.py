@@ -34,7 +34,7 @@ from compress.pruning.channels import Pruning, prune
 from compress.pruning.gates import BlockPruning, prune_blocks
 from compress.pruning.soft import SoftPruning, soft_prune
 from compress.pruning.taylor import Examples
-from compress.recipe import TASKS, Recipe, Step, build_network, kind_of, network_function
+from compress.recipe import TASKS, Recipe, Step, build_network, kind_of
 from compress.recipe_file import named
 from compress.rehearsal import rehearse
 from compress.structure import fit
@@ -84,7 +84,7 @@ class Run:
         self.task = TASKS[recipe.task]
         self.weights = load_weights(named(recipe.weights, recipe.origin)) if recipe.weights else None
         _check_teacher(recipe, self.weights is not None)
-        network_function(recipe)  # what can't be imported is said before thousands of images are read
+        self._network(len(self.task.labels(data_folder, recipe)))  # which fails before thousands of images are read
         self.data: DataSet = self.task.load(data_folder, recipe, progress)
         self.checkpoints = output / "checkpoints"
         self.changed = changed
@@ -158,14 +158,17 @@ class Run:
         }
 
     def _begin(self, say: Say = lambda text: None) -> State:
-        torch.manual_seed(self.recipe.seed)
-        network = build_network(self.recipe, len(self.data.labels))
+        network = self._network(len(self.data.labels), say)
         shapes = {name: list(tensor.shape) for name, tensor in network.state_dict().items()}
         what = [self.recipe.network, self.recipe.seed, shapes, self.recipe.input.record(), self.data.summary["digest"]]
         if self.weights:
-            self.weights.into(network, say)
             what.append(self.weights.sha256)
         return State(network, self.recipe.input, _key("", what))
+
+    def _network(self, classes: int, say: Say = lambda text: None) -> nn.Module:
+        torch.manual_seed(self.recipe.seed)
+        network = build_network(self.recipe, classes)
+        return self.weights.into(network, say) if self.weights else network
 
     def _row(
         self, state: State, kind: str, detail: str, action: Callable[[State], State], step: Step | None = None

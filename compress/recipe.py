@@ -372,9 +372,10 @@ def network_function(recipe: Recipe) -> Callable[..., nn.Module]:
             sys.path.insert(0, str(folder))
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # the user's own code: not found, a syntax error, anything
+    except (Exception, SystemExit) as error:  # the user's own code: not found, a syntax error, a script that ends
+        reason = f"{type(error).__name__}: {error}" if isinstance(error, SystemExit) else error
         raise EdgeError(
-            f"{recipe.origin}: network {recipe.network!r} can't be imported ({error}): expected a module that Python "
+            f"{recipe.origin}: network {recipe.network!r} can't be imported ({reason}): expected a module that Python "
             "finds from the recipe's folder or the working directory; check the name, or put the recipe where it lies"
         ) from None
     function = getattr(module, function_name, None)
@@ -404,7 +405,7 @@ def build_network(recipe: Recipe, classes: int) -> nn.Module:
                     training = _shape(copy.deepcopy(network).train(), shape)
                     if training != found:
                         raise ValueError(f"it gives {training} in training mode, and {found} in evaluation mode")
-    except Exception as error:  # the user's own code: anything
+    except (Exception, SystemExit) as error:  # the user's own code: anything
         reason = str(error).split("\n")[0] or type(error).__name__
         raise EdgeError(
             f"{recipe.origin}: network {recipe.network} fails for {classes} classes and input {shape} ({reason}): mend "

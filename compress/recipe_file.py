@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import os
 import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -58,7 +59,7 @@ def named(file: str, where: str) -> Path:
 
 
 def check(raw: dict[str, Any], where: str, data: Path, output: Path, weights: Path | None) -> None:
-    """Raise EdgeError where the network's module, the weights or the data folder are not there.
+    """Raise EdgeError where the network's module, the weights or the data folder are not there, or no output can be.
 
     Args:
         raw: the recipe `where`. What has another type than it should is left to `compress.recipe.parse`.
@@ -79,11 +80,16 @@ def check(raw: dict[str, Any], where: str, data: Path, output: Path, weights: Pa
                 f"the weights {tried} don't exist: expected the state_dict of a trained network; check the recipe's "
                 "weights, or give --weights FILE"
             )
+        if path.is_dir():
+            raise EdgeError(f"the weights {path} are a folder: expected a file, as torch.save writes it; name that")
     if not data.is_dir():
         found = "is no folder" if data.exists() else "does not exist"
         raise EdgeError(f"data folder {data} {found}: expected a folder of images (docs/recipes.md); check --data")
-    if output.exists() and not output.is_dir():
-        raise EdgeError(f"{output} is no folder: expected one for the model and its checkpoints; give another --output")
+    there = next(path for path in (output, *output.absolute().parents) if os.path.lexists(path))
+    if not there.is_dir():
+        raise EdgeError(f"{there} is no folder: expected one for the model and its checkpoints; give another --output")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise EdgeError(f"{there} can't be written: expected a folder for the model; give another --output")
 
 
 def _is_module(name: str, where: str) -> bool:

@@ -16,6 +16,7 @@ from edge.errors import EdgeError
 PROBES = 2  # images of noise: normalization in training mode wants more than one
 # What all weights are multiplied by: bounded outputs stay bounded, logits do not.
 SCALES = (1.0, -1.0, 1.5, -1.5, 4.0, -4.0)
+FAR = (64.0, -64.0, 4096.0, -4096.0)
 TOLERANCE = 1e-4
 
 _ENDS = {
@@ -37,7 +38,7 @@ def check_logits(network: nn.Module, shape: tuple[int, int, int]) -> None:
     """Raise EdgeError where the outputs of `network` are scores, or their logarithms, and no logits.
 
     By what autograd notes of the last operation, in training and in evaluation; and by the outputs themselves, for
-    what is written by hand: they lie in 0..1, and for several classes add up to 1, whatever the weights.
+    what is written by hand: they lie in 0..1 whatever the weights, even with huge ones where they do not add up to 1.
 
     Args:
         shape: (channels, height, width) of the network's input. The network stays as it is.
@@ -82,8 +83,8 @@ def _end(node: torch.autograd.graph.Node | None) -> str:
 @torch.no_grad()
 def _are_scores(network: nn.Module, noise: Tensor) -> bool:
     weights = [parameter.clone() for parameter in network.parameters()]
-    varied = False
-    for scale in SCALES:
+    varied, far, add_up = False, False, True
+    for scale in (*SCALES, *FAR):
         for parameter, weight in zip(network.parameters(), weights, strict=True):
             parameter.copy_(weight * scale)
         output = network(noise)
@@ -91,9 +92,8 @@ def _are_scores(network: nn.Module, noise: Tensor) -> bool:
             return False
         if not output.isfinite().all():  # of a deep network with large weights; it tells nothing
             continue
-        if output.min() < 0 or output.max() > 1:
+        if output.min() < -TOLERANCE or output.max() > 1 + TOLERANCE:
             return False
-        if output.dim() == 2 and (output.sum(1) - 1).abs().max() > TOLERANCE:
-            return False
-        varied = varied or bool(output.std() > 0)
-    return varied
+        add_up = add_up and (output.dim() != 2 or bool((output.sum(1) - 1).abs().max() <= TOLERANCE))
+        varied, far = varied or bool(output.std() > 0), far or scale in FAR
+    return varied and (add_up or far)

@@ -40,6 +40,10 @@ class Segmentation(Task):
     activation = "sigmoid"
     drop = "dice_drop"
 
+    def labels(self, root: Path, recipe: Recipe) -> tuple[str, ...]:
+        """Return what the masks show."""
+        return (recipe.data.positive,)
+
     def load(self, root: Path, recipe: Recipe, progress: Callable[[str], None]) -> DataSet:
         """Read `root/images` and `root/masks`, or these two in `root/{train,val,test}`."""
         data = recipe.data

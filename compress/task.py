@@ -30,6 +30,10 @@ class Task(ABC):
     drop: str
 
     @abstractmethod
+    def labels(self, root: Path, recipe: Recipe) -> tuple[str, ...]:
+        """Return the labels of the data set at `root`, of which no image is read."""
+
+    @abstractmethod
     def load(self, root: Path, recipe: Recipe, progress: Callable[[str], None]) -> DataSet:
         """Read the data set at `root`."""
 

@@ -25,7 +25,7 @@ MAX_RANK = 8
 LEAST_SCALE = 2.0**-126  # of what is computed: the least normal float
 MAX_TENSOR_BYTES = 2**30
 
-_CONVERT = "convert the network again with edge-compress"
+_CONVERT = "get the file again, or convert the network again"
 _UPGRADE = "upgrade edge-infer and the runtime, or convert the network again with an older converter"
 _WIDTHS = {"?": 1, "b": 1, "B": 1, "i": 4, "I": 4, "f": 4, "q": 8, "Q": 8}
 _TABLE, _STRING = -1, 0  # what an offset leads to, else a vector of elements of so many bytes

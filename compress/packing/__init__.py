@@ -14,7 +14,7 @@ from PIL import Image
 
 from compress import model_file
 from compress.golden import TOLERANCE, golden, installed
-from compress.packing.manifest import faults, fill_in, unknown, without_comments
+from compress.packing.manifest import faults, fill_in, unknown, with_window, without_comments
 from compress.packing.network import Facts, examine
 from compress.phantom import colon, phantom
 from edge import activation
@@ -56,7 +56,7 @@ def pack(data: bytes, raw: Mapping[str, Any], output: Path, model: str, manifest
     """
     flatbuffer, taken_off = model_file.strip(data, model)
     facts = examine(flatbuffers.read(flatbuffer, model), model)
-    raw = without_comments(raw)
+    raw, said = with_window(without_comments(raw), manifest)
     notes = [f"no reader knows the field {name}: it stays as it is" for name in unknown(raw)]
     if "edgetpu" in raw:
         notes.append("the field edgetpu was left out: `edge-deploy coral --compile` makes it again")
@@ -72,7 +72,7 @@ def pack(data: bytes, raw: Mapping[str, Any], output: Path, model: str, manifest
     complete["golden"], members = _vectors(runtimes, parsed, facts, model)
     _write(output, flatbuffer, complete, members)
     paths = ", ".join(sorted(complete["golden"][0]["outputs"]))
-    return Packed(taken_off, filled_in, notes, f"{len(complete['golden'])} generated images ({paths})")
+    return Packed(taken_off, said + filled_in, notes, f"{len(complete['golden'])} generated images ({paths})")
 
 
 def _open(flatbuffer: bytes, notes: list[str]) -> list[Runtime]:

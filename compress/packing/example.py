@@ -65,6 +65,7 @@ def _example(stem: str, facts: Facts, labels: list[str], entry: Tensor) -> dict[
             "channels": facts.channels,
             "_color": "grey, as it reads 1 channel" if facts.channels == 1 else "rgb, or grey in 3 equal channels",
             "color": "grey" if facts.channels == 1 else None,
+            "_window": "absent: 8 bits as they are, of 16 the high byte; [0, 4095] for X-rays of 12 bits in 16",
             "_fit": "stretch to the input whatever its shape, crop the middle, or pad with black around it",
             "fit": None,
             "_mean": f"As in training: the network reads (pixel / 255 - mean) / std. {_range(entry)}".strip(),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from compress.packing.network import Facts
+from compress.window import taken
 from edge import activation
 from edge.errors import EdgeError
 from edge.manifest import FORMAT, VERSION, parse
@@ -28,6 +29,22 @@ def without_comments(raw: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in raw.items()
         if not key.startswith("_")
     }
+
+
+def with_window(raw: Mapping[str, Any], where: str) -> tuple[Mapping[str, Any], list[str]]:
+    """Return the manifest with `input.window` in the place of `input.bits`, its shorthand, and what was filled in.
+
+    Raises EdgeError where the bits are none, or both are there. Readers know the window only.
+    """
+    how = raw.get("input")
+    if not isinstance(how, Mapping) or "bits" not in how:
+        return raw, []
+    try:
+        rest, window = taken(how, where)
+    except EdgeError as error:
+        raise EdgeError(str(error), "model.manifest") from None
+    assert window is not None
+    return {**raw, "input": {**rest, "window": list(window)}}, [f"input.window {list(window)} (for input.bits)"]
 
 
 def unknown(raw: Mapping[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@
 
 #include "failure.h"
 
-#define CONVERT "convert the network again with edge-compress"
+#define CONVERT "get the file again, or convert the network again"
 #define UPGRADE "upgrade edge-infer and the runtime, or convert the network again with an older converter"
 
 /* A field of a table, by the schema. */

@@ -127,6 +127,8 @@ OPERATORS: dict[str, tuple[nn.Module, tuple[int, int, int], int, int]] = {
     "computed weight": (weight_norm(nn.Linear(8, 5)), (4, 8, 8), 32 * 8 * 5, 0),
     "computed filter": (weight_norm(nn.Conv2d(4, 5, 3)), (4, 8, 8), 36 * 4 * 5 * 9, 0),
     "matmul": (Layer(lambda m, x: tokens(x) @ m.w.T, w=FIVE), WIDE, 16 * 32 * 5, 0),
+    "matmul, scaled": (Layer(lambda m, x: tokens(x) @ (m.w * 2).T.contiguous(), w=FIVE), WIDE, 16 * 32 * 5, 0),
+    "matmul, cast": (Layer(lambda m, x: tokens(x).double() @ m.w.double().T, w=FIVE), WIDE, 16 * 32 * 5, 0),
     "einsum": (Layer(lambda m, x: torch.einsum("bchw,oc->bohw", x, m.w), w=FIVE), WIDE, 16 * 32 * 5, 0),
     "einsum of heads": (
         Layer(lambda m, x: torch.einsum("bnc,hcd->bhnd", tokens(x), m.w), w=torch.randn(4, 32, 3)),

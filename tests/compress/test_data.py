@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import zlib
 from pathlib import Path
 
@@ -137,6 +138,13 @@ def test_other_files_are_left_out_and_counted(folder: Path) -> None:
     assert "left_out" not in first.summary
     assert data.summary["left_out"] == {"in the folder 'valid'": 1, ".db": 1, ".part": 1, ".png": 1}
     assert any("4 files were left out" in line and line.endswith("\n") for line in said)
+
+
+@pytest.mark.parametrize("part", ["val", "test"])
+def test_a_part_without_class_folders_is_refused(part: str, folder: Path) -> None:
+    shutil.rmtree(folder / part, ignore_errors=True)
+    draw(folder / part / "1.png")
+    assert f"{part} has no class folders: expected those of train (ill, well)" in refusal(folder)
 
 
 def test_sub_folders_and_rare_endings_are_read(folder: Path) -> None:

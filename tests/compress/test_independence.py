@@ -174,6 +174,18 @@ def test_a_group_that_matches_no_name_is_refused(folder: Path) -> None:
     assert load(folder, PATIENT).summary["independence"] == {"without_patient": {"images": 1}}
 
 
+def test_parentheses_that_would_tell_patients_apart_otherwise_are_refused(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        for label in ("ill", "well"):
+            for number in range(4):
+                key = f"p{number % 2}_{part}{number}"
+                save(picture(label + key), tmp_path / part / label / f"{key}.png")
+    assert "its parentheses 'p0': expected both" in str(refusal(tmp_path, r"^(p\d+)_\w+"))
+    for right in (r"^(p\d+)", r"^(p\d+)_", r"^p(\d+)", r"^(?:p|q)\d+(?=_)"):
+        assert refusal(tmp_path, right).code == "data.shared-patients"
+    assert "its parentheses 'p'" in str(refusal(tmp_path, r"^(p|q)\d+"))
+
+
 def masks(root: Path, *stems: str) -> None:
     for stem in stems:
         save(picture(stem), root / f"images/{stem}.png")

@@ -239,9 +239,12 @@ def test_other_files_are_left_out_and_counted(folder: Path) -> None:
         (folder / kind / "Thumbs.db").write_bytes(b"\0")
         (folder / kind / "._00-v0.png").write_bytes(b"\0")
         (folder / kind / "picture.png.part").write_bytes(b"half a pict")
+    (folder / "more").mkdir()
+    for stray in ("more/1.jpg", "more/2.png", "3.png"):  # beside the two folders
+        (folder / stray).write_bytes(b"a picture")
     summary = load(folder).summary
     assert summary["digest"] == first["digest"]
-    assert summary["left_out"] == {".db": 2, ".part": 2, "hidden": 2}
+    assert summary["left_out"] == {"in the folder 'more'": 2, ".png": 1, ".db": 2, ".part": 2, "hidden": 2}
 
 
 def test_sub_folders_are_read(folder: Path) -> None:

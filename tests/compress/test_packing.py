@@ -270,6 +270,17 @@ def test_no_value_of_a_field_is_a_traceback(tmp_path: Path, field: str) -> None:
             edge.load(path, threads=1)
 
 
+def test_bits_are_short_for_a_window(tmp_path: Path) -> None:
+    done = pack(network(), {**LEAST, "input": {**INPUT, "bits": 12}}, tmp_path / "m.tflite", "net", "m.json")
+    assert done.filled_in[0] == "input.window [0, 4095] (for input.bits)" and not done.notes
+    kept = read(tmp_path / "m.tflite").manifest
+    assert kept.input.window == (0, 4095) and "bits" not in kept.raw["input"]
+    (tmp_path / "m.tflite").unlink()
+    for wrong in ({"bits": 17}, {"bits": "12"}, {"bits": 12, "window": [0, 4095]}):
+        error = refusal(tmp_path, network(), {**LEAST, "input": {**INPUT, **wrong}})
+        assert error.code == "model.manifest" and "bits" in str(error)
+
+
 def test_fields_that_nobody_knows_are_said(tmp_path: Path) -> None:
     raw = {**LEAST, "lables": ["a"], "_comment": "x", "input": {**INPUT, "widht": 3, "_note": {"a": 1}}}
     done = pack(network(), raw, tmp_path / "m.tflite", "net", "m.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -161,15 +162,34 @@ def test_a_file_is_no_data_folder_and_no_output(place: Path) -> None:
     raw, where = read(recipe(place))
     with pytest.raises(EdgeError, match=r"data folder .*file is no folder"):
         check(raw, where, place / "file", place / "out", None)
-    with pytest.raises(EdgeError, match="file is no folder: expected one for the model"):
-        check(raw, where, place / "data", place / "file", None)
+    os.symlink("nowhere", place / "link")
+    for output in ("file", "file/below/it", "link"):
+        with pytest.raises(EdgeError, match=r"(file|link) is no folder: expected one for the model"):
+            check(raw, where, place / "data", place / output, None)
+    with pytest.raises(EdgeError, match=r"weights .*data are a folder: expected a file"):
+        check(raw, where, place / "data", place / "out", place / "data")
+
+
+def test_an_output_that_can_not_be_written_is_said_at_once(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (place / "here/own_network.py").write_text("")
+    raw, where = read(recipe(place))
+    monkeypatch.setattr(os, "access", lambda path, mode: path != place)  # root may write everywhere
+    with pytest.raises(EdgeError, match=f"{place} can't be written: expected a folder for the model"):
+        check(raw, where, place / "data", place / "out/of/it", None)
 
 
 def test_a_network_that_can_not_be_imported_is_said_before_images_are_read(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Classification, "load", lambda *_: pytest.fail("images were read"))
-    for text, said in (("import nothing_like_it", "nothing_like_it"), ("x = 1", "has no function 'build'")):
+    for label in ("clear", "opacity"):
+        (place / "data/train" / label).mkdir(parents=True)
+    for text, said in (
+        ("import nothing_like_it", "nothing_like_it"),
+        ("x = 1", "has no function 'build'"),
+        ("raise SystemExit(3)", r"can't be imported \(SystemExit: 3\)"),
+        ("def build(classes, channels):\n    raise ValueError('no such width')", "for 2 classes.*no such width"),
+    ):
         (place / "recipes/own_network.py").write_text(text)
         sys.modules.pop("own_network", None)
         with pytest.raises(EdgeError, match=said):
@@ -177,7 +197,9 @@ def test_a_network_that_can_not_be_imported_is_said_before_images_are_read(
 
 
 def test_weights_beside_the_working_directory_are_loaded(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (place / "here/own_network.py").write_text("def build(classes, channels):\n    return None\n")
+    monkeypatch.setattr(Run, "_network", lambda *_: None)
+    monkeypatch.setattr(Classification, "labels", lambda *_: ())
+    (place / "here/own_network.py").write_text("")
     torch.save({"a": torch.ones(1)}, place / "here/own.pt")
     raw, where = read(recipe(place, RECIPE.replace("calibration", 'weights = "own.pt"\ncalibration')))
     monkeypatch.setattr(Classification, "load", lambda *_: None)

@@ -83,7 +83,7 @@ def changed(**entry: Any) -> bytes:
 ENTRIES, DATA = header(SOME)
 TEXT = json.dumps(ENTRIES)
 BROKEN: dict[str, tuple[bytes, str]] = {
-    "nothing": (b"", "cut short"),
+    "nothing": (b"", "it is empty"),
     "no length": (b"\1\0\0", "cut short"),
     "a header behind the end": (struct.pack("<Q", 100) + b"{}", "cut short"),
     "a header of 2^63": (struct.pack("<Q", 2**63) + b"{" + b" " * 50, "cut short"),

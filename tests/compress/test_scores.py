@@ -75,6 +75,12 @@ SCORES: dict[str, Last] = {
     "two of one sigmoid": of_one,
     "clamped": lambda z: z.softmax(1).clamp(1e-6, 1 - 1e-6),
     "mean of two": averaged,
+    "a sigmoid each by hand": sigmoid_by_hand,
+    "a tanh each": lambda z: (torch.tanh(z) + 1) / 2,
+    "one less a sigmoid": lambda z: 1 - torch.sigmoid(z),
+    "a hard sigmoid by hand": lambda z: F.relu6(z + 3) / 6,
+    "shares of a ReLU": lambda z: F.relu(z) / (F.relu(z).sum(1, keepdim=True) + 1e-8),
+    "softmax and a little": lambda z: z.softmax(1) + 1e-7,
 }
 MASKS: dict[str, Last] = {
     "nn.Sigmoid": nn.Sigmoid(),
@@ -141,11 +147,17 @@ def halves(network: Classifier) -> Classifier:
     return network
 
 
+def tiny(network: Classifier) -> Classifier:
+    nn.init.normal_(network.head.weight, 0, 1e-4)
+    return network
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_logits_are_never_refused_by_chance(seed: int) -> None:
     for classes in (2, 10):
         check_logits(Classifier(nn.Identity(), classes, seed), SHAPE)
         check_logits(Classifier(nn.ReLU(), classes, seed), SHAPE)
+        check_logits(tiny(Classifier(nn.ReLU(), classes, seed)), SHAPE)
     check_logits(Segmentation(nn.Identity(), seed), SHAPE)
     check_logits(Segmentation(nn.ReLU(), seed), SHAPE)
 
