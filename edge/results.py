@@ -64,7 +64,7 @@ class Results:
     def __init__(self, folder: str) -> None:
         """Raises EdgeError where it can't be made."""
         self.folder = folder
-        self._taken: set[bytes] = set()
+        self._taken: dict[bytes, str | None] = {}  # name in lower case -> path of its image
         _make(folder)
 
     def place(self, image: str, root: str | None) -> Place:
@@ -72,14 +72,16 @@ class Results:
 
         A name that another image has, or a file that edge-infer did not make, gets "-2", "-3", ... behind it. So does
         one that differs only in the case of ASCII letters from another of this run, as some file systems hold both to
-        be the same. Standard input has no path, so that nothing says whether it is the same image: it is kept apart.
+        be the same. An image that is asked for twice has one name. Standard input has no path, so that nothing says
+        whether it is the same image: it is kept apart.
         """
         stem, path = result_name(image, root), identity(image)
         free, number = "", 1
         while True:
             name = stem if number == 1 else f"{stem}-{number}"
             number += 1
-            if os.fsencode(name).lower() in self._taken:
+            key = os.fsencode(name).lower()
+            if key in self._taken and (path is None or self._taken[key] != path):
                 continue
             owner, owned = self._owner(name)
             if owner == "" and not free:
@@ -90,7 +92,7 @@ class Results:
             if owner and path is not None and owner == json.dumps(path):
                 free = name
                 break
-        self._taken.add(os.fsencode(free).lower())
+        self._taken[os.fsencode(free).lower()] = path
         return Place(free, path, owned)
 
     def write(self, place: Place, record: dict[str, Any], files: dict[str, bytes]) -> None:

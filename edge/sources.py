@@ -90,9 +90,11 @@ def expand(word: str, suffixes: tuple[str, ...], skip: str | None = None) -> Fou
 
 def _matching(word: str, suffixes: tuple[str, ...], skip: str | None) -> Found:
     matches = list(_matches("/" if word.startswith("/") else "", word.lstrip("/")))
-    images = {path for path in matches if os.path.isfile(path)}
-    left_out: dict[str, str] = {}
-    for folder in sorted(path for path in matches if os.path.isdir(path)):
+    folders = {path for path in matches if os.path.isdir(path)}
+    files = set(matches) - folders
+    left_out = {path: SPECIAL for path in files if os.path.exists(path) and not os.path.isfile(path)}
+    images = files - left_out.keys()
+    for folder in sorted(folders):
         try:
             found = list(_walk(folder, suffixes, skip))
         except EdgeError:
@@ -106,7 +108,7 @@ def _matching(word: str, suffixes: tuple[str, ...], skip: str | None) -> Found:
     if not matches:
         raise EdgeError(f"{word} matches no file: check the pattern", code="image.missing")
     if not images:
-        raise _without(f"{word} matches folders without images", counts, suffixes)
+        raise _without(f"{word} matches nothing that is an image", counts, suffixes)
     first = min(word.find(letter) for letter in WILD if letter in word)
     return Found(sorted(images, key=_parts), word[: word.rfind("/", 0, first) + 1], counts)
 
@@ -114,7 +116,8 @@ def _matching(word: str, suffixes: tuple[str, ...], skip: str | None) -> Found:
 def _matches(folder: str, pattern: str, above: tuple[tuple[int, int], ...] = ()) -> Iterator[str]:
     """Yield the files and folders under `folder` ("", or ends in a slash) that match; ** is any folders, or none.
 
-    Links are followed, but not into one of the folders `above`, as `glob.glob` would until the system has enough of it.
+    Files are also pipes and links that lead nowhere. Links are followed, but not into one of the folders `above`, as
+    `glob.glob` would until the system has enough of it.
     """
     from fnmatch import fnmatchcase
 
@@ -123,7 +126,7 @@ def _matches(folder: str, pattern: str, above: tuple[tuple[int, int], ...] = ())
     if not any(letter in part for letter in WILD):
         if slash:
             yield from _matches(f"{folder}{part}/", after)
-        elif os.path.isfile(folder + part) or os.path.isdir(folder + part):
+        elif os.path.lexists(folder + part):
             yield folder + part
         return
     is_deep = part == "**"
@@ -144,7 +147,7 @@ def _matches(folder: str, pattern: str, above: tuple[tuple[int, int], ...] = ())
             continue
         path = folder + name
         is_folder = os.path.isdir(path)
-        if not slash and (os.path.isfile(path) or (is_folder and not is_deep)):
+        if not slash and not (is_folder and is_deep):
             yield path
         if is_folder and is_deep:
             yield from _matches(f"{path}/", pattern, (*above, here))
@@ -189,11 +192,13 @@ def _walk(folder: str, suffixes: tuple[str, ...], skip: str | None) -> Iterator[
 def _kind(item: os.DirEntry[str], suffixes: tuple[str, ...]) -> str | None:
     if item.name.startswith("."):
         return HIDDEN
-    suffix = os.path.splitext(item.name)[1].lower()
-    if suffix not in suffixes:
-        return suffix if suffix.strip(".") else NO_SUFFIX
     # A link that leads nowhere is no file and yet no other kind.
-    return None if _leads_to(item, "is_file") or not os.path.exists(item.path) else SPECIAL
+    if not _leads_to(item, "is_file") and os.path.exists(item.path):
+        return SPECIAL
+    suffix = os.path.splitext(item.name)[1].lower()
+    if suffix in suffixes:
+        return None
+    return suffix if suffix.strip(".") else NO_SUFFIX
 
 
 def _leads_to(item: os.DirEntry[str], question: str) -> bool:

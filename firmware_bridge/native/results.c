@@ -57,8 +57,10 @@ bool results_open(struct results *results, const char *folder, struct failure *f
 
 void results_close(struct results *results)
 {
-    while (results->count)
-        free(results->taken[--results->count]);
+    while (results->count) {
+        free(results->taken[--results->count].name);
+        free(results->taken[results->count].path);
+    }
     free(results->taken);
     *results = (struct results){0};
 }
@@ -188,11 +190,12 @@ static enum owner owner_of(const struct results *results, const char *name, cons
     return owner;
 }
 
-static bool is_taken(const struct results *results, const char *name)
+/* Whether another image of this run has the name; `path`: of the image, as JSON. An image may be asked for twice. */
+static bool is_taken(const struct results *results, const char *name, const char *path)
 {
     for (size_t index = 0; index < results->count; index++)
-        if (strcasecmp(results->taken[index], name) == 0) /* some file systems hold them to be the same */
-            return true;
+        if (strcasecmp(results->taken[index].name, name) == 0) /* some file systems hold them to be the same */
+            return strcmp(results->taken[index].path, path) != 0 || strcmp(path, "null") == 0;
     return false;
 }
 
@@ -208,7 +211,7 @@ struct place results_place(struct results *results, const struct job *job)
     for (long number = 1;; number++) {
         char *name = number == 1 ? need_copy(stem) : need_print("%s-%ld", stem, number);
         bool owned[PARTS] = {0};
-        enum owner owner = is_taken(results, name) ? STRANGER : owner_of(results, name, path.at, owned);
+        enum owner owner = is_taken(results, name, path.at) ? STRANGER : owner_of(results, name, path.at, owned);
         if (owner == SAME) {
             free(place.name);
             place.name = name;
@@ -222,10 +225,10 @@ struct place results_place(struct results *results, const struct job *job)
         if (owner == NOBODY && number > 1)
             break;
     }
-    text_free(&path);
     free(stem);
     results->taken = need_more(results->taken, (results->count + 1) * sizeof *results->taken);
-    results->taken[results->count++] = need_copy(place.name);
+    results->taken[results->count++] = (struct taken){need_copy(place.name), need_copy(path.at)};
+    text_free(&path);
     return place;
 }
 

@@ -12,7 +12,9 @@
    docs/answers.md says whose files are replaced. */
 struct results {
     const char *folder;
-    char **taken; /* names of this run */
+    struct taken {
+        char *name, *path; /* of this run; of its image as JSON, "null" for standard input */
+    } *taken;
     size_t count;
 };
 

@@ -103,9 +103,11 @@ static char *kind_of(const char *path)
     const char *name = strrchr(path, '/') + 1, *begin = name + strspn(name, "."), *dot = strrchr(begin, '.');
     if (*name == '.')
         return need_copy("hidden");
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) /* a link that leads nowhere is none */
+        return need_copy("special");
     for (const char *const *suffix = SUFFIXES; dot && *suffix; suffix++)
-        if (strcasecmp(dot, *suffix) == 0) /* a link that leads nowhere is no file and yet no other kind */
-            return stat(path, &status) != 0 || S_ISREG(status.st_mode) ? NULL : need_copy("special");
+        if (strcasecmp(dot, *suffix) == 0)
+            return NULL;
     if (!dot || !dot[1])
         return need_copy("without a suffix");
     char *kind = need_copy(dot);
@@ -187,12 +189,6 @@ static int list(const char *root, const char *skip, struct listing *listing)
     return error;
 }
 
-static bool is_file(const char *path)
-{
-    struct stat status;
-    return stat(path, &status) == 0 && S_ISREG(status.st_mode);
-}
-
 /* Whether a name matches; its letters are UTF-8 where they can be, and bytes elsewhere. */
 static bool matches(const char *part, const char *name)
 {
@@ -231,6 +227,17 @@ static bool leads_back(const struct above *above, const struct stat *here)
 
 static void add_matches(struct pattern *found, const char *folder, const char *pattern, const struct above *above);
 
+/* Add what a pattern's last part matches, whose path is the listing's from then on. A link that leads nowhere is an image that is missing. */
+static void add_match(struct pattern *found, char *path)
+{
+    struct stat status;
+    bool exists = stat(path, &status) == 0;
+    if (exists && S_ISDIR(status.st_mode))
+        add_path(&found->folders, path);
+    else
+        add_file(&found->files, path, exists && !S_ISREG(status.st_mode) ? "special" : NULL);
+}
+
 /* A part without a wildcard: a folder on the way, or the end of it. */
 static void add_literal(struct pattern *found, const char *folder, const char *part, bool is_last, const char *after)
 {
@@ -238,10 +245,8 @@ static void add_literal(struct pattern *found, const char *folder, const char *p
     char *path = need_print("%s%s%s", folder, part, is_last ? "" : "/");
     if (!is_last)
         add_matches(found, path, after, NULL);
-    else if (is_file(path))
-        add_file(&found->files, need_copy(path), NULL);
-    else if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
-        add_path(&found->folders, need_copy(path));
+    else if (lstat(path, &status) == 0)
+        add_match(found, need_copy(path));
     free(path);
 }
 
@@ -273,10 +278,8 @@ static void add_matches(struct pattern *found, const char *folder, const char *p
             continue;
         char *path = need_print("%s%s", folder, name), *inside = need_print("%s/", path);
         bool is_folder = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
-        if (is_last && is_file(path))
-            add_file(&found->files, need_copy(path), NULL);
-        else if (is_last && is_folder && !is_deep)
-            add_path(&found->folders, need_copy(path));
+        if (is_last && !(is_folder && is_deep))
+            add_match(found, need_copy(path));
         if (is_folder && is_deep)
             add_matches(found, inside, pattern, &deeper);
         else if (is_folder && !is_last)
@@ -423,7 +426,7 @@ static void add_pattern(struct jobs *jobs, const char *word, const char *skip, s
         if (list(found.folders.at[index], skip, &found.files))
             add_file(&found.files, need_copy(found.folders.at[index]), NULL); /* reading it says why */
     if (any)
-        add_images(jobs, word, root, "matches folders without images", &found.files, note);
+        add_images(jobs, word, root, "matches nothing that is an image", &found.files, note);
     else
         fail_as(&add_job(jobs, word, word, -1)->failure, "image.missing", "%s matches no file: check the pattern", word);
     free_listing(&found.files);

@@ -71,7 +71,7 @@ def test_a_folder_without_images_says_what_is_there_instead(folder):
     (folder / "empty/scan").write_bytes(b"")
     with pytest.raises(EdgeError, match=r"no images in it, 1 file was left out \(1 without a suffix\): expected"):
         expand(f"{folder}/empty", SUFFIXES)
-    with pytest.raises(EdgeError, match=r"empt\* matches folders without images, 1 file was left out"):
+    with pytest.raises(EdgeError, match=r"empt\* matches nothing that is an image, 1 file was left out"):
         expand(f"{folder}/empt*", SUFFIXES)
 
 
@@ -80,9 +80,10 @@ def test_files_that_are_left_out_are_counted_by_kind(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     os.mkfifo(tmp_path / "pipe.png")
+    os.mkfifo(tmp_path / "pipe")
     left_out = listing(tmp_path, SUFFIXES)[1]
-    assert left_out == {".txt": 3, "without a suffix": 2, "hidden": 1, ".gz": 1, "special": 1}
-    said = "8 files were left out (3 .txt, 2 without a suffix, 1 .gz, 1 hidden, 1 special)"
+    assert left_out == {".txt": 3, "without a suffix": 2, "special": 2, "hidden": 1, ".gz": 1}
+    said = "9 files were left out (3 .txt, 2 special, 2 without a suffix, 1 .gz, 1 hidden)"
     assert left_out_line(left_out) == said
     many = Counter({f".{number}": 1 for number in range(9)})
     assert left_out_line(many) == "9 files were left out (1 .0, 1 .1, 1 .2, 1 .3, 1 .4, 4 of other kinds)"
@@ -140,6 +141,15 @@ def test_links_that_lead_nowhere_are_not_left_out(folder):
     (folder / "d.png").symlink_to(folder / "d.png")
     (folder / "e.png").symlink_to(folder / "gone.png")
     assert images(folder, folder)[:5] == ["a.PNG", "b.png", "c.jpg", "d.png", "e.png"]
+    assert images(f"{folder}/*.png", folder) == images(f"{folder}/[b-e].png", folder) == ["b.png", "d.png", "e.png"]
+
+
+def test_pipes_that_a_pattern_matches_are_counted(folder):
+    os.mkfifo(folder / "pipe.png")
+    found = expand(f"{folder}/*.png", SUFFIXES)
+    assert names(found, folder) == ["b.png"] and found.left_out == {"special": 1}
+    with pytest.raises(EdgeError, match=r"pip\* matches nothing that is an image, 1 file was left out \(1 special\)"):
+        expand(f"{folder}/pip*", SUFFIXES)
 
 
 def test_folders_that_links_lead_to_are_looked_into_once(folder, tmp_path_factory):
