@@ -9,24 +9,27 @@ import re
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-_NAME = re.compile(r"edge-[a-z]+-[a-z0-9_]{8}")
+_NAME = re.compile(r"edge-infer-[a-z]+-[a-z0-9_]{8}")
 _LOCK = ".edge-lock"
+_SURELY_LEFT = 60  # seconds without a lock; one that is being made has its own at once
 
 
 @contextlib.contextmanager
 def scratch(kind: str, parent: str | Path | None = None) -> Iterator[Path]:
-    """A folder edge-KIND-XXXXXXXX in `parent` (default: the system's for temporary files), which goes with the block.
+    """A folder edge-infer-KIND-XXXXXXXX in `parent` (default: the system's for temporary files), gone after the block.
 
     A process that is killed leaves its own. The next one clears it away: the kernel gives the lock in it back when its
-    holder dies. Whatever else is called so, lacks the lock file, is another user's or a symbolic link, is left alone.
+    holder dies. Whatever else is called so, lacks the lock file, is another user's or a symbolic link, is left alone;
+    an empty folder, as one that is killed before it has the lock leaves it, goes when it is a minute old.
     """
     parent = Path(parent or tempfile.gettempdir())
     clear(parent)
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=f"edge-{kind}-", dir=parent))
+        folder = Path(tempfile.mkdtemp(prefix=f"edge-infer-{kind}-", dir=parent))
         try:
             lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except FileNotFoundError:  # another process has cleared it as an empty one; the next will have its own lock
@@ -65,7 +68,8 @@ def _clear(folder: Path) -> None:
     try:
         lock = os.open(_LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=inside)
     except FileNotFoundError:
-        os.rmdir(folder)  # killed before it had a lock: only an empty one goes
+        if time.time() - status.st_mtime > _SURELY_LEFT:
+            os.rmdir(folder)  # an empty one alone
         return
     finally:
         os.close(inside)
