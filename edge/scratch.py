@@ -47,13 +47,14 @@ def scratch(kind: str, parent: str | Path | None = None) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
         os.close(lock)
 
 
-def clear(parent: Path) -> None:
+def clear(parent: str | Path | None = None) -> None:
     """Remove the folders in `parent` that `scratch` made in processes which are no longer alive."""
     with contextlib.suppress(OSError):
+        parent = Path(parent or tempfile.gettempdir())
         names = [entry.name for entry in os.scandir(parent) if _NAME.fullmatch(entry.name)]
         for name in names:
             with contextlib.suppress(OSError):
@@ -77,6 +78,21 @@ def _clear(folder: Path) -> None:
         if not stat.S_ISREG(os.fstat(lock).st_mode):
             return
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
     finally:
         os.close(lock)
+
+
+def _remove(folder: Path) -> None:
+    """Remove it, as far as that goes; the lock only with the last file, so that what is left goes the next time.
+
+    A compiler that outlives its killed parent writes on.
+    """
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != _LOCK:
+                path.unlink(missing_ok=True)
+        if [path.name for path in folder.iterdir()] == [_LOCK]:
+            shutil.rmtree(folder, ignore_errors=True)
