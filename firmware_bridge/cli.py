@@ -14,8 +14,9 @@ from edge import __version__
 from edge.arguments import Parser, add_command
 from edge.command import OK, ended
 from edge.errors import EdgeError
+from edge.scratch import clear
 from edge.strict_json import dumps
-from firmware_bridge import board, coral, doctor, export_c, fleet, release, running, signature, status, target
+from firmware_bridge import board, coral, doctor, export_c, fleet, release, running, signature, ssh, status, target
 
 OUTPUT = Path("build/deploy")
 _ENDS = (signal.SIGTERM, signal.SIGHUP)
@@ -39,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed.append(_parser().parse_args(arguments))
         if sys.version_info < (3, 11):
             raise EdgeError(f"this is Python {sys.version.split()[0]}: expected 3.11 or later; run it on the host")
+        for folder in (None, ssh.TEMPORARY):  # what killed ones left
+            clear(folder)
 
     status = ended("edge-deploy", parse, _AGAIN)
     if status != OK:

@@ -11,12 +11,20 @@ from urllib.parse import quote
 from edge import __version__
 from edge.strict_json import dumps
 
-# SPDX identifiers (https://spdx.org/licenses, 3.24) of what a release can hold; scanners match nothing else.
-SPDX = """
-0BSD Apache-2.0 BSD-2-Clause BSD-3-Clause CC0-1.0 CC-BY-4.0 CC-BY-SA-4.0 CC-BY-NC-4.0 CC-BY-NC-SA-4.0 CC-BY-ND-4.0
-CC-BY-NC-ND-4.0 CC-BY-3.0 CC-BY-SA-3.0 GPL-2.0-only GPL-2.0-or-later GPL-3.0-or-later HPND IJG ISC LGPL-2.1-or-later
-libpng-2.0 libtiff MIT X11 Zlib
-""".split()  # noqa: SIM905
+# SPDX identifiers (https://spdx.org/licenses, 3.24) of what a release can hold, and of what images are published under;
+# scanners match nothing else.
+_CREATIVE_COMMONS = [
+    f"CC-{terms}-{version}"
+    for terms in ("BY", "BY-SA", "BY-ND", "BY-NC", "BY-NC-SA", "BY-NC-ND")
+    for version in ("1.0", "2.0", "2.5", "3.0", "4.0")
+]
+_OTHERS = """
+0BSD AGPL-3.0-only AGPL-3.0-or-later Apache-2.0 BSD-2-Clause BSD-3-Clause BSL-1.0 C-UDA-1.0 CC0-1.0 CC-PDDC
+CDLA-Permissive-1.0 CDLA-Permissive-2.0 CDLA-Sharing-1.0 GPL-2.0-only GPL-2.0-or-later GPL-3.0-only GPL-3.0-or-later
+HPND IJG ISC LGPL-2.1-only LGPL-2.1-or-later LGPL-3.0-only LGPL-3.0-or-later libpng-2.0 libtiff MIT MIT-CMU MPL-2.0
+O-UDA-1.0 ODbL-1.0 ODC-By-1.0 PDDL-1.0 Unlicense X11 Zlib
+"""
+SPDX = [*_CREATIVE_COMMONS, *_OTHERS.split()]
 EXCEPTIONS = ("GCC-exception-3.1",)
 PROGRAM, RELEASE = "edge-infer", "release"
 
@@ -78,25 +86,33 @@ def _entry(part: Component) -> dict[str, Any]:
 
 def licences(terms: str) -> list[dict[str, Any]]:
     """Return CycloneDX's field of an SPDX identifier, an SPDX expression, or of terms that have no identifier."""
-    words = re.findall(r"[^\s()]+", terms)
     if terms in SPDX:
         return [{"license": {"id": terms}}]
-    if (all(_is_known(word) for word in words) and len(words) > 1) or terms.startswith("LicenseRef-"):
-        return [{"expression": terms}]
-    return [{"license": {"name": terms}}]
+    return [{"expression": terms} if _is_expression(terms) else {"license": {"name": terms}}]
 
 
-def _is_known(word: str) -> bool:
-    return word in (*SPDX, *EXCEPTIONS, "AND", "OR", "WITH") or word.startswith("LicenseRef-")
+def _is_expression(terms: str) -> bool:
+    """Whether it is an SPDX expression (SPDX 2.3, annex D) of identifiers above and references to other licences."""
+    known, exceptions = ("|".join(re.escape(each) for each in names) for names in (SPDX, EXCEPTIONS))
+    licence = rf"(?<![^\s(])({known}|LicenseRef-[A-Za-z0-9.-]+)( WITH ({exceptions}))?(?![^\s)])"
+    left = re.sub(licence, "=", terms)
+    shorter = None
+    while shorter != left:
+        shorter, left = left, re.sub(r"\( *= *\)|= +(AND|OR) +=", "=", left)
+    return left == "=" and "=" not in terms
 
 
 def of_images(licence: object) -> str:
-    """Return the licence of a model's images, as its manifest says it; of Creative Commons' ones the identifier."""
-    if not isinstance(licence, str):
+    """Return the licence of a model's images, as its manifest says it: where SPDX has an identifier for it, that one.
+
+    Identifiers count in upper and lower case, and with spaces for their dashes, as people write Creative Commons' ones.
+    """
+    if not isinstance(licence, str) or not licence.strip():
         return ""
-    match = re.fullmatch(r"CC(0|[ -]BY(?:-(?:NC|SA|ND|NC-SA|NC-ND))?)[ -]([0-9]\.[0-9])", licence.strip())
-    found = "" if match is None else f"CC{match[1]}-{match[2]}".replace(" ", "-")
-    return found if found in SPDX else f"images: {licence}"
+    known = {identifier.lower(): identifier for identifier in SPDX}
+    written = re.sub(r"[ _]", "-", licence.strip().lower())
+    expression = " ".join(licence.split())
+    return known.get(written) or (expression if "expression" in licences(expression)[0] else f"images: {licence}")
 
 
 def deb(package: str, version: str, architecture: str) -> str:

@@ -39,6 +39,7 @@ _OPTIONS = {
 # EDGE_INFER_MODELS, a function called tar) changes what they do or prove. Only the home is the login shell's to say.
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _ENVIRONMENT = f'exec /usr/bin/env -i HOME="$HOME" LC_ALL=C PATH={_PATH} '  # a path, as login scripts may have aliases
+TEMPORARY = "/tmp"  # a socket's path has room for a hundred characters, which a TMPDIR can exceed
 _OWN = 255  # the exit status with which ssh itself fails, or tells of a signal; all others are the command's
 _CAUSES = [
     (
@@ -87,8 +88,7 @@ class Connection:
             raise
 
     def _open(self) -> None:
-        # A socket's path has room for a hundred characters, which a TMPDIR can exceed.
-        folder = self._kept.enter_context(scratch("deploy", "/tmp"))
+        folder = self._kept.enter_context(scratch("deploy", TEMPORARY))
         control = folder / "ssh"
         self._errors = (folder / "errors").open("w+", errors="replace")
         self._kept.callback(self._errors.close)

@@ -6,12 +6,14 @@ import errno
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from edge import command, scratch
 from edge.errors import EdgeError
+from firmware_bridge import cli
 from tests.edge.processes import Ended, environment
 
 # Sends its own process a signal at the N-th import that the command makes.
@@ -108,24 +110,57 @@ def left_by_a_killed_one(folder: Path) -> Path:
 
 def test_the_next_one_clears_away_what_a_killed_one_left_and_nothing_else(tmp_path):
     left = left_by_a_killed_one(tmp_path)
-    (tmp_path / "edge-test-notes123").mkdir()  # somebody's, by chance of such a name
-    (tmp_path / "edge-test-notes123/letter").touch()
-    (tmp_path / "edge-test-empty123").mkdir()  # killed before it had a lock
-    (tmp_path / "edge-test-link1234").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "edge-infer-test-notes123").mkdir()  # somebody's, by chance of such a name
+    (tmp_path / "edge-infer-test-notes123/letter").touch()
+    for name in ("edge-infer-test-empty123", "edge-test-empty123", "edge-infer-test", "edge-infer-test-notes456"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "edge-infer-test-notes456/letter").touch()
+    for path in tmp_path.iterdir():
+        os.utime(path, (time.time() - 61, time.time() - 61))
+    (tmp_path / "edge-infer-test-fresh123").mkdir()  # another process may be about to lock it
+    (tmp_path / "edge-infer-test-link1234").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/.edge-lock").touch()
-    (tmp_path / "edge-test-lock1234").mkdir()
-    (tmp_path / "edge-test-lock1234/.edge-lock").symlink_to(tmp_path / "elsewhere/.edge-lock")
+    (tmp_path / "edge-infer-test-lock1234").mkdir()
+    (tmp_path / "edge-infer-test-lock1234/.edge-lock").symlink_to(tmp_path / "elsewhere/.edge-lock")
     (tmp_path / "edge-other").mkdir()
     if os.geteuid() == 0:
-        (tmp_path / "edge-test-another1").mkdir()
-        (tmp_path / "edge-test-another1/.edge-lock").touch()
-        os.chown(tmp_path / "edge-test-another1", 65534, 65534)
-    kept = {path.name for path in tmp_path.iterdir()} - {left.name, "edge-test-empty123"}
+        (tmp_path / "edge-infer-test-another1").mkdir()
+        (tmp_path / "edge-infer-test-another1/.edge-lock").touch()
+        os.chown(tmp_path / "edge-infer-test-another1", 65534, 65534)
+    kept = {path.name for path in tmp_path.iterdir()} - {left.name, "edge-infer-test-empty123"}
     with scratch.scratch("test", tmp_path) as mine:
         assert mine.parent == tmp_path and mine.is_dir()
     assert {path.name for path in tmp_path.iterdir()} == kept
-    assert (tmp_path / "elsewhere/.edge-lock").exists() and (tmp_path / "edge-test-notes123/letter").exists()
+    assert (tmp_path / "elsewhere/.edge-lock").exists() and (tmp_path / "edge-infer-test-notes123/letter").exists()
+
+
+def test_what_is_written_while_it_is_cleared_goes_the_next_time(tmp_path, monkeypatch):
+    """A compiler outlives its killed parent, and the lock stays with what it writes."""
+    left = left_by_a_killed_one(tmp_path)
+    (left / "objects").mkdir()
+    (left / "link").symlink_to(tmp_path)
+    usual = scratch.shutil.rmtree
+
+    def rmtree(path, **words):
+        usual(path, **words)
+        if path.name == "objects":
+            (left / "late.o").touch()
+
+    monkeypatch.setattr(scratch.shutil, "rmtree", rmtree)
+    scratch.clear(tmp_path)
+    assert sorted(path.name for path in left.iterdir()) == [".edge-lock", "late.o"]
+    scratch.clear(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_edge_deploy_clears_away_whatever_its_command_is(tmp_path, monkeypatch, capsys):
+    left = left_by_a_killed_one(tmp_path)
+    monkeypatch.setattr(scratch.tempfile, "tempdir", str(tmp_path))
+    assert cli.main(["targets"]) == 0 and not left.exists()
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(scratch.tempfile, "tempdir", str(tmp_path / "file"))
+    assert cli.main(["targets"]) == 0
 
 
 def test_a_folder_that_another_took_away_is_made_again(tmp_path, monkeypatch):

@@ -39,6 +39,7 @@ def test_parts_refer_to_one_another() -> None:
         ("(MIT OR Zlib) AND ISC", {"expression": "(MIT OR Zlib) AND ISC"}),
         ("LicenseRef-public-domain", {"expression": "LicenseRef-public-domain"}),
         ("images: research", {"license": {"name": "images: research"}}),
+        *((terms, {"license": {"name": terms}}) for terms in ("MIT MIT", "MIT AND", "(MIT", "MIT WITH Zlib", "=")),
         ("MIT and more", {"license": {"name": "MIT and more"}}),
     ],
 )
@@ -50,6 +51,10 @@ def test_licences(terms: str, field: dict[str, object]) -> None:
     ("said", "licence"),
     [
         *(("CC BY 4.0", "CC-BY-4.0"), ("CC-BY-NC-SA-4.0", "CC-BY-NC-SA-4.0"), ("CC0 1.0", "CC0-1.0")),
+        *(("CC-BY-SA 2.0", "CC-BY-SA-2.0"), ("cc by-nc-nd 3.0", "CC-BY-NC-ND-3.0"), ("CC0-1.0", "CC0-1.0")),
+        *(("MIT", "MIT"), ("apache-2.0", "Apache-2.0"), (" ODbL-1.0 ", "ODbL-1.0"), ("Zlib OR MIT", "Zlib OR MIT")),
+        *(("LicenseRef-hospital", "LicenseRef-hospital"), ("AND", "images: AND"), (" ", "")),
+        *(("LicenseRef-our own", "images: LicenseRef-our own"), ("MIT MIT", "images: MIT MIT")),
         *(("CC BY 9.9", "images: CC BY 9.9"), ("research", "images: research"), (None, ""), (7, "")),
     ],
 )
