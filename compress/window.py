@@ -9,9 +9,7 @@ import numpy as np
 from PIL import Image
 
 from edge.errors import EdgeError
-from edge.window import MOST, Window
-
-BITS = 16
+from edge.window import MOST, MOST_BITS, Window
 
 
 def taken(raw: Mapping[str, Any], where: str) -> tuple[dict[str, Any], Window | None]:
@@ -29,8 +27,8 @@ def taken(raw: Mapping[str, Any], where: str) -> tuple[dict[str, Any], Window | 
         )
     if "bits" in raw:
         bits = raw["bits"]
-        if type(bits) is not int or not 1 <= bits <= BITS:
-            raise EdgeError(f"{where}: input.bits is {bits!r}: expected a whole number from 1 to {BITS}")
+        if type(bits) is not int or not 1 <= bits <= MOST_BITS:
+            raise EdgeError(f"{where}: input.bits is {bits!r}: expected a whole number from 1 to {MOST_BITS}")
         return rest, (0, 2**bits - 1)
     if "window" not in raw:
         return rest, None

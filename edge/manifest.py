@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from edge.errors import EdgeError
 from edge.preprocess import Preprocessing
-from edge.window import MOST
+from edge.window import MOST, MOST_BITS
 
 FORMAT = "edge-infer"
 VERSION = 1
@@ -193,11 +193,19 @@ def _input(item: _Object) -> Preprocessing:
         fit=item.one_of("fit", ("stretch", "crop", "pad")),
         mean=mean,
         std=std,
-        window=_window(item) if "window" in item.raw else None,
+        window=_window(item),
     )
 
 
-def _window(item: _Object) -> tuple[int, int]:
+def _window(item: _Object) -> tuple[int, int] | None:
+    """`bits` = N stands for the window [0, 2^N - 1]."""
+    if "bits" in item.raw:
+        bits = item.get("bits")
+        if type(bits) is not int or not 1 <= bits <= MOST_BITS or "window" in item.raw:
+            raise item.wrong("bits", bits, f"a whole number from 1 to {MOST_BITS}, and no window beside it")
+        return 0, 2**bits - 1
+    if "window" not in item.raw:
+        return None
     values = item.get("window")
     whole = isinstance(values, list) and all(type(value) is int for value in values) and len(values) == 2
     if not whole or not 0 <= values[0] < values[1] <= MOST:

@@ -7,7 +7,8 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 
-MOST = 65535  # the highest stored value
+MOST_BITS = 16  # of a stored value
+MOST = 2**MOST_BITS - 1  # the highest one
 Window = tuple[int, int]
 
 

@@ -34,7 +34,7 @@ def without_comments(raw: Mapping[str, Any]) -> dict[str, Any]:
 def with_window(raw: Mapping[str, Any], where: str) -> tuple[Mapping[str, Any], list[str]]:
     """Return the manifest with `input.window` in the place of `input.bits`, its shorthand, and what was filled in.
 
-    Raises EdgeError where the bits are none, or both are there. Readers know the window only.
+    Raises EdgeError where the bits are none, or both are there.
     """
     how = raw.get("input")
     if not isinstance(how, Mapping) or "bits" not in how:

@@ -248,6 +248,17 @@ static void hold_size(const struct object *object, const char *key, int channels
 
 static void read_window(struct value_window *window, const struct object *object)
 {
+    const json_t *bits = json_object_get(object->value, "bits");
+    if (bits) { /* N of them stand for the window [0, 2^N - 1] */
+        if (json_is_integer(bits) && json_integer_value(bits) >= 1 && json_integer_value(bits) <= MOST_BITS &&
+            !json_object_get(object->value, "window"))
+            *window = (struct value_window){0, (1 << json_integer_value(bits)) - 1};
+        else
+            wrong(object, "bits", bits, "a whole number from 1 to 16, and no window beside it");
+        return;
+    }
+    if (!json_object_get(object->value, "window"))
+        return;
     const json_t *value = get(object, "window"), *low = json_array_get(value, 0), *high = json_array_get(value, 1);
     if (json_array_size(value) == 2 && json_is_integer(low) && json_is_integer(high) && json_integer_value(low) >= 0 &&
         json_integer_value(low) < json_integer_value(high) && json_integer_value(high) <= MOST)
@@ -274,7 +285,7 @@ static void read_input(struct preprocessing *input, const struct object *object)
     input->height = get_integer(object, "height");
     input->width = get_integer(object, "width");
     input->fit = (enum fit)one_of(object, "fit", fits);
-    if (ok(object->reader) && json_object_get(object->value, "window"))
+    if (ok(object->reader))
         read_window(&input->window, object);
 }
 

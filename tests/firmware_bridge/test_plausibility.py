@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from PIL import Image
 from edge.preprocess import Preprocessing
 from tests.edge import packing
 from tests.edge.pictures import blobs, encoded, grey_ramp, mpo, png, raw_png
+from tests.edge.processes import ROOT
 from tests.firmware_bridge.comparison import same_records, same_text
 from tests.firmware_bridge.test_preprocessing import Probe, expected, preprocessings, probe
 
@@ -100,6 +102,31 @@ def windowed(flatbuffer: bytes, mask_flatbuffer: bytes, tmp_path: Path) -> Calla
         return path
 
     return make
+
+
+@pytest.mark.parametrize("said", [{"bits": 12}, {"bits": 1}, {"bits": 16}])
+def test_bits_stand_for_a_window(programs, flatbuffer, windowed, tmp_path, said) -> None:
+    raw = packing.manifest(flatbuffer)
+    raw["input"] |= said
+    (tmp_path / "bits.tflite").write_bytes(packing.pack(flatbuffer, raw))
+    images = stored(tmp_path)
+    by_bits = same_records(
+        *(programs[name]("--model", tmp_path / "bits.tflite", "--json", *images) for name in programs)
+    )
+    window = windowed([0, 2 ** said["bits"] - 1])
+    by_window = same_records(*(programs[name]("--model", window, "--json", *images) for name in programs))
+    assert [one["results"] for one in by_bits] == [one["results"] for one in by_window]
+
+
+@pytest.mark.parametrize("said", [{"bits": 0}, {"bits": 17}, {"bits": 12.0}, {"bits": "12"}, {"bits": None}, {"bits": True},
+                                  {"bits": 12, "window": [0, 4095]}])  # fmt: skip
+def test_bits_that_are_none_are_refused(programs, flatbuffer, tmp_path, said) -> None:
+    raw = packing.manifest(flatbuffer)
+    raw["input"] |= said
+    (tmp_path / "bits.tflite").write_bytes(packing.pack(flatbuffer, raw))
+    for name in programs:
+        ended = programs[name]("--model", tmp_path / "bits.tflite", "--json", ROOT / "docs/phantom.png")
+        assert ended.status == 2 and json.loads(ended.out)["error"]["code"] == "model.manifest"
 
 
 def stored(folder: Path) -> list[Path]:
