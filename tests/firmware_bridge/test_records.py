@@ -156,7 +156,16 @@ def test_folders_are_looked_into_alike(both, model, tmp_path):
     (tmp_path / "a/other.png").symlink_to(tmp_path / "b")
     (tmp_path / "a/loop").symlink_to(tmp_path / "a/loop")
     os.mkfifo(tmp_path / "a/pipe.png")
-    for words in (["a"], ["a*"], ["*/*"], ["a", "b", "-o", "a/deep"], ["**"], ["a/*", "a/pip*"], ["a/**/*.png"], ["no/such*"]):
+    for words in (
+        ["a"],
+        ["a*"],
+        ["*/*"],
+        ["a", "b", "-o", "a/deep"],
+        ["**"],
+        ["a/*", "a/pip*"],
+        ["a/**/*.png"],
+        ["no/such*"],
+    ):
         python, native = both("--model", model, "-j", *words, cwd=tmp_path)
         assert len(same_records(python, native)) >= 1
         notes = [[line for line in done.err.splitlines() if line.startswith("note")] for done in (python, native)]
