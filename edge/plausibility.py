@@ -101,8 +101,8 @@ def _further(images: int) -> ImageWarning | None:
 def _deep(image: Image.Image, how: Preprocessing) -> list[ImageWarning | None]:
     """Of an image with 16 bits a channel; Pillow keeps no more than the high bytes of colour."""
     grey = image.mode.startswith("I")
+    values = np.asarray(image)
     if grey:
-        values = np.asarray(image)
         least, most = int(values.min()), int(values.max())
     else:
         ends = [ends for name, ends in zip(image.getbands(), _extrema(image), strict=True) if name in "LRGB"]
@@ -130,7 +130,9 @@ def _deep(image: Image.Image, how: Preprocessing) -> list[ImageWarning | None]:
             )
         ]
     ends_at = table(how.window, MOST + 1)[[max(0, min(least, MOST)), max(0, min(most, MOST))]]
-    if grey and (least < 0 or most > MOST or ends_at[1] <= DARK or ends_at[0] >= 255 - DARK):
+    beyond = least < 0 or most > MOST or ends_at[1] <= DARK or ends_at[0] >= 255 - DARK
+    # A narrow window may cut off what it likes; of an image with more bits it leaves white.
+    if grey and (beyond or (most > 2 * high + 1 and 2 * np.count_nonzero(values > high) > values.size)):
         return [
             ImageWarning(
                 "image.window",

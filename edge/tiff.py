@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ctypes import CDLL, CFUNCTYPE, c_char_p
 from threading import local
 from typing import Any
@@ -14,13 +15,16 @@ from edge.libjpeg import lost_data
 _COMPRESSION, _JPEG, _TABLES = 259, 7, 347
 _PLACES = ((273, 279), (324, 325))  # tags of where the parts are and how long: strips, tiles
 
+_VALUES = re.compile(r"(?: at \w+)?[ (]*%")  # where those of printf's format begin, which are out of reach
+
 _said = local()
 _handlers: list[Any] = []  # libtiff calls it as long as the process lives
 
 
 @CFUNCTYPE(None, c_char_p, c_char_p)
 def _on_error(module: bytes | None, message: bytes | None) -> None:
-    _said.errors = [*getattr(_said, "errors", []), (message or module or b"").decode("ascii", "replace")]
+    text = (message or module or b"").decode("ascii", "replace")
+    _said.errors = [*getattr(_said, "errors", []), _VALUES.split(text)[0]]
 
 
 def listen() -> None:

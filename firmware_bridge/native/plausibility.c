@@ -121,9 +121,11 @@ static void doubt_depth(const struct evidence *evidence, const struct value_wind
                  "convert it first", (int)window->low, (int)window->high);
     } else {
         unsigned char *table = malloc(MOST + 1);
+        /* A narrow window may cut off what it likes; of an image with more bits it leaves white. */
+        bool is_white = most > 2 * (unsigned)window->high + 1 && evidence->above > evidence->under;
         if (table)
             window_table(window, table);
-        if (table && (table[most] <= DARK || table[least] >= 255 - DARK))
+        if (table && (table[most] <= DARK || table[least] >= 255 - DARK || is_white))
             warn(warnings, "image.window",
                  "16-bit image with values from %u to %u, for a window of %d to %d: they do not fit; check the file, or the "
                  "window", least, most, (int)window->low, (int)window->high);

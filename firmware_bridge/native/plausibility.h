@@ -14,6 +14,7 @@ enum { SAMPLED = 128 }; /* rows and columns of the sample, at most */
 struct evidence {
     bool is_deep, is_grey; /* 16 bits a channel in the file; what is only asked of those: one channel */
     unsigned least, most;  /* the stored values of 16 bits */
+    int64_t above, under;  /* how many of them lie above the window, and how many do not */
     bool has_alpha, has_colour;
     int64_t columns[SAMPLED], rows[SAMPLED]; /* of the image, as it lies in the file; in ascending order */
     int column_count, row_count;

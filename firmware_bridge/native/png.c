@@ -83,12 +83,14 @@ static void take_depth(struct reading *reading, const unsigned char *row, uint32
 {
     struct evidence *evidence = reading->decoding->evidence;
     unsigned colours = reading->is_deep_grey ? 1 : channels < 3 ? 1 : 3, wide = reading->is_deep_grey ? 2 : channels;
+    int64_t high = reading->decoding->how->window.high;
     for (uint32_t index = 0; index < pixels; index++, row += wide)
         for (unsigned channel = 0; channel < colours; channel++) {
             unsigned least = 256u * row[channel] + (reading->is_deep_grey ? row[1] : 0);
             unsigned most = reading->is_deep_grey ? least : least + 255;
             evidence->least = least < evidence->least ? least : evidence->least;
             evidence->most = most > evidence->most ? most : evidence->most;
+            *((int64_t)most > high ? &evidence->above : &evidence->under) += 1;
         }
 }
 

@@ -113,6 +113,12 @@ def test_oriented_tiffs_are_upright_with_every_pillow(orientation, compression):
         assert np.array_equal(np.asarray(picture.image), GREY) and picture.size == (60, 50)
 
 
+def test_what_libtiff_says_has_no_placeholders_in_it():
+    data = bytearray(encoded(Image.fromarray(GREY > 127), "TIFF", compression="group4"))
+    data[20:24] = b"\0\x80" * 2  # of the pixels
+    assert "cut short (Bad code word): expected" in refused(bytes(data))
+
+
 def test_of_an_animation_the_first_frame_counts():
     frames = [Image.fromarray(np.full((10, 12), value, np.uint8)) for value in (40, 200)]
     picture = images.read(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])).image

@@ -87,6 +87,10 @@ def test_12_bits_in_16_of_colour(channels):
         (GREY.astype(np.uint16) * 16, (0, 4095), False),
         (GREY.astype(np.uint16) + 5000, (0, 4095), True),
         (np.uint16(30000) + GREY, (30000, 30255), False),
+        (GREY.astype(np.uint16) * 257, (0, 4095), True),  # nearly all of it is white
+        (GREY.astype(np.uint16) * 16, (0, 1023), True),
+        (GREY.astype(np.uint16) * 16, (0, 2047), False),  # a narrow window, as they are for computed tomography
+        (np.where(GREY > 160, 65535, GREY.astype(np.uint16) * 16), (0, 4095), False),  # writing in the image
     ],
 )
 def test_values_that_do_not_fit_the_window(array, window, warned):
