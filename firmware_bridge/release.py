@@ -249,7 +249,7 @@ def _outer(stream: _Hashed, path: Path) -> tuple[dict[str, bytes], str, int, int
         else:
             texts[member.name] = b"".join(_content(stream, member.size))
     if tuple(names) != MEMBERS:
-        shown = one_line(", ".join(names[: len(MEMBERS) + 1]))
+        shown = one_line(", ".join(names[: len(MEMBERS) + 1])) or "nothing"
         raise EdgeError(f"{path} holds {shown}: expected {', '.join(MEMBERS)}; {_AGAIN}", "archive.format")
     return texts, digest.hexdigest(), begin, size
 

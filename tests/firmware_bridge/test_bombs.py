@@ -120,6 +120,12 @@ def test_an_outer_member_has_a_limit(name: str, key: Path, tmp_path: Path) -> No
         release.read(path)
 
 
+def test_an_empty_tar_is_said_to_be_empty(tmp_path: Path) -> None:
+    (tmp_path / "empty.tar").write_bytes(bytes(10240))
+    with pytest.raises(EdgeError, match=r"empty\.tar holds nothing: expected release, digests"):
+        release.read(tmp_path / "empty.tar")
+
+
 def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
