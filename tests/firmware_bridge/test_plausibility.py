@@ -118,8 +118,9 @@ def test_bits_stand_for_a_window(programs, flatbuffer, windowed, tmp_path, said)
     assert [one["results"] for one in by_bits] == [one["results"] for one in by_window]
 
 
-@pytest.mark.parametrize("said", [{"bits": 0}, {"bits": 17}, {"bits": 12.0}, {"bits": "12"}, {"bits": None}, {"bits": True},
-                                  {"bits": 12, "window": [0, 4095]}])  # fmt: skip
+@pytest.mark.parametrize(
+    "said", [*({"bits": bits} for bits in (0, 17, 12.0, "12", None, True)), {"bits": 12, "window": [0, 4095]}]
+)
 def test_bits_that_are_none_are_refused(programs, flatbuffer, tmp_path, said) -> None:
     raw = packing.manifest(flatbuffer)
     raw["input"] |= said
