@@ -257,8 +257,10 @@ def test_operators_that_are_lacking_are_all_named(export, tmp_path):
         Step("HARD_SWISH", [1], [2]),
         Step("RELU_0_TO_1", [2], [3]),
         Step("GELU", [3], [4]),
+        Step("FULLY_CONNECTED", [4, 5, 6], [7], "FullyConnectedOptions"),
     ]
-    flatbuffer = build([image] * 4 + [Data((1, 2))], steps)
+    weights = [np.zeros((2, 24 * 24 * 3), np.int8), np.zeros(2, np.int32)]
+    flatbuffer = build([image] * 5 + weights + [Data((1, 2))], steps)
     path = tmp_path / "odd.tflite"
     path.write_bytes(packing.pack(flatbuffer, packing.manifest(flatbuffer)))
     done = export(path)
