@@ -45,7 +45,7 @@ def _ended(words: list[str]) -> int:
     as_json = _wants_json(words)
     try:
         if as_json:
-            import json  # noqa: F401  # before the memory can be full, of which there is to be a record
+            import edge.strict_json  # noqa: F401  # before the memory can be full, of which there is to be a record
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names in any encoding

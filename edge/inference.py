@@ -56,8 +56,8 @@ class Run:
         """Answer every image; return the exit status."""
         try:
             from edge.image import SUFFIXES
-        except ImportError as error:
-            missing = import_failed(error)
+        except (ImportError, MemoryError) as error:
+            missing = EdgeError(FULL, code="memory") if isinstance(error, MemoryError) else import_failed(error)
             complain(missing)
             for word in self._arguments.images:
                 self._record_error(word, missing, None)
@@ -77,7 +77,11 @@ class Run:
             elif refusal is not None:
                 self._record_error(job.image, refusal, self._place(job))
         if engine is not None and self._answered and not self._arguments.quiet:
-            self._close(engine)
+            try:
+                self._close(engine)
+            except MemoryError:  # every image has its record
+                self.status = INVALID
+                complain(FULL)
         return self.status
 
     def _expand(self, word: str, suffixes: tuple[str, ...]) -> None:

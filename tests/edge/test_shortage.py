@@ -82,14 +82,15 @@ def limited(what: int, value: int, *words: object) -> Ended:
     return run(*words, preexec_fn=lambda: resource.setrlimit(what, (value, value)))
 
 
-@pytest.mark.parametrize("megabytes", [40, 88])
+@pytest.mark.parametrize("megabytes", [40, 70, 88])
 def test_too_little_memory_is_one_sentence(model, picture, megabytes):
     done = limited(resource.RLIMIT_AS, megabytes * MEGA, "--model", model, "--json", picture)
     if done.status == 0:
         pytest.skip(f"{megabytes} MB are enough here")
     assert done.status == 2 and len(done.complaints) == done.err.count("\n") == 1
     assert "the memory is full" in done.err or "threads can't be started" in done.err
-    assert [json.loads(line)["error"]["code"] for line in done.out.splitlines()] in (["memory"], [])
+    said = [(record["image"], record["error"]["code"]) for record in map(json.loads, done.out.splitlines())]
+    assert said in ([(str(picture), "memory")], [])
 
 
 def test_too_few_descriptors_are_one_sentence(model, picture):
