@@ -27,8 +27,8 @@ TOOLS = {
     "ssh-keygen": "openssh-client",
     "dpkg-deb": "dpkg",
 }
-SYSTEM = "base-files bash dash coreutils tar gzip grep sed mawk libc-bin util-linux openssh-server openssh-client"
-SYSTEM += " busybox-static libstdc++6"
+SYSTEM = "base-files bash dash coreutils findutils tar gzip grep sed mawk libc-bin util-linux"
+SYSTEM += " openssh-server openssh-client busybox-static libstdc++6"
 KERNEL = "linux-image-cloud-arm64"
 DISK_MB = 640
 INSTRUCTION_NS = 2  # a power of 2
