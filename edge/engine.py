@@ -127,6 +127,8 @@ class Engine:
         Args:
             source: a path, a file's bytes, a Pillow image, uint8 (height, width) grey or (height, width, 3) rgb, or
                 uint16 (height, width) grey. The manifest's window is applied to the values of each of them.
+                Prefer paths and bytes to a Pillow image: that is decoded by Pillow alone, which reads JPEGs with lost
+                data.
             repeat: how often the network is invoked, at least 1. With 2 or more the very first invoke of this engine is
                 left out of the median.
             max_pixels: files with more are refused before they are decoded.

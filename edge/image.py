@@ -119,9 +119,14 @@ def _explained(action: Callable[[str], Result], data: bytes, name: str) -> Resul
     form = form_of(data)
     if form is None:
         raise _no_image(data, name)
+    return _decoded(lambda: action(form), name)
+
+
+def _decoded(action: Callable[[], Result], name: str) -> Result:
+    """Return what `action` returns, which decodes an image; EdgeError says what is wrong with that."""
     try:
         with _SILENCE:  # Pillow warns of damaged metadata, which is not read here
-            return action(form)
+            return action()
     except EdgeError:
         raise
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, EOFError, ...
@@ -231,7 +236,7 @@ def take(
     data: bytes = b"",
     orientation: int | None = None,
 ) -> Picture:
-    """Return a loaded Pillow image as a picture for a network with this input, as `decode` does.
+    """Return a Pillow image as a picture for a network with this input, as `decode` does.
 
     Args:
         size: (width, height) of the upright picture itself, where the image is not as large.
@@ -260,10 +265,11 @@ def plain(
     `window` is the one that its stored values go through; `high_bytes`: colour of 16 bits has kept those. Without an
     `orientation`, the image's own metadata says it.
 
-    Raises EdgeError for floating-point pixels: nothing says which value is white.
+    Raises EdgeError for floating-point pixels, as nothing says which value is white, and where the file that Pillow has
+    opened can't be decoded.
     """
     if orientation is None:
-        image.load()
+        _decoded(image.load, name)  # a file that was opened is not decoded yet
         # Pillow turns TIFFs while it loads them, and before 10.1, which Debian 12 has, still says that they lie.
         orientation = exif.NONE if image.format == "TIFF" else _orientation_of(image)
     image = upright(image, orientation)

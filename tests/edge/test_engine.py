@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
 
@@ -97,6 +98,15 @@ def test_costs_are_told(engine):
 def test_what_is_no_picture_is_refused(engine, source):
     with pytest.raises(EdgeError, match="expected"):
         engine(source)
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+def test_a_file_that_pillow_only_opened_is_refused_where_it_is_damaged(engine, form):
+    data = encoded(Image.fromarray(blobs()), form)
+    assert engine(Image.open(io.BytesIO(data))).decision
+    with pytest.raises(EdgeError, match="it is damaged or cut short") as caught:
+        engine(Image.open(io.BytesIO(data[: len(data) // 2])), name="it")
+    assert caught.value.code == "image.damaged"
 
 
 def test_limits_hold(engine, picture):
