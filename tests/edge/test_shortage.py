@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 
+import numpy as np
 import pytest
 
 from edge import shortage
@@ -84,6 +85,9 @@ def limited(what: int, value: int, *words: object) -> Ended:
 
 @pytest.mark.parametrize("megabytes", [40, 70, 88])
 def test_too_little_memory_is_one_sentence(model, picture, megabytes):
+    pytest.importorskip("ai_edge_litert")
+    if not np.__version__.startswith("1."):
+        pytest.skip("the OpenBLAS in numpy 2 ends the process or waits by itself where it gets no memory")
     done = limited(resource.RLIMIT_AS, megabytes * MEGA, "--model", model, "--json", picture)
     if done.status == 0:
         pytest.skip(f"{megabytes} MB are enough here")
