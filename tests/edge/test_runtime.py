@@ -114,6 +114,8 @@ def test_auto_takes_tflite_where_litert_is_not_installed(monkeypatch, flatbuffer
 
 def broken(monkeypatch, tmp_path, package, line):
     """Put a runtime in front that fails in this way."""
+    for module in (package, f"{package}.interpreter"):  # else the one imported from here stays where there was none
+        monkeypatch.setitem(sys.modules, module, sys.modules.get(module))
     for name in list(sys.modules):
         if name.split(".")[0] == package:
             monkeypatch.delitem(sys.modules, name)
