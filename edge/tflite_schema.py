@@ -270,6 +270,7 @@ StablehloCaseOptions branch_subgraph_indices:[i
 # Operators' arguments, as LiteRT's kernels take them: name, options, inputs, outputs. Options: "-" none are looked at;
 # "X" must be X; "X?" may be missing. Inputs: "2", "2-3", "2+" and, where the last ones may be left out by -1, "@" and
 # the first of those.
+# Of a DEPTHWISE_CONV_2D with 2 inputs LiteRT reads the third all the same.
 ARGUMENTS = """
 ABS AbsOptions? 1 1
 ADD AddOptions? 2 1
@@ -300,7 +301,7 @@ COS CosOptions? 1 1
 CUMSUM CumsumOptions? 2 1
 CUSTOM - 0+@0 0+
 DENSIFY DensifyOptions? 1 1
-DEPTHWISE_CONV_2D DepthwiseConv2DOptions 2-3@2 1
+DEPTHWISE_CONV_2D DepthwiseConv2DOptions 3@2 1
 DEPTH_TO_SPACE DepthToSpaceOptions 1 1
 DEQUANTIZE DequantizeOptions? 1 1
 DILATE DilateOptions? 3 1

@@ -19,7 +19,7 @@ static const struct spec SPECS[] = {
     {"CONV_3D_TRANSPOSE", "Conv3DOptions", false, 3, 4, 3, 1, 1}, {"COS", "CosOptions", true, 1, 1, 255, 1, 1},
     {"CUMSUM", "CumsumOptions", true, 2, 2, 255, 1, 1}, {"CUSTOM", NULL, false, 0, 255, 0, 0, 255},
     {"DENSIFY", "DensifyOptions", true, 1, 1, 255, 1, 1},
-    {"DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions", false, 2, 3, 2, 1, 1},
+    {"DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions", false, 3, 3, 2, 1, 1},
     {"DEPTH_TO_SPACE", "DepthToSpaceOptions", false, 1, 1, 255, 1, 1},
     {"DEQUANTIZE", "DequantizeOptions", true, 1, 1, 255, 1, 1}, {"DILATE", "DilateOptions", true, 3, 3, 255, 1, 1},
     {"DIV", "DivOptions", true, 2, 2, 255, 1, 1},

@@ -206,7 +206,7 @@ def test_pools_and_dense_layers():
 @pytest.mark.parametrize(("multiplier", "good"), [(0, True), (2, True), (1, False), (3, False)])
 def test_a_depthwise_convolution_multiplies_channels(multiplier, good):
     g = Graph()
-    reads = [g.tensor(1, 8, 8, 4), g.tensor(1, 3, 3, 8, scales=8, axis=3)]
+    reads = [g.tensor(1, 8, 8, 4), g.tensor(1, 3, 3, 8, scales=8, axis=3), -1]
     options = {**CONVOLUTION, "depth_multiplier": multiplier}
     found = g.fault("DEPTHWISE_CONV_2D", reads, [g.tensor(1, 8, 8, 8)], "DepthwiseConv2DOptions", **options)
     assert (found == "") == good
@@ -218,6 +218,15 @@ def test_a_depthwise_convolution_multiplies_channels(multiplier, good):
         "DepthwiseConv2DOptions",
         **{**options, "depth_multiplier": 2},
     )
+
+
+def test_a_depthwise_convolution_says_that_it_has_no_bias():
+    """LiteRT reads a third input where there are two, and crashes."""
+    g = Graph()
+    reads, outputs = [g.tensor(1, 8, 8, 4), g.tensor(1, 3, 3, 4)], [g.tensor(1, 8, 8, 4)]
+    name, kind, options = "DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions", {**CONVOLUTION, "depth_multiplier": 1}
+    assert g.fault(name, [*reads, -1], outputs, kind, **options) == ""
+    assert "has 2 inputs" in g.fault(name, reads, outputs, kind, **options)
 
 
 def test_weights_are_not_far_from_what_comes_out():

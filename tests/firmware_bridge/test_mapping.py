@@ -201,7 +201,7 @@ def test_macs_against_counting(sizes, kernel, stride):
     assert graph.read(conv, "").macs == counted
 
     depth = [image, int8(1, kernel, kernel, channels), Data((1, *out, channels))]
-    depthwise = build(depth, [Step("DEPTHWISE_CONV_2D", [0, 1], [2], "DepthwiseConv2DOptions")])
+    depthwise = build(depth, [Step("DEPTHWISE_CONV_2D", [0, 1, -1], [2], "DepthwiseConv2DOptions")])
     assert graph.read(depthwise, "").macs == sum(
         1 for _ in itertools.product(range(out[0]), range(out[1]), range(channels), taps)
     )

@@ -121,7 +121,7 @@ def test_a_network_of_common_operators_is_taken(native):
     ]  # fmt: skip
     steps = [
         Step("CONV_2D", [0, 1, -1], [2], "Conv2DOptions", convolution),
-        Step("DEPTHWISE_CONV_2D", [2, 3], [4], "DepthwiseConv2DOptions", {**convolution, "depthMultiplier": 1}),
+        Step("DEPTHWISE_CONV_2D", [2, 3, -1], [4], "DepthwiseConv2DOptions", {**convolution, "depthMultiplier": 1}),
         Step("MAX_POOL_2D", [4], [5], "Pool2DOptions", pool),
         Step("AVERAGE_POOL_2D", [4], [6], "Pool2DOptions", pool),
         Step("CONCATENATION", [5, 6], [7], "ConcatenationOptions", {"axis": 3}),
