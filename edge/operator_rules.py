@@ -292,6 +292,19 @@ def _vector(facts: _Facts) -> str:
     return _same_type(facts) or _gives(facts, count)
 
 
+def _slices(facts: _Facts) -> str:
+    """Hold the number of dimensions that come out: what reads them next was written for those of the file."""
+    ellipsis, new, shrink = (facts.options.get(f"{name}_mask", 0) for name in ("ellipsis", "new_axis", "shrink_axis"))
+    rank = len(facts.reads[0].shape)
+    for index in range(min(prod(facts.reads[1].shape), MAX_RANK)):
+        if not ellipsis >> index & 1:
+            rank += 1 if new >> index & 1 else -(shrink >> index & 1)
+    shape = facts.gives[0].shape
+    if shape and len(shape) != rank:  # none: the converter did not know it
+        return f"gives {len(shape)} dimensions, and its options say {rank}"
+    return _vector(facts)
+
+
 def _parts(facts: _Facts) -> str:
     name, count = _PARTS[facts.name], len(facts.reads if facts.name == "PACK" else facts.gives)
     if facts.options[name] != count:
@@ -374,8 +387,9 @@ _BY_NAME = (
     (
         _vector,
         "BATCH_TO_SPACE_ND BROADCAST_TO EXPAND_DIMS MIRROR_PAD PAD PADV2 RESHAPE RESIZE_BILINEAR "
-        "RESIZE_NEAREST_NEIGHBOR REVERSE_V2 SLICE SPACE_TO_BATCH_ND STRIDED_SLICE TILE TRANSPOSE",
+        "RESIZE_NEAREST_NEIGHBOR REVERSE_V2 SLICE SPACE_TO_BATCH_ND TILE TRANSPOSE",
     ),
+    (_slices, "STRIDED_SLICE"),
     (_comparison, "EQUAL GREATER GREATER_EQUAL LESS LESS_EQUAL NOT_EQUAL"),
     (
         _arithmetic,

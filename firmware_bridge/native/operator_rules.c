@@ -429,6 +429,20 @@ static const char *list(const struct facts *facts)
     return wrong ? wrong : gives_elements(facts, count);
 }
 
+/* Hold the number of dimensions that come out: what reads them next was written for those of the file. */
+static const char *slices(const struct facts *facts)
+{
+    int64_t ellipsis = option(facts, "ellipsis_mask", 0), new = option(facts, "new_axis_mask", 0);
+    int64_t shrink = option(facts, "shrink_axis_mask", 0), count = elements(reads(facts, 1));
+    int rank = reads(facts, 0)->rank;
+    for (int index = 0; index < count && index < MAX_TENSOR_RANK; index++)
+        if (!(ellipsis >> index & 1))
+            rank += new >> index & 1 ? 1 : -(int)(shrink >> index & 1);
+    if (gives(facts)->rank && gives(facts)->rank != rank) /* none: the converter did not know it */
+        return "gives other dimensions than its options say";
+    return list(facts);
+}
+
 static const char *parts(const struct facts *facts)
 {
     const struct operator *operator = facts->operator;
@@ -511,7 +525,8 @@ static const struct {
     {joined, "CONCATENATION"},
     {moved, "CAST CEIL DEQUANTIZE FLOOR QUANTIZE ROUND SQUEEZE"},
     {list, "BATCH_TO_SPACE_ND BROADCAST_TO EXPAND_DIMS MIRROR_PAD PAD PADV2 RESHAPE RESIZE_BILINEAR "
-           "RESIZE_NEAREST_NEIGHBOR REVERSE_V2 SLICE SPACE_TO_BATCH_ND STRIDED_SLICE TILE TRANSPOSE"},
+           "RESIZE_NEAREST_NEIGHBOR REVERSE_V2 SLICE SPACE_TO_BATCH_ND TILE TRANSPOSE"},
+    {slices, "STRIDED_SLICE"},
     {comparison, "EQUAL GREATER GREATER_EQUAL LESS LESS_EQUAL NOT_EQUAL"},
     {arithmetic, "ABS ADD ADD_N BATCH_MATMUL DIV ELU EXP GELU HARD_SWISH L2_NORMALIZATION LEAKY_RELU LOG LOGISTIC "
                  "LOG_SOFTMAX MAXIMUM MINIMUM MUL NEG POW PRELU RELU RELU6 RELU_0_TO_1 RELU_N1_TO_1 RSQRT SOFTMAX SQRT "

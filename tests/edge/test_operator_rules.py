@@ -292,3 +292,25 @@ def test_padded_images_have_their_sizes():
     assert "does not follow" in g.fault("PAD", [image, margins], [g.tensor(1, 11, 10, 4)])
     for bad in (g.integers(0, 0, -1, 2, 3, 0, 0, 0), g.integers(0, 0, 1, 2)):
         assert "margins" in g.fault("PAD", [image, bad], [g.tensor(1, 11, 11, 4)])
+
+
+@pytest.mark.parametrize(
+    ("masks", "output", "good"),
+    [
+        ({}, (1, 4, 4, 3), True),
+        ({}, (1, 4, 4), False),
+        ({"shrink_axis_mask": 9}, (4, 4), True),
+        ({"shrink_axis_mask": 9}, (1, 4, 4, 3), False),
+        ({"new_axis_mask": 4}, (1, 4, 4, 3), False),  # LiteRT ends the process in what reads five dimensions next
+        ({"new_axis_mask": 4}, (1, 4, 1, 8, 3), True),
+        ({"new_axis_mask": 6, "shrink_axis_mask": 4}, (1, 1, 1, 8, 8, 3), True),
+        ({"ellipsis_mask": 2, "shrink_axis_mask": 2}, (1, 8, 4, 3), True),
+        ({"shrink_axis_mask": 255}, (), True),  # 16 and more are of no dimension
+        ({"new_axis_mask": 4}, (), True),
+    ],
+)
+def test_slices_have_the_dimensions_that_their_options_say(masks, output, good):
+    g = Graph()
+    reads = [g.tensor(1, 8, 8, 3), g.integers(0, 0, 0, 0), g.integers(1, 4, 4, 3), g.integers(1, 1, 1, 1)]
+    found = g.fault("STRIDED_SLICE", reads, [g.tensor(*output)], "StridedSliceOptions", **masks)
+    assert (found == "") == good
