@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from edge.errors import EdgeError
-from edge.window import MOST, MOST_BITS, Window
+from edge.window import MOST, MOST_BITS, Window, is_bits, is_window, of_bits
 
 
 def taken(raw: Mapping[str, Any], where: str) -> tuple[dict[str, Any], Window | None]:
@@ -27,18 +27,13 @@ def taken(raw: Mapping[str, Any], where: str) -> tuple[dict[str, Any], Window | 
         )
     if "bits" in raw:
         bits = raw["bits"]
-        if type(bits) is not int or not 1 <= bits <= MOST_BITS:
+        if not is_bits(bits):
             raise EdgeError(f"{where}: input.bits is {bits!r}: expected a whole number from 1 to {MOST_BITS}")
-        return rest, (0, 2**bits - 1)
+        return rest, of_bits(bits)
     if "window" not in raw:
         return rest, None
     ends = raw["window"]
-    if (
-        not isinstance(ends, list)
-        or len(ends) != 2
-        or any(type(end) is not int for end in ends)
-        or not 0 <= ends[0] < ends[1] <= MOST
-    ):
+    if not is_window(ends):
         raise EdgeError(
             f"{where}: input.window is {ends!r}: expected two whole numbers, [low, high] with 0 <= low < high <= {MOST}"
         )

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from edge.errors import EdgeError
 from edge.preprocess import Preprocessing
-from edge.window import MOST, MOST_BITS
+from edge.window import MOST, MOST_BITS, is_bits, is_window, of_bits
 
 FORMAT = "edge-infer"
 VERSION = 1
@@ -201,14 +201,13 @@ def _window(item: _Object) -> tuple[int, int] | None:
     """`bits` = N stands for the window [0, 2^N - 1]."""
     if "bits" in item.raw:
         bits = item.get("bits")
-        if type(bits) is not int or not 1 <= bits <= MOST_BITS or "window" in item.raw:
+        if not is_bits(bits) or "window" in item.raw:
             raise item.wrong("bits", bits, f"a whole number from 1 to {MOST_BITS}, and no window beside it")
-        return 0, 2**bits - 1
+        return of_bits(bits)
     if "window" not in item.raw:
         return None
     values = item.get("window")
-    whole = isinstance(values, list) and all(type(value) is int for value in values) and len(values) == 2
-    if not whole or not 0 <= values[0] < values[1] <= MOST:
+    if not is_window(values):
         raise item.wrong("window", values, f"two whole numbers, 0 <= low < high <= {MOST}")
     return values[0], values[1]
 

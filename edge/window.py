@@ -12,6 +12,23 @@ MOST = 2**MOST_BITS - 1  # the highest one
 Window = tuple[int, int]
 
 
+def is_window(value: object) -> bool:
+    """Whether it is a list of two whole numbers, 0 <= low < high <= MOST: what recipes and manifests may say."""
+    if not isinstance(value, list) or len(value) != 2 or any(type(end) is not int for end in value):
+        return False
+    return 0 <= value[0] < value[1] <= MOST
+
+
+def is_bits(value: object) -> bool:
+    """Whether it is a whole number N from 1 to MOST_BITS, which stands for the window `of_bits(N)`."""
+    return type(value) is int and 1 <= value <= MOST_BITS
+
+
+def of_bits(bits: int) -> Window:
+    """Return the window [0, 2^bits - 1]."""
+    return 0, 2**bits - 1
+
+
 @lru_cache(maxsize=8)
 def table(window: Window, count: int) -> np.ndarray:
     """Return uint8 (count,): what the stored values v = 0, 1, 2, ... become in a window of low and high.
