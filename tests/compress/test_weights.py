@@ -384,6 +384,17 @@ def test_weights_of_another_network_are_named(own: Path, phantoms: Path) -> None
     refused(edge_compress(*words, cwd=own), "trained.pt are not this network's", "it lacks features.0.weight")
 
 
+def test_what_layers_fill_in_themselves_is_not_missing(tmp_path: Path) -> None:
+    trained = resnet56(10)
+    state = {name: tensor for name, tensor in trained.state_dict().items() if "shortcut" not in name}
+    torch.save({"state_dict": {f"module.{name}": tensor for name, tensor in state.items()}}, tmp_path / "x.th")
+    assert same(load_weights(tmp_path / "x.th").into(resnet56(10)), trained)
+    del state["layer2.0.conv1.weight"]
+    torch.save(state, tmp_path / "x.th")
+    with pytest.raises(EdgeError, match=r"it lacks layer2\.0\.conv1\.weight\)"):
+        load_weights(tmp_path / "x.th").into(resnet56(10))
+
+
 @pytest.mark.slow
 def test_the_public_resnet56_is_as_good_here_as_its_author_says(cifar10: Path) -> None:
     path = next((DATA / "weights").glob("*resnet56*4bfd9763.th"), None)
