@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks import table
 from benchmarks.table import met
-from compress.metrics import cell
+from compress.tasks.metrics import cell
 
 DROP, INT8_DROP, COSINE = 1.0, 0.5, 0.99  # points, points, cosine of logits
 

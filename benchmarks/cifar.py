@@ -18,8 +18,8 @@ from typing import Any
 
 from benchmarks import table
 from benchmarks.speed import measure
-from compress.metrics import cell
-from compress.model_file import write_beside
+from compress.convert.model_file import write_beside
+from compress.tasks.metrics import cell
 from edge.errors import EdgeError
 from edge.model import read
 from edge.runtime import open_runtime

@@ -21,7 +21,7 @@ from PIL import Image
 
 import edge
 from benchmarks import table
-from compress.phantom import phantom
+from compress.data.phantom import phantom
 from edge.model import find
 
 TIME_LIMIT, MEMORY_LIMIT = 1.2, 1.1

@@ -28,7 +28,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from benchmarks import table
-from compress.model_file import pack
+from compress.convert.model_file import pack
 from edge.archive import Archive
 from edge.model import find
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from benchmarks import table
 from compress.cli import Progress
-from compress.ghosting import INITIALIZATIONS, Ghosting
-from compress.pipeline import Run
 from compress.recipe import load
-from compress.training import Training
+from compress.run import Run
+from compress.steps.ghost import INITIALIZATIONS, Ghosting
+from compress.steps.train import Training
 
 
 def main() -> None:

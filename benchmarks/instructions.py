@@ -25,13 +25,15 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import arm_python, table
-from benchmarks.virtual_pi import INSTRUCTION_NS, VirtualPi, image, make_disk
-from compress import model_file
+from benchmarks import table
+from benchmarks.lab import arm_python
+from benchmarks.lab.virtual_pi import INSTRUCTION_NS, VirtualPi, image, make_disk
+from compress.convert import model_file
 from edge.files import read_bytes
 from edge.model import find, read
 from edge.strict_json import dumps
-from firmware_bridge import build, release, target
+from firmware_bridge import target
+from firmware_bridge.release import build, release
 
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "build/instructions.json"

@@ -26,7 +26,7 @@ from PIL import Image
 
 import edge
 from benchmarks import table
-from compress.phantom import phantom
+from compress.data.phantom import phantom
 from edge.model import find
 
 ROOT = Path(__file__).parents[1]

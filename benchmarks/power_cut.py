@@ -25,9 +25,10 @@ from pathlib import Path
 from PIL import Image
 
 from benchmarks import table
-from benchmarks.virtual_pi import VirtualPi
-from compress.phantom import phantom
-from firmware_bridge import build, target
+from benchmarks.lab.virtual_pi import VirtualPi
+from compress.data.phantom import phantom
+from firmware_bridge import target
+from firmware_bridge.release import build
 
 TARGET, MODEL = "pi4", "pneumonia"
 POWER, CONNECTION = "power", "connection"

@@ -25,7 +25,7 @@ import edge
 from benchmarks import table
 from benchmarks.speed import measure
 from benchmarks.table import met
-from compress.metrics import cell
+from compress.tasks.metrics import cell
 from edge.runtime import open_runtime
 
 NAMES = ("polyp60", "polyp")

@@ -116,9 +116,9 @@ def _run(options: argparse.Namespace) -> None:
 
     import torch  # this takes seconds
 
-    from compress.pipeline import Run
     from compress.recipe import parse
-    from compress.report import table
+    from compress.report.report import table
+    from compress.run import Run
 
     recipe = parse(raw, where)
     if weights:
@@ -141,7 +141,7 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _show(options: argparse.Namespace) -> None:
-    from compress.show import lines
+    from compress.report.show import lines
 
     file = read(find(options.model))
     if options.json:
@@ -152,13 +152,13 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _pack(options: argparse.Namespace) -> None:
-    from compress.packing import command
+    from compress.convert.packing import command
 
     command.run(options.model, options.manifest, options.output, options.init)
 
 
 def _phantoms(options: argparse.Namespace) -> None:
-    from compress.phantom import write_folder
+    from compress.data.phantom import write_folder
 
     if min(options.train, options.test) < 1 or not 16 <= options.size <= 4096:
         raise EdgeError("phantoms: expected at least 1 picture of each kind, and a size from 16 to 4096 pixels")

@@ -17,20 +17,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from compress.classification import Classification
-from compress.folding import Folding, NormFolding
-from compress.ghosting import INITIALIZATIONS, Ghosting
-from compress.independence import Allowed
-from compress.mask_values import Values
+from compress.data.independence import Allowed
+from compress.data.mask_values import Values
+from compress.data.window import taken
 from compress.pruning.channels import Pruning
-from compress.pruning.gates import BlockPruning
-from compress.pruning.soft import SoftPruning
 from compress.recipe_file import folders, read
 from compress.recipe_file import shipped as shipped
-from compress.segmentation import Segmentation
-from compress.task import Task
-from compress.training import OPTIMIZERS, Training
-from compress.window import taken
+from compress.steps.folding import Folding, NormFolding
+from compress.steps.ghost import INITIALIZATIONS, Ghosting
+from compress.steps.prune_blocks import BlockPruning
+from compress.steps.soft_prune import SoftPruning
+from compress.steps.train import OPTIMIZERS, Training
+from compress.tasks.base import Task
+from compress.tasks.classification import Classification
+from compress.tasks.segmentation import Segmentation
 from edge.errors import EdgeError
 from edge.manifest import MAX_ITEMS, MAX_LETTERS, is_line
 from edge.preprocess import Preprocessing
@@ -61,8 +61,8 @@ class Data:
         minimum_area: segmentation: regions that cover a smaller share of the picture are no finding.
         group: regular expression that finds the patient in a file's path below its class folder; a patient's images
             are never divided.
-        foreground, ignore: segmentation: see `compress.mask_values.Values`.
-        shared_patients, duplicates: "allow", with the reason, or nothing: see `compress.independence.Allowed`.
+        foreground, ignore: segmentation: see `compress.data.mask_values.Values`.
+        shared_patients, duplicates: "allow", with the reason, or nothing: see `compress.data.independence.Allowed`.
         group_within: "folder", with the reason, or nothing: see there.
         source, licence: for the manifest.
     """

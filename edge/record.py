@@ -110,8 +110,8 @@ def now() -> str:
 def release(package: str | os.PathLike[str] | None = None) -> str | None:
     """Return the name of the edge-deploy release that this package lies in; None where it lies in none.
 
-    `package` is its folder: lib/python/edge of a release (firmware_bridge/python_runtime.py), whose file `release` says
-    what it is.
+    `package` is its folder: lib/python/edge of a release (firmware_bridge/release/python_runtime.py), whose file
+    `release` says what it is.
     """
     try:
         with open(os.path.join(package or os.path.dirname(__file__), "../../../release"), encoding="ascii") as file:

@@ -1,7 +1,7 @@
 """The schema of TFLite flatbuffers as data: which tables there are, and which fields each of them has.
 
 Source: schema.fbs of LiteRT 2.1 (ai_edge_litert.schema_py_generated); a test compares.
-firmware_bridge/native/make_schema.py makes the native program's tables from these.
+firmware_bridge/native/tools/make_schema.py makes the native program's tables from these.
 
 A table is a line, which goes on where the next one begins with a space: its name, then its fields in the order of their
 slots, "name:type" with

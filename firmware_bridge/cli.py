@@ -16,7 +16,11 @@ from edge.command import OK, ended
 from edge.errors import EdgeError
 from edge.scratch import clear
 from edge.strict_json import dumps
-from firmware_bridge import board, coral, doctor, export_c, fleet, release, running, signature, ssh, status, target
+from firmware_bridge import target
+from firmware_bridge.board import board, doctor, fleet, running, ssh, status
+from firmware_bridge.coral import coral
+from firmware_bridge.micro import export_c
+from firmware_bridge.release import release, signature
 
 OUTPUT = Path("build/deploy")
 _ENDS = (signal.SIGTERM, signal.SIGHUP)
@@ -180,7 +184,7 @@ def _build(options: argparse.Namespace) -> None:
 
 
 def _make(options: argparse.Namespace) -> Path:
-    from firmware_bridge import build  # numpy comes with it
+    from firmware_bridge.release import build  # numpy comes with it
 
     chosen = target.load(options.target)
     aside = sys.stderr if getattr(options, "json", False) else sys.stdout
@@ -271,7 +275,7 @@ def _boards(options: argparse.Namespace) -> fleet.Fleet:
 
 def _ask_before(options: argparse.Namespace, boards: fleet.Fleet, chosen: target.Target) -> None:
     """Have refused before minutes of work what can be: by this machine, then by the boards."""
-    from firmware_bridge import build  # numpy comes with it
+    from firmware_bridge.release import build  # numpy comes with it
 
     models = build.names(options.model, options.default)
     signer = signature.signer(signature.sign(b"", _key(options)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.errors import EdgeError, one_line
-from firmware_bridge import elf
+from firmware_bridge.release import elf
 
 FOLDER = Path(__file__).with_name("targets")
 # Names of what a board's C and C++ libraries bring: all else that a binary is linked to must be in the release.

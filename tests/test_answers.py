@@ -76,7 +76,7 @@ def test_every_error_has_a_code() -> None:
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_the_endings_are_those_of_both_programs(suffix: str) -> None:
     assert f"{suffix} " in DOCUMENT.replace("`", " ")
-    assert f'"{suffix}"' in (ROOT / "firmware_bridge/native/sources.c").read_text()
+    assert f'"{suffix}"' in (ROOT / "firmware_bridge/native/command/sources.c").read_text()
 
 
 @pytest.mark.parametrize(("model", "image"), [("pneumonia", "docs/phantom.png"), ("polyp", "docs/colon.jpg")])

@@ -41,12 +41,9 @@ def test_imports_point_to_the_left(package: str) -> None:
         assert imported(path) & strangers <= MAY_IMPORT[package] | {package}, path
 
 
-# What looks into networks, on the host: for Coral and for microcontrollers.
-HOST_TOOLS = {"graph", "mapping", "rules", "coral", "edgetpu_compiler", "export_c", "micro"}
-
-
 def test_what_brings_releases_to_boards_needs_nothing_but_the_standard_library() -> None:
-    paths = [path for path in (ROOT / "firmware_bridge").glob("*.py") if path.stem not in HOST_TOOLS]
+    """Coral's and microcontrollers' rooms look into networks, on the host; nothing else may."""
+    paths = [path for path in python_files("firmware_bridge") if path.parent.name not in ("coral", "micro", "tools")]
     assert len(paths) > 8
     for path in paths:
         assert imported(path) <= {*sys.stdlib_module_names, "edge", "firmware_bridge"}, path

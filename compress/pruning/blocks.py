@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
-from compress.structure import replace
+from compress.state.structure import replace
 from edge.errors import EdgeError
 
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)

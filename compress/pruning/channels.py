@@ -16,7 +16,7 @@ from compress.pruning.criteria import Criterion, bn_scale, bn_scale_across, fpgm
 from compress.pruning.groups import CONVS, OUTPUTS, Trace, is_divided, members, prunable_groups, trace, whole_group
 from compress.pruning.settings import Pruning
 from compress.pruning.taylor import Examples, loss_gradient, random_gradient, taylor
-from compress.structure import check_patterns
+from compress.state.structure import check_patterns
 from edge.errors import EdgeError
 
 Say = Callable[[str], None]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from compress.phantom import write_folder
+from compress.data.phantom import write_folder
 
 HERE = Path(__file__).parent
 

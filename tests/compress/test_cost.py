@@ -11,10 +11,10 @@ from torch.nn.utils.parametrizations import weight_norm
 from torch.utils.flop_counter import FlopCounterMode
 
 from compress.cost import cost
-from compress.ghosting import Ghosting, ghost
 from compress.networks.resnet import resnet50
 from compress.pruning.channels import Pruning, prune
 from compress.recipe import build_network, load, shipped
+from compress.steps.ghost import Ghosting, ghost
 from edge.errors import EdgeError
 
 SHAPE = (3, 224, 224)

@@ -12,11 +12,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compress.augmentation import Augmentation
-from compress.independence import Allowed
-from compress.mask_values import Values
+from compress.data.independence import Allowed
+from compress.data.mask_values import Values
 from compress.recipe import Recipe, build_network, kind_of, load, parse, shipped
-from compress.training import Training
+from compress.steps.augmentation import Augmentation
+from compress.steps.train import Training
 from edge.errors import EdgeError
 
 GONE = object()

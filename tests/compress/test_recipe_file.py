@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from compress.classification import Classification
-from compress.pipeline import Run
 from compress.recipe import load, network_function, parse
 from compress.recipe_file import check, folders, named, read, shipped
+from compress.run import Run
+from compress.tasks.classification import Classification
 from edge.errors import EdgeError
 from tests.compress.conftest import RECIPE, environment, refused
 

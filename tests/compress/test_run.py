@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from compress import convert
-from compress.pipeline import Run, State
+from compress.convert import tflite as convert
 from compress.recipe import load
-from compress.segmentation import Segmentation
-from compress.training import logits
+from compress.run import Run, State
+from compress.steps.train import logits
+from compress.tasks.segmentation import Segmentation
 from edge.errors import EdgeError
 from edge.manifest import Decision
 from tests.compress.own_network import build
-from tests.compress.test_pipeline import OUTLINE, colons
+from tests.compress.test_run_steps import OUTLINE, colons
 
 __all__ = ["colons"]  # a fixture
 
@@ -49,7 +49,7 @@ def test_what_the_conversions_took_is_kept(untrained: Path, phantoms: Path, monk
         return b"flatbuffer"
 
     monkeypatch.setattr(convert, "to_tflite", in_a_minute)
-    monkeypatch.setattr("compress.pipeline.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("compress.run.time.monotonic", lambda: clock[0])
     run = users_run(untrained, phantoms)
     flatbuffers, seconds = run._flatbuffers(*run.compress())
     assert (sorted(flatbuffers), seconds, converted) == (
@@ -119,6 +119,6 @@ samples = 4
     assert [row.metric for row in run.ledger.rows] != [row.metric for row in before]
     again = users_run(tmp_path, colons)
     again.compress()
-    monkeypatch.setattr("compress.pipeline.logits", lambda *_: pytest.fail("it was judged again"))
+    monkeypatch.setattr("compress.run.logits", lambda *_: pytest.fail("it was judged again"))
     again.judge(decision)
     assert again.ledger.rows == run.ledger.rows

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import debian
-from benchmarks.host import Host, free_port, new_key
+from benchmarks.lab import debian
+from benchmarks.lab.host import Host, free_port, new_key
 from tests.edge.processes import usual_ends
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import debian
+from benchmarks.lab import debian
 from tests.edge.conftest import (  # noqa: F401  (fixtures)
     flatbuffer,
     float_flatbuffer,

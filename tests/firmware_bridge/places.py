@@ -9,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from firmware_bridge import board
+from firmware_bridge.board import board
 from tests.edge.processes import Ended
 from tests.firmware_bridge import releases
 from tests.firmware_bridge.boards import LocalBoard

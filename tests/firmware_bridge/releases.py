@@ -5,8 +5,8 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 
-from firmware_bridge import release, signature
-from firmware_bridge.release import File, Link, Payload, Release
+from firmware_bridge.release import release, signature
+from firmware_bridge.release.release import File, Link, Payload, Release
 
 PASSED = "1 of 1 golden vectors passed"
 SCRIPT = """#!/bin/sh

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.host import new_key
+from benchmarks.lab.host import new_key
 from tests.edge.processes import ROOT, Ended, environment
 from tests.test_install import interpreter
 

@@ -10,16 +10,16 @@ import pytest
 import torch
 from torch import nn
 
-from compress import training
 from compress.cost import Cost, cost
-from compress.ghosting import Ghosting, ghost
 from compress.networks.resnet import BasicBlock, ResNet, resnet18, resnet34, resnet50, resnet101
 from compress.pruning.blocks import close, residual_blocks
 from compress.pruning.channels import Pruning, prune, weakest_channels
-from compress.pruning.gates import BlockPruning, prune_blocks
 from compress.pruning.groups import trace
-from compress.pruning.soft import SoftPruning, soft_prune
-from tests.compress.pruning.test_gates import HOW, data_set
+from compress.steps import train as training
+from compress.steps.ghost import Ghosting, ghost
+from compress.steps.prune_blocks import BlockPruning, prune_blocks
+from compress.steps.soft_prune import SoftPruning, soft_prune
+from tests.compress.steps.test_prune_blocks import HOW, data_set
 
 SHAPE = (3, 224, 224)
 SMALL = (3, 64, 64)

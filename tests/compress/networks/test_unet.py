@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from compress.convert import to_tflite
+from compress.convert.model_file import operators
+from compress.convert.tflite import to_tflite
 from compress.cost import cost
-from compress.model_file import operators
 from compress.networks.unet import UNet, unet, unet_mini
 from compress.recipe import build_network, parse
 from edge.errors import EdgeError

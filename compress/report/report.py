@@ -1,0 +1,199 @@
+"""The end of a run: thresholds, test figures with intervals, flips from float to int8, golden vectors, the manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from compress.convert import model_file
+from compress.convert.golden import golden, installed
+from compress.convert.verify import check_conversion, edge_logits, latency, open_engine
+from compress.cost import cost
+from compress.data.folder import Split
+from compress.data.remarks import remarks
+from compress.recipe import Recipe, kind_of
+from compress.report.card import card
+from compress.steps.train import logits
+from compress.tasks import confusion, metrics
+from edge.manifest import FORMAT, VERSION, Decision
+from edge.preprocess import int8_table
+from edge.runtime import open_runtime
+from edge.strict_json import dumps
+
+if TYPE_CHECKING:
+    from compress.run import Run, State
+
+FIGURES = 2  # of the figures' form: those that an earlier one left behind are made again
+TOOLS = ("torch", "torch-pruning", "onnx", "onnx2tf", "tensorflow", "ai-edge-litert", "numpy", "pillow")
+
+
+def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, bytes]) -> dict[str, Any]:
+    """Write `NAME.tflite`, `NAME.report.json` and `NAME.md`; return the report.
+
+    What the task's figures hold is said there: `compress.tasks.base.Task.figures`.
+
+    Raises EdgeError where the conversion lost the network: `compress.convert.verify.check_conversion`.
+    """
+    recipe, data = run.recipe, run.data
+    stem = run.output / recipe.name
+    written = stem.with_name(f"{stem.name}.report.json")
+    positive = hashlib.sha256(recipe.data.positive.encode()).hexdigest()[:8]
+    key = f"{state.key}-{_digest(flatbuffers)}-{positive}-{recipe.name}"
+    draft = run.checkpoints / f"{key}.draft.tflite"
+
+    manifest = _manifest(run, state, flatbuffers["int8"])
+    model_file.write(draft, flatbuffers["int8"], manifest, {})
+    engine = open_engine(draft)
+
+    def compare() -> dict[str, Any]:
+        outputs = {name: (_float(s, data.val), _float(s, data.test)) for name, s in networks.items()}
+        val, test = (edge_logits(engine, split, run.progress) for split in (data.val, data.test))
+        outputs["int8"] = val, test
+        check_conversion(*(np.concatenate(outputs[name]) for name in ("float", "int8")))
+        figures = run.task.figures(recipe, data, outputs)
+        if sheet := run.task.sheet(recipe, data, outputs, figures):
+            model_file.write_beside(worst, sheet)
+        return figures
+
+    def in_turns() -> dict[str, float]:
+        run.progress("timing the baseline and the compressed network in turns")
+        return latency(flatbuffers)
+
+    networks = {"baseline": baseline, "float": state}
+    rule = f"{key}-{recipe.data.minimum_area:g}-{FIGURES}"
+    worst = run.checkpoints / f"{rule}.worst.png"
+    result = _once(run.checkpoints / f"{rule}.figures.json", compare)
+    result["data"] = data.summary  # with what today's recipe says of them
+    result["latency_ms"] = _once(run.checkpoints / f"{key}.latency.json", in_turns)
+    result["measured"] = _measured(run, result, baseline, state)
+    table = int8_table(state.how, engine.runtime.input.scale, engine.runtime.input.zero_point)
+    runtimes = [open_runtime(flatbuffers["int8"], name) for name in installed()]
+    manifest["golden"], members = golden(state.how, table, run.task.golden, runtimes)
+    manifest["decision"] = result["decision"]
+    if result["decision"]:
+        run.judge(Decision(**result["decision"]))
+        manifest["provenance"]["ledger"] = [asdict(row) for row in run.ledger.rows]
+    path = stem.with_name(f"{stem.name}.tflite")
+    manifest["measured"] = result["measured"] | {"file_bytes": 0}
+    while True:  # the file's size is one of its own fields; it is right as soon as its number of digits is
+        model_file.write(path, flatbuffers["int8"], manifest, members)
+        size = path.stat().st_size
+        if manifest["measured"]["file_bytes"] == size:
+            break
+        manifest["measured"]["file_bytes"] = size
+    draft.unlink()
+    result["measured"] = manifest["measured"]
+    if worst.exists():
+        model_file.write_beside(stem.with_name(f"{stem.name}.worst.png"), worst.read_bytes())
+    model_file.write_beside(written, _json(result))
+    model_file.write_beside(stem.with_name(f"{stem.name}.md"), card(manifest, result).encode())
+    return result
+
+
+def _once(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return what `make` makes, or made in an earlier run and left at `path`."""
+    if not path.exists():
+        model_file.write_beside(path, _json(make()))
+    made: dict[str, Any] = json.loads(path.read_text())
+    return made
+
+
+def _float(state: State, split: Split) -> np.ndarray:
+    return logits(state.network, split, state.how)
+
+
+def _measured(run: Run, result: dict[str, Any], baseline: State, state: State) -> dict[str, float]:
+    spent, times = cost(state.network, state.shape), result["latency_ms"]
+    before = cost(baseline.network, baseline.shape)
+    return {
+        "parameters": spent.parameters,
+        "macs": spent.macs,
+        "macs_executed": spent.macs_executed,
+        "parameters_removed": round(1 - spent.parameters / before.parameters, 4),
+        "macs_removed": round(1 - spent.macs / before.macs, 4),
+        run.task.drop: round(result["drop"], 3),
+        "cosine": round(result["cosine"], 5),
+        "speedup": round(times["baseline.float32"] / times["int8"], 2),
+        # a test folder without one of the classes has no AUC
+        **{
+            name: round(figure["value"], 5)
+            for name, figure in result["test"]["int8"].items()
+            if figure["value"] is not None
+        },
+        **({"agreement": round(result["agreement"]["value"], 5)} if "agreement" in result else {}),
+    }
+
+
+def _manifest(run: Run, state: State, flatbuffer: bytes) -> dict[str, Any]:
+    recipe = run.recipe
+    steps = [{"kind": kind_of(step), **asdict(step)} for step in recipe.steps]
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": recipe.name,
+        "title": recipe.title,
+        "task": run.task.name,
+        "labels": list(run.data.labels),
+        "activation": run.task.activation,
+        "decision": run.task.undecided(recipe),
+        "input": state.how.record(),
+        "targets": [asdict(target) for target in recipe.targets],
+        "measured": {},
+        "provenance": {
+            "network": recipe.network,
+            **({"weights": {"file": run.weights.path.name, "sha256": run.weights.sha256}} if run.weights else {}),
+            "steps": steps,
+            "seed": recipe.seed,
+            "calibration": recipe.calibration,
+            "notes": recipe.notes,
+            "data": {"source": recipe.data.source, "licence": recipe.data.licence} | run.data.summary,
+            "ledger": [asdict(row) for row in run.ledger.rows],
+            "tools": {"python": platform.python_version()} | {name: metadata.version(name) for name in TOOLS},
+        },
+        "runtime": {"type": "int8", "operators": model_file.operators(flatbuffer)},
+        "golden": [],
+    }
+
+
+def _digest(flatbuffers: dict[str, bytes]) -> str:
+    return hashlib.sha256(b"".join(flatbuffers[name] for name in sorted(flatbuffers))).hexdigest()[:16]
+
+
+def _json(value: Any) -> bytes:
+    return (dumps(value, "the report", indent=1) + "\n").encode()
+
+
+def table(result: dict[str, Any], recipe: Recipe) -> list[str]:
+    """Return the report as lines for people: test figures with their intervals, flips, each target met or missed.
+
+    For more than two classes also the int8 model's confusion matrix and each class's figures.
+    """
+    columns = list(next(iter(result["test"].values())))
+    lines = [f"{'test images':<12}" + "".join(f"{name:>26}" for name in columns)]
+    for name, figures in result["test"].items():
+        cells = [metrics.cell(figure) for figure in figures.values()]
+        lines.append(f"{name:<12}" + "".join(f"{cell:>26}" for cell in cells))
+    if "classes" in result:
+        lines += ["", *confusion.lines(result["labels"], result["confusion"]["int8"], result["classes"]["int8"]), ""]
+    lines.append(f"float to int8: logits' cosine {result['cosine']:.5f}")
+    lines += [f"  {difference}" for difference in result["differences"]]
+    lines += [f"data: {remark}" for remark in remarks(result["data"])]
+    for target in recipe.targets:
+        value = result["measured"].get(target.name)
+        if value is None:
+            lines.append(f"target {target.name}: {target.target:g}, measured on the device at every run")
+            continue
+        met = value <= target.target if target.better == "lower" else value >= target.target
+        sign = "<=" if target.better == "lower" else ">="
+        lines.append(
+            f"target {target.name} {sign} {target.target:,.10g}: measured {value:,.10g}, {'met' if met else 'MISSED'}"
+        )
+    return lines

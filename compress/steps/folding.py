@@ -1,0 +1,175 @@
+"""Folding: what later layers do anyway is moved into earlier ones, so that the device does not do it twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from compress.layers.ghost import GhostConv2d
+from compress.state.structure import replace
+from edge.errors import EdgeError
+
+
+@dataclass(frozen=True)
+class Folding:
+    """The step `fold-grey`: a grey picture in three equal planes needs one. It has no settings."""
+
+
+@dataclass(frozen=True)
+class NormFolding:
+    """The step `fold-norms`: normalizations and ReLUs behind ghost convolutions move into them. It has no settings.
+
+    Behind a ghost's concatenation a normalization stays a multiplication and an addition over all channels, and a
+    ReLU an operator that LiteRT's int8 kernels leave to the slow path; inside, both cost nothing once they are
+    converted. Train afterwards: see `fold_norms`.
+    """
+
+
+def fold_grey(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
+    """Make the first convolution read one plane and return the network, which gives the same logits as before.
+
+    With x the same plane three times, sum_c w_c * x = (sum_c w_c) * x. The three planes must be normalized alike.
+
+    Args:
+        shape: (3, height, width) of the input.
+
+    Raises EdgeError where the first convolution is another, or what else the network does with the planes keeps the
+    logits from being the same.
+    """
+    seen: list[nn.Conv2d] = []
+    convs = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
+    hooks = [conv.register_forward_hook(lambda module, *_: seen.append(module)) for conv in convs]
+    plane = torch.rand(1, 1, *shape[1:], generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        before = network.eval()(plane.expand(1, *shape).clone())
+    for hook in hooks:
+        hook.remove()
+    first = seen[0] if seen else None
+    if first is None or first.in_channels != shape[0] or first.groups != 1:
+        raise EdgeError(
+            "step fold-grey found no ordinary convolution over 3 planes as the network's first: "
+            "take the step out of the recipe, or set input.channels = 1"
+        )
+    first.weight = nn.Parameter(first.weight.detach().sum(1, keepdim=True))
+    first.in_channels = 1
+    try:
+        with torch.no_grad():
+            same = torch.allclose(network(plane), before, rtol=1e-3, atol=1e-4 * float(before.abs().max()))
+    except Exception:  # the user's own code: anything
+        same = False
+    if not same:
+        raise EdgeError(
+            "step fold-grey gives other logits: expected a network whose first convolution is all that reads the three "
+            "planes; take the step out of the recipe, or set input.channels = 1"
+        )
+    return network
+
+
+def fold_norms(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
+    """Move what directly follows a ghost convolution, normalization and then ReLU, into its halves; return the network.
+
+    With y1 = s1 p + b1 the normalized primary maps, the cheap filters read y1 and not p: w becomes w / s1, and the
+    constant that b1 adds, sum(w) b1 / s1, goes into the second normalization's mean. Without a ReLU the result is the
+    same but at the picture's rim, where the cheap filters' zero padding now stands for y1 = 0 and not for p = 0, and in
+    channels whose s1 is near zero. With one, the cheap filters read max(y1, 0), as in GhostNet (Han et al. 2020,
+    section 3.2): that has to be trained.
+
+    Args:
+        shape: (channels, height, width) of the input.
+    """
+    for ghost, name, rectifier in _followers(network, shape):
+        norm = network.get_submodule(name)
+        assert isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None and norm.running_var is not None
+        m = ghost.primary.out_channels
+        second = _part(norm, slice(m, None))
+        ghost.primary_norm, ghost.cheap_norm = _part(norm, slice(0, m)), second
+        with torch.no_grad():
+            slope = (norm.weight / (norm.running_var + norm.eps).sqrt())[: ghost.ghosts]
+            least = 1e-2 * slope.abs().mean() + 1e-12
+            slope = torch.where(slope < 0, -1.0, 1.0) * slope.abs().clamp_min(least)
+            shift = (norm.bias - norm.weight * norm.running_mean / (norm.running_var + norm.eps).sqrt())[: ghost.ghosts]
+            ghost.cheap.weight.div_(slope.view(-1, 1, 1, 1))
+            assert second.running_mean is not None
+            second.running_mean.add_(ghost.cheap.weight.sum((1, 2, 3)) * shift)
+        replace(network, name, nn.Identity())
+        if rectifier:
+            ghost.activation = nn.ReLU(inplace=True)
+            replace(network, rectifier, nn.Identity())
+    return network
+
+
+def _followers(network: nn.Module, shape: tuple[int, int, int]) -> list[tuple[GhostConv2d, str, str]]:
+    """Return each ghost convolution whose output goes straight into a normalization and nowhere else, and its name.
+
+    Third, the name of the ReLU that the normalization's output goes straight into, if it serves this place only.
+    """
+    made: dict[int, nn.Module] = {}  # which ghost or normalization made the tensor of this id last
+    norms: dict[nn.Module, GhostConv2d] = {}  # normalization -> ghost
+    rectifiers: dict[nn.Module, nn.Module] = {}  # normalization -> ReLU
+    calls: Counter[nn.Module] = Counter()
+    kept: list[torch.Tensor] = []  # alive: an id is unique only as long as its object lives
+    ends: dict[nn.Module, Any] = {}  # module -> what made its output, in autograd's graph
+
+    def into(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        calls[module] += 1
+        source = made.get(id(inputs[0]))
+        if source is not None and inputs[0].grad_fn is not ends[source]:
+            source = None  # something was done to it in place since
+        if isinstance(module, nn.BatchNorm2d) and module.affine and isinstance(source, GhostConv2d):
+            norms[module] = source
+        elif isinstance(module, nn.ReLU) and isinstance(source, nn.BatchNorm2d):
+            rectifiers[source] = module
+
+    def out(module: nn.Module, _: object, output: torch.Tensor) -> None:
+        made[id(output)] = module
+        kept.append(output)
+        ends[module] = output.grad_fn
+
+    hooks = []
+    for module in network.modules():
+        if isinstance(module, GhostConv2d | nn.BatchNorm2d | nn.ReLU):
+            hooks += [module.register_forward_pre_hook(into), module.register_forward_hook(out)]
+    with torch.enable_grad():
+        logits = network.eval()(torch.zeros(1, *shape).requires_grad_().clone())
+    for hook in hooks:
+        hook.remove()
+    names = {module: name for name, module in network.named_modules()}
+    readers = _readers(logits.grad_fn)
+    alone = {m for m in calls if calls[m] == 1 and ends[m] is not None and readers[ends[m]] == 1}
+    once = {norm: relu for norm, relu in rectifiers.items() if calls[relu] == 1 and norm in alone}
+    return [
+        (ghost, names[norm], names[once[norm]] if norm in once else "")
+        for norm, ghost in norms.items()
+        if ghost in alone and calls[norm] == 1
+    ]
+
+
+def _readers(last: Any) -> Counter[Any]:
+    """Return how many nodes of autograd's graph, which ends in `last`, read each one's output."""
+    found: Counter[Any] = Counter([last])
+    waiting = [last] if last is not None else []  # a forward pass may hold gradients back
+    while waiting:
+        for node, _ in waiting.pop().next_functions:
+            if node is not None and node not in found:
+                waiting.append(node)
+            found[node] += 1
+    return found
+
+
+def _part(norm: nn.BatchNorm2d, channels: slice) -> nn.BatchNorm2d:
+    assert norm.running_mean is not None and norm.running_var is not None
+    part = nn.BatchNorm2d(norm.weight[channels].numel(), eps=norm.eps, momentum=norm.momentum)
+    with torch.no_grad():
+        for mine, whole in (
+            (part.weight, norm.weight),
+            (part.bias, norm.bias),
+            (part.running_mean, norm.running_mean),
+            (part.running_var, norm.running_var),
+        ):
+            assert mine is not None
+            mine.copy_(whole[channels])
+    return part.train(norm.training)

@@ -1,0 +1,99 @@
+"""What a network is for, and all that depends on it: its data, its loss, its worth. The pipeline knows no more."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from compress.data.folder import DataSet
+    from compress.recipe import Recipe
+    from edge.manifest import Decision
+
+
+class Task(ABC):
+    """One task; `compress.recipe.TASKS` lists them.
+
+    Attributes:
+        name: as in the manifest. activation: from logits to scores, as in the manifest.
+        drop: manifest name of the loss against the network before compression, in points of a hundred.
+    """
+
+    name: str
+    activation: str
+    drop: str
+
+    @abstractmethod
+    def labels(self, root: Path, recipe: Recipe) -> tuple[str, ...]:
+        """Return the labels of the data set at `root`, of which no image is read."""
+
+    @abstractmethod
+    def load(self, root: Path, recipe: Recipe, progress: Callable[[str], None]) -> DataSet:
+        """Read the data set at `root`."""
+
+    @abstractmethod
+    def output(self, recipe: Recipe, classes: int, found: tuple[int, ...]) -> str:
+        """Return "" where `found` is a fit output shape of the network for two images, else what was expected."""
+
+    @abstractmethod
+    def losses(self, outputs: Tensor, truth: Tensor, smoothing: float = 0.0, weight: Tensor | None = None) -> Tensor:
+        """Return the loss of each image, float32 (N,), for the network's logits and its `truth`.
+
+        Args:
+            smoothing: of labels. weight: of classes, (classes,); both where there are classes.
+        """
+
+    @abstractmethod
+    def divergence(self, outputs: Tensor, taught: Tensor, temperature: float, truth: Tensor | None = None) -> Tensor:
+        """Return how far each image's scores are from its teacher's, (N,) >= 0, for the logits of both networks.
+
+        Args:
+            temperature: what both logits are divided by first.
+            truth: as for `losses`: of pixels that nobody labelled the teacher knows no more.
+        """
+
+    @abstractmethod
+    def metric(self, data: DataSet) -> str:
+        """Return the name of the ledger's measure on the validation images, higher is better."""
+
+    @abstractmethod
+    def worth(self, outputs: np.ndarray, data: DataSet, decision: Decision | None = None) -> float:
+        """Return `metric` for float32 logits of the validation images.
+
+        Args:
+            decision: the model's, as soon as it is known; none: one that stands in for it.
+        """
+
+    @abstractmethod
+    def figures(
+        self, recipe: Recipe, data: DataSet, outputs: dict[str, tuple[np.ndarray, np.ndarray]]
+    ) -> dict[str, Any]:
+        """Return the report: the decision, test figures with intervals, what differs between float and int8.
+
+        Args:
+            outputs: "baseline", "float", "int8" -> float32 logits of the validation and of the test images.
+
+        Keys: `test` (name -> figure -> {value, low, high}), `decision` (manifest), `drop` (points), `cosine`
+        (`compress.tasks.metrics.centred_cosine` of float and int8, over validation and test images),
+        `validation`, `differences` (lines for people), and what else the task has to tell.
+        """
+
+    @abstractmethod
+    def undecided(self, recipe: Recipe) -> dict[str, Any] | None:
+        """Return the manifest's decision for a draft of the model file, before `figures` has chosen one."""
+
+    def sheet(
+        self, recipe: Recipe, data: DataSet, outputs: dict[str, tuple[np.ndarray, np.ndarray]], report: dict[str, Any]
+    ) -> bytes | None:
+        """Return a PNG of the test pictures that went worst, where the task can show them."""
+        return None
+
+    @abstractmethod
+    def golden(self, number: int) -> Image.Image:
+        """Return a generated picture for a golden vector."""

@@ -1,0 +1,146 @@
+"""The task of telling classes apart: image folders, cross-entropy, AUC, a threshold, flips from float to int8."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from compress.data import cifar
+from compress.data.folder import DataSet, folder_labels, load_folder
+from compress.data.phantom import phantom
+from compress.steps.distillation import class_divergence
+from compress.tasks import metrics
+from compress.tasks.base import Task
+from compress.tasks.confusion import confusion, of_classes
+from edge.classification import decide, rank, softmax
+from edge.errors import EdgeError
+from edge.manifest import Decision
+
+if TYPE_CHECKING:
+    from compress.recipe import Recipe
+
+
+NAMED = 20  # flips that are told to people one by one
+
+
+class Classification(Task):
+    """One label of several. `truth` is an index into the labels, int64 (N,)."""
+
+    name = "classification"
+    activation = "softmax"
+    drop = "accuracy_drop"
+
+    def labels(self, root: Path, recipe: Recipe) -> tuple[str, ...]:
+        """Return the names of CIFAR-10's classes or of the folders; EdgeError where none is the positive label."""
+        folder = cifar.found(root)
+        if folder and recipe.data.group:
+            raise EdgeError(
+                f"{recipe.origin}: data.group is {recipe.data.group!r}, and {folder} has CIFAR-10's numbered pictures, "
+                "which no patient shares: expected none; leave it out"
+            )
+        labels = cifar.names(folder) if folder else folder_labels(root)
+        if recipe.data.positive and recipe.data.positive not in labels:
+            raise EdgeError(
+                f"{recipe.origin}: data.positive is {recipe.data.positive!r}, and the data has the classes "
+                f"{', '.join(labels)}: name one of those"
+            )
+        return labels
+
+    def load(self, root: Path, recipe: Recipe, progress: Callable[[str], None]) -> DataSet:
+        """Read CIFAR-10's files or `root/{train,val,test}/CLASS/*`; EdgeError as `labels`."""
+        self.labels(root, recipe)
+        data = recipe.data
+        if folder := cifar.found(root):
+            return cifar.load_cifar(self, folder, recipe.input, data.validation, progress, data.allowed)
+        return load_folder(self, root, recipe.input, data.validation, data.group or None, progress, data.allowed)
+
+    def output(self, recipe: Recipe, classes: int, found: tuple[int, ...]) -> str:
+        """Logits (2, classes)."""
+        return "" if found == (2, classes) else f"logits of shape {(2, classes)}"
+
+    def losses(self, outputs: Tensor, truth: Tensor, smoothing: float = 0.0, weight: Tensor | None = None) -> Tensor:
+        """Return each image's cross-entropy (N,), times its class's `weight`."""
+        return F.cross_entropy(outputs, truth, weight=weight, label_smoothing=smoothing, reduction="none")
+
+    def divergence(self, outputs: Tensor, taught: Tensor, temperature: float, truth: Tensor | None = None) -> Tensor:
+        """Return the divergence of the classes' scores."""
+        return class_divergence(outputs, taught, temperature)
+
+    def metric(self, data: DataSet) -> str:
+        """AUC for two classes, accuracy for more: there the highest score decides, and AUCs all lie close to 1."""
+        return "AUC" if len(data.labels) == 2 else "accuracy"
+
+    def worth(self, outputs: np.ndarray, data: DataSet, decision: Decision | None = None) -> float:
+        """AUC of the last class against the rest, or accuracy; no decision has a part in them."""
+        if len(data.labels) == 2:
+            return metrics.auc(outputs, data.val.truth)
+        return float((outputs.argmax(1) == data.val.truth).mean())
+
+    def figures(
+        self, recipe: Recipe, data: DataSet, outputs: dict[str, tuple[np.ndarray, np.ndarray]]
+    ) -> dict[str, Any]:
+        """Return the report.
+
+        The decision threshold is chosen on the validation images, by the int8 model as the device runs it, and serves
+        the float network as well, so that a flip is quantization's doing alone; the baseline gets its own in the same
+        way. Test images decide nothing. Keys beside those of `Task.figures`: `labels`, `thresholds`, `flips`,
+        `confusion` (name -> counts of test images, rows the truth, columns the decision) and, for more than two
+        classes, `classes` (name -> `compress.tasks.confusion.of_classes`).
+        """
+        positive = data.labels.index(recipe.data.positive) if recipe.data.positive else None
+        result: dict[str, Any] = {"labels": list(data.labels), "test": {}, "decision": None}
+        thresholds = {}
+        for name, (val, _) in outputs.items():
+            if positive is not None:
+                thresholds[name] = metrics.threshold(softmax(val)[:, positive], data.val.truth == positive)
+        if positive is not None:  # one rule for the network, in float as in int8: the one that the device will have
+            thresholds["float"] = thresholds["int8"]
+            result["decision"] = {"label": recipe.data.positive, "threshold": thresholds["int8"]}
+        decided = {}
+        for name, (_, test) in outputs.items():
+            rule = Decision(recipe.data.positive, thresholds[name]) if positive is not None else None
+            decided[name] = _decide(data.labels, test, rule)
+            result["test"][name] = metrics.summary(decided[name], test, data.test.truth, positive)
+        flips = [
+            {
+                "image": data.test.names[i],
+                "label": data.labels[data.test.truth[i]],
+                "float": data.labels[decided["float"][i]],
+                "int8": data.labels[decided["int8"][i]],
+            }
+            for i in np.flatnonzero(decided["float"] != decided["int8"])
+        ]
+        matrices = {name: confusion(data.test.truth, found, len(data.labels)) for name, found in decided.items()}
+        several = len(data.labels) > 2
+        classes = {name: of_classes(data.labels, matrix) for name, matrix in matrices.items() if several}
+        accuracy = {name: figures["accuracy"]["value"] for name, figures in result["test"].items()}
+        return result | {
+            "thresholds": thresholds,
+            "drop": 100 * (accuracy["baseline"] - accuracy["int8"]),
+            "cosine": metrics.centred_cosine(*(np.concatenate(outputs[name]) for name in ("float", "int8"))),
+            "validation": self.worth(outputs["int8"][0], data),
+            "flips": flips,
+            "confusion": {name: matrix.tolist() for name, matrix in matrices.items()},
+            **({"classes": classes} if several else {}),
+            "differences": [f"decisions that differ between float and int8: {len(flips)}"]
+            + [f"{flip['image']} ({flip['label']}): {flip['float']} -> {flip['int8']}" for flip in flips[:NAMED]]
+            + ([f"and {len(flips) - NAMED} more, named in the report"] if len(flips) > NAMED else []),
+        }
+
+    def undecided(self, recipe: Recipe) -> dict[str, Any] | None:
+        """None: the highest score decides."""
+        return None
+
+    def golden(self, number: int) -> Image.Image:
+        """A phantom chest X-ray, every second one with an opacity."""
+        return Image.fromarray(phantom(1000 + number, opacity=bool(number % 2), size=96))
+
+
+def _decide(labels: tuple[str, ...], values: np.ndarray, rule: Decision | None) -> np.ndarray:
+    return np.array([labels.index(decide(rank(labels, row), rule)) for row in softmax(values)])
