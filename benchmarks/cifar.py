@@ -236,7 +236,7 @@ def draw(points: list[Point], best: list[bool], path: Path) -> None:
 
 
 def main() -> None:
-    """Measure, write both tables and the picture."""
+    """Measure, write both tables and the image."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="the recipes' output")
     parser.add_argument("--rounds", type=int, default=60)

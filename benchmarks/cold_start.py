@@ -46,12 +46,12 @@ def main() -> None:
     compileall.compile_dir(Path(edge.__file__).parent, quiet=1)
     model = str(find(options.model))
     with tempfile.TemporaryDirectory() as folder:
-        picture = str(Path(folder) / "phantom.png")
-        Image.fromarray(phantom(1, opacity=True, size=1024)).save(picture)
+        image = str(Path(folder) / "phantom.png")
+        Image.fromarray(phantom(1, opacity=True, size=1024)).save(image)
         commands = {
-            "shortest script": [sys.executable, str(Path(__file__).with_name("minimal.py")), model, picture],
-            "edge-infer": [sys.executable, "-m", "edge", "--threads", "1", "--model", model, picture],
-            "edge-infer --json": [sys.executable, "-m", "edge", "--threads", "1", "--json", "--model", model, picture],
+            "shortest script": [sys.executable, str(Path(__file__).with_name("minimal.py")), model, image],
+            "edge-infer": [sys.executable, "-m", "edge", "--threads", "1", "--model", model, image],
+            "edge-infer --json": [sys.executable, "-m", "edge", "--threads", "1", "--json", "--model", model, image],
         }
         runs: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
         for turn in range(options.runs + 1):

@@ -2,8 +2,8 @@
 
     python -m benchmarks.fuzzing [--minutes 10]
 
-So many minutes for each of the two: pictures (decoding, preprocessing, overlay) and model files (zip, JSON, manifest,
-labels, golden pictures). Needs cmake and clang with its libFuzzer (Debian: clang, libclang-rt-14-dev); builds in
+So many minutes for each of the two: images (decoding, preprocessing, overlay) and model files (zip, JSON, manifest,
+labels, golden images). Needs cmake and clang with its libFuzzer (Debian: clang, libclang-rt-14-dev); builds in
 build/fuzz. The seeds are made here; what the fuzzer adds to them stays in build/fuzz/corpus, from where the next run
 goes on. A finding ends the run with exit status 1, and names the input that shows it.
 """
@@ -58,8 +58,8 @@ def build(folder: Path = BUILD) -> None:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def pictures() -> list[bytes]:
-    """Return small pictures of each kind that the native program reads, with four bytes before that say how."""
+def images() -> list[bytes]:
+    """Return small images of each kind that the native program reads, with four bytes before that say how."""
     colour = np.random.default_rng(1).integers(0, 256, (19, 23, 3), dtype=np.uint8)
     image, exif = Image.fromarray(colour), Image.Exif()
     exif[0x0112] = 6
@@ -130,7 +130,7 @@ def seed(name: str, folder: Path) -> Path:
     """Write the seeds of one of the programs into its corpus under `folder`; return that."""
     corpus = folder / "corpus" / name
     corpus.mkdir(parents=True, exist_ok=True)
-    for number, data in enumerate(pictures() if name == "picture" else models(folder)):
+    for number, data in enumerate(images() if name == "picture" else models(folder)):
         (corpus / f"seed-{number:02}").write_bytes(data)
     return corpus
 

@@ -34,7 +34,7 @@ def main() -> None:
     for init in INITIALIZATIONS:
         steps = (dataclasses.replace(ghosting, init=init), dataclasses.replace(after, epochs=1))
         changed = dataclasses.replace(recipe, steps=recipe.steps[:place] + steps)
-        run = Run(changed, options.data, options.output, progress.say, progress)
+        run = Run(changed, options.data, options.output, progress.log, progress)
         run.compress()
         before, at_once, tuned = run.ledger.rows[-3:]
         rows.append([init, *(f"{row.metric:.4f}" for row in (before, at_once, tuned))])
@@ -45,7 +45,7 @@ def main() -> None:
         ["initialization", "AUC before", "AUC with ghosts", "AUC after 1 epoch"],
         rows,
         "CPGResNet50, 32 convolutions replaced at once; AUC on the validation images. Both have their normalizations' "
-        "statistics measured anew.",
+        "statistics measured again.",
     )
 
 

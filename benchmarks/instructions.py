@@ -42,7 +42,7 @@ CORES = ("cortex-a72", "cortex-a76")
 # A Raspberry Pi 4's processor has no instructions for AES and SHA; QEMU's has, and so they are hidden there.
 WITHOUT_CRYPTOGRAPHY = ("cortex-a72",)
 HIDDEN, HIDING = "/mnt/hidden.so", Path(__file__).with_name("hidden.c")
-# From start to answer, native and in Python: model and picture.
+# From start to answer, native and in Python: model and image.
 STARTED = {"pneumonia": "docs/phantom.png", "cpgresnet50": "docs/phantom.png", "polyp": "docs/colon.jpg"}
 SHIPPED = ("pneumonia", "cpgresnet50")
 BASELINE, FLOAT = "resnet50-float32", "cpgresnet50-float32"
@@ -74,7 +74,7 @@ latency. A real processor executes several a cycle, or waits for memory; compare
 
 The virtual Pi's clock goes on by {ns} ns with each instruction, whatever this machine does. Each figure is the median
 of {runs} processes; the spread is how far the highest lies above the lowest. From start to answer: a whole process that
-answers a picture ({pictures}), with `--json --threads 1`; kernel and loader count, too; a process before these, which
+answers an image ({pictures}), with `--json --threads 1`; kernel and loader count, too; a process before these, which
 brings the files into memory, does not. With {python}, compiled beforehand. A Raspberry Pi 4's processor has no
 instructions for SHA-256 and QEMU's cortex-a72 has, so they are hidden from these processes. Invoke: the second of a
 process of the native program. resnet50-float32 is the unpruned network, cpgresnet50-float32 the paper's form before
@@ -140,7 +140,7 @@ class Counter:
         return len(verdicts)
 
     def start(self, program: str, model: str, picture: str) -> Processes:
-        """Return what processes cost that start, answer the picture once, and end."""
+        """Return what processes cost that start, answer the image once, and end."""
         hides = self.core in WITHOUT_CRYPTOGRAPHY
         return self._count(f"{program} --model {model} {picture}", 0, f"export LD_PRELOAD={HIDDEN}" if hides else "")
 
@@ -229,7 +229,7 @@ def _row(core: str, what: str, budget: Budget, fewer: float, goal: str) -> list[
 
 
 def fill(content: build.Content, networks: Path, folder: Path) -> None:
-    """Put everything that is counted into a folder: the release's files, Python, the networks, the picture."""
+    """Put everything that is counted into a folder: the release's files, Python, the networks, the image."""
     for name, file in content.payload.items():
         path = folder / "release" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -306,7 +306,7 @@ def main() -> None:
             ns=INSTRUCTION_NS,
             runs=options.runs,
             python=arm_python.versions(),
-            pictures=", ".join(f"{model}: `{picture}`" for model, picture in STARTED.items()),
+            images=", ".join(f"{model}: `{picture}`" for model, picture in STARTED.items()),
             golden=f"{vectors} of {vectors} bit-exact, {len(models)} models",
         ),
     )

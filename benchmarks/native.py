@@ -43,7 +43,7 @@ class Run(NamedTuple):
 
 
 def once(command: list[str], environment: dict[str, str]) -> Run:
-    """Run one process that prints the JSON of one picture."""
+    """Run one process that prints the JSON of one image."""
     begun = time.perf_counter()
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
     wall = (time.perf_counter() - begun) * 1e3
@@ -64,12 +64,12 @@ def build() -> str:
     return str(BUILD / "edge-infer")
 
 
-def measure(native: str, model: str, picture: str, runs: int) -> list[list[str]]:
+def measure(native: str, model: str, image: str, runs: int) -> list[list[str]]:
     """Return the rows of one model."""
     litert = importlib.util.find_spec("ai_edge_litert")
     assert litert is not None and litert.origin is not None
     environment = {**os.environ, "EDGE_INFER_LITERT": str(Path(litert.origin).with_name("libLiteRt.so"))}
-    words = ["--threads", "1", "--json", "--model", model, picture]
+    words = ["--threads", "1", "--json", "--model", model, image]
     commands = {"Python": [sys.executable, "-m", "edge", *words], "native": [native, *words]}
     results: dict[str, list[Run]] = {name: [] for name in commands}
     for turn in range(runs + 1):
@@ -107,10 +107,10 @@ def main() -> None:
     native = build()
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        picture = str(Path(folder) / "phantom.png")
-        Image.fromarray(phantom(1, opacity=True, size=1024)).save(picture)
+        image = str(Path(folder) / "phantom.png")
+        Image.fromarray(phantom(1, opacity=True, size=1024)).save(image)
         for model in options.model:
-            rows += measure(native, str(find(model)), picture, options.runs)
+            rows += measure(native, str(find(model)), image, options.runs)
     table.write(
         "native",
         "Native and Python: cold start and peak memory, PNG of 1024x1024 to answer",

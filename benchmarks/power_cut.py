@@ -4,7 +4,7 @@
 
 The real program and a real model go over real ssh to an Arm machine under QEMU. In turns the machine is killed, which
 loses all that was not on its disk, and booted again; or edge-deploy and its connection are killed. Then the board is
-asked at once for its answer to a picture: the release that served before, or the new one, must give the right one.
+asked at once for its answer to an image: the release that served before, or the new one, must give the right one.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ NOTES = """
 A virtual Pi (QEMU, cortex-a72, ext4): `edge-deploy push {target}`, native program, model {model}. Moments
 are uniform over a whole push ({whole:.0f} s under emulation, which is no board's time). Power: the machine is killed,
 which loses what its kernel had not given to the disk, and booted again. Connection: ssh and edge-deploy are killed, and
-the board is asked at once. Each time a picture is sent, and its decision held against the uninterrupted one's.
+the board is asked at once. Each time an image is sent, and its decision held against the uninterrupted one's.
 """
 
 
@@ -46,8 +46,8 @@ class Board:
     def __init__(self, folder: Path) -> None:
         self.pi, self.folder, self.number = VirtualPi(folder), folder, 0
         self.content = build.content(target.load(TARGET), [MODEL])
-        self.picture = folder / "picture.png"
-        Image.fromarray(phantom(1, opacity=True, size=224)).save(self.picture)
+        self.image = folder / "picture.png"
+        Image.fromarray(phantom(1, opacity=True, size=224)).save(self.image)
         self.decision = ""
 
     def start(self) -> int:
@@ -70,7 +70,7 @@ class Board:
     def answer(self) -> tuple[int, str]:
         """Return the number of the release that answers, and its decision; 0 where none answers."""
         for _ in range(20):
-            done = self.pi.deploy("run", "board", self.picture)
+            done = self.pi.deploy("run", "board", self.image)
             if b"can't be reached" not in done.stderr:  # else the emulator is slow, which says nothing of releases
                 break
         if done.returncode:

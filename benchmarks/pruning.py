@@ -55,7 +55,7 @@ def curve(run: Run, start: State, settings: Pruning, seed: int, progress: Progre
     """Return Dice, and the shares of filters, parameters and MACs that are gone, for nothing pruned and each share."""
     network, whole = copy.deepcopy(start.network), cost(start.network, start.shape)
     chosen = np.random.default_rng(seed).permutation(len(run.data.train))[:SAMPLES]
-    images = to_input(torch.from_numpy(run.data.train.pixels[chosen]), start.how)
+    images = to_input(torch.from_numpy(run.data.train.pixels[chosen]), start.spec)
     examples = Examples(images, torch.from_numpy(run.data.train.truth[chosen]), run.task.losses)
     points, gone = [], 0.0
     for share in (0.0, *SHARES):
@@ -65,7 +65,7 @@ def curve(run: Run, start: State, settings: Pruning, seed: int, progress: Progre
             gone = 1 - cost(network, start.shape).macs / whole.macs
         now = cost(network, start.shape)
         with lower_precision(torch.device("cpu")):
-            quality = run.task.worth(logits(network, run.data.val, start.how, 16), run.data)
+            quality = run.task.evaluate(logits(network, run.data.val, start.spec, 16), run.data)
         points.append(
             {
                 "filters": 1 - filters(network) / filters(start.network),
@@ -89,7 +89,7 @@ def main() -> None:
     recipe, progress = load("polyp"), Progress()
     place = next(number for number, step in enumerate(recipe.steps) if isinstance(step, Pruning))
     run = Run(
-        dataclasses.replace(recipe, steps=recipe.steps[:place]), options.data, options.output, progress.say, progress
+        dataclasses.replace(recipe, steps=recipe.steps[:place]), options.data, options.output, progress.log, progress
     )
     _, start = run.compress()
     done = options.output / "checkpoints" / f"{start.key}.curves.json"
@@ -103,7 +103,7 @@ def main() -> None:
 
 
 def write(curves: dict[str, dict[str, Any]], command: str) -> None:
-    """Write the table and the picture."""
+    """Write the table and the image."""
     stacked = {
         name: {
             key: np.array([[point[key] for point in seeds] for seeds in rows.values()])
@@ -139,7 +139,7 @@ def write(curves: dict[str, dict[str, Any]], command: str) -> None:
         "![Dice and MACs over the share of filters removed](pruning.png)\n\n"
         f"Unpruned {whole:.3f}. MACs that go for less than one point of Dice: {', '.join(kept)}. All layers' "
         f"filters are ranked together, in blocks of 8; Taylor scores (taylor-abs) look at {SAMPLES} training images "
-        "and are computed anew at each step.",
+        "and are computed again at each step.",
     )
     draw(stacked, table.RESULTS / "pruning.png")
 

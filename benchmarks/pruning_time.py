@@ -3,7 +3,7 @@
     python -m benchmarks.pruning_time [--rounds 7]
 
 From a network to the smaller one, the dependency graph included, and for Taylor scores the gradients of a few
-pictures of noise; no training.
+images of noise; no training.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def main() -> None:
         rows,
         f"Medians of {options.rounds} rounds in turns, one thread, from the network to the smaller one, in seconds; "
         "times faster: the median of the rounds' own ratios, which a disturbed round does not move. Taylor "
-        f"scores with gradients of {PICTURES} pictures. Both use torch-pruning's dependency graph. Its pruner takes "
+        f"scores with gradients of {PICTURES} images. Both use torch-pruning's dependency graph. Its pruner takes "
         "a share of all layers' channels, 25 %, which removes about half of the MACs. Here the pruned network is run "
         "once more, to see that it still runs and what it costs: a quarter of the time where scores cost nothing. (On "
         "PyTorch's meta device, where nothing is computed, an operator takes a millisecond, and the run as long.)",

@@ -1,4 +1,4 @@
-"""What the polyp segmenters are worth on the test images, and how fast they are, from picture file to mask.
+"""What the polyp segmenters are worth on the test images, and how fast they are, from image file to mask.
 
     python -m benchmarks.segmentation build/kvasir --data DIR
 
@@ -65,13 +65,13 @@ def accuracy(folder: Path) -> None:
         f"python -m benchmarks.segmentation {folder} --data DIR",
         ["network", "parameters removed", "MACs removed", "Dice", "IoU"],
         rows,
-        "Means over images, at the pictures' own sizes; in brackets 95 % bootstrap intervals (2000 resamples of the "
+        "Means over images, at the images' own sizes; in brackets 95 % bootstrap intervals (2000 resamples of the "
         "test images). int8 runs through `edge` on LiteRT. Thresholds were chosen on validation images: the unpruned "
         "network's own, and the int8 model's, which its float form shares.\n\n" + "\n\n".join(notes),
     )
 
 
-def speed(folder: Path, pictures: list[Path], rounds: int) -> None:
+def speed(folder: Path, images: list[Path], rounds: int) -> None:
     """Write `results/segmentation-speed.md`."""
     files = {"unpruned float32": folder / "polyp.baseline.float32.tflite"}
     for name in NAMES:
@@ -85,7 +85,7 @@ def speed(folder: Path, pictures: list[Path], rounds: int) -> None:
         rows.append([name, f"{statistics.median(values):.2f}", f"{min(values):.2f}", f"{ratio:.1f}", said])
     notes = [f"Batch 1, 256x256, 1 thread, {rounds} rounds, all in turns in one process."]
     for name in NAMES:
-        notes.append(whole_way(folder / f"{name}.tflite", pictures, rounds))
+        notes.append(whole_way(folder / f"{name}.tflite", images, rounds))
     table.write(
         "segmentation-speed",
         "Polyps: speed against the unpruned U-Net in float32, LiteRT",
@@ -96,11 +96,11 @@ def speed(folder: Path, pictures: list[Path], rounds: int) -> None:
     )
 
 
-def whole_way(path: Path, pictures: list[Path], rounds: int) -> str:
+def whole_way(path: Path, images: list[Path], rounds: int) -> str:
     """Return what a large JPEG costs from file to mask on one thread, and how many files a second two answer."""
     engine = edge.load(path, threads=1)
     shares, laps = [], []
-    for picture in pictures[:rounds]:
+    for picture in images[:rounds]:
         jpeg = enlarged(picture)
         engine(jpeg)
         laps.append(engine(jpeg).latency_ms)
@@ -108,22 +108,22 @@ def whole_way(path: Path, pictures: list[Path], rounds: int) -> str:
     phases = ", ".join(f"{phase} {statistics.median(lap[phase] for lap in laps):.2f}" for phase in laps[0])
     share = statistics.median(shares)
     engine = edge.load(path, threads=2)
-    engine(pictures[0])
+    engine(images[0])
     begun = time.perf_counter()
-    for picture in pictures:
+    for picture in images:
         engine(picture)
-    rate = len(pictures) / (time.perf_counter() - begun)
+    rate = len(images) / (time.perf_counter() - begun)
     return (
-        f"**{path.stem}**, {LARGE[0]}x{LARGE[1]} JPEG, 1 thread, median of {len(laps)} pictures in ms: {phases}; "
+        f"**{path.stem}**, {LARGE[0]}x{LARGE[1]} JPEG, 1 thread, median of {len(laps)} images in ms: {phases}; "
         f"preprocessing and postprocessing are {share:.1%} of it (target <= 25 %: {met(share <= 0.25)}). "
-        f"From JPEG files of the data set to masks, 2 threads: {rate:.0f} images a second over {len(pictures)} files "
+        f"From JPEG files of the data set to masks, 2 threads: {rate:.0f} images a second over {len(images)} files "
         f"(target >= 30: {met(rate >= 30)}). Peak memory of `edge-infer --output` for such a JPEG: "
-        f"{(peak := peak_memory(path, pictures[0])):.0f} MB (target <= {MEMORY}: {met(peak <= MEMORY)})."
+        f"{(peak := peak_memory(path, images[0])):.0f} MB (target <= {MEMORY}: {met(peak <= MEMORY)})."
     )
 
 
 def enlarged(picture: Path) -> bytes:
-    """Return the picture as a JPEG of the size `LARGE`."""
+    """Return the image as a JPEG of the size `LARGE`."""
     buffer = io.BytesIO()
     with Image.open(picture) as image:
         image.convert("RGB").resize(LARGE, Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=92)
@@ -142,7 +142,7 @@ def main() -> None:
     """Measure both."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="the recipes' output")
-    parser.add_argument("--data", type=Path, required=True, help="Kvasir-SEG, for its pictures")
+    parser.add_argument("--data", type=Path, required=True, help="Kvasir-SEG, for its images")
     parser.add_argument("--rounds", type=int, default=40)
     options = parser.parse_args()
     accuracy(options.folder)

@@ -14,7 +14,7 @@ from compress import recipe_file
 from edge import __version__
 from edge.arguments import Parser, add_command
 from edge.board import usable_cores
-from edge.command import ended, say
+from edge.command import ended, log
 from edge.errors import EdgeError, one_line
 from edge.model import find, read
 
@@ -22,7 +22,7 @@ DISCLAIMER = "Software for engineers; not a medical device."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status: 0 done, 2 something to mend, 130 interrupted, 141 closed output."""
+    """Run the command line; return the exit status: 0 done, 2 invalid input, 130 interrupted, 141 closed output."""
 
     def act() -> None:
         options = _parser().parse_args(arguments)
@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="edge-compress",
         description=f"Make a network small and board-ready. {DISCLAIMER}",
-        epilog="exit status: 0 done, 2 something to mend, 130 interrupted, 141 output closed early",
+        epilog="exit status: 0 done, 2 invalid input or configuration, 130 interrupted, 141 output closed early",
     )
     parser.add_argument("--version", action="version", version=f"edge-compress {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -66,10 +66,10 @@ def _parser() -> argparse.ArgumentParser:
     phantoms = add_command(commands, "phantoms", "draw a data set of phantom X-rays")
     phantoms.add_argument("folder", type=Path, metavar="DIR", help="where train/ and test/ go")
     for name, number, text in (("train", 160, "training"), ("test", 40, "test")):
-        help_text = f"{text} pictures of each class (default: %(default)s)"
+        help_text = f"{text} images of each class (default: %(default)s)"
         phantoms.add_argument(f"--{name}", type=int, default=number, metavar="N", help=help_text)
     phantoms.add_argument(
-        "--size", type=int, default=224, metavar="PIXELS", help="side of a picture (default: %(default)s)"
+        "--size", type=int, default=224, metavar="PIXELS", help="side of an image (default: %(default)s)"
     )
     phantoms.set_defaults(action=_phantoms)
     return parser
@@ -99,12 +99,12 @@ class Progress:
             sys.stderr.write(text + "\n")
         sys.stderr.flush()
 
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Print a line of result on standard output."""
         if self._terminal:
             sys.stderr.write("\r\033[K")
             sys.stderr.flush()
-        say(text)
+        log(text)
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -126,16 +126,16 @@ def _run(options: argparse.Namespace) -> None:
     # PyTorch counts the machine's cores, whatever share of them a container may use.
     torch.set_num_threads(options.threads or min(torch.get_num_threads(), usable_cores()))
     progress = Progress()
-    run = Run(recipe, options.data, options.output, progress.say, progress, options.changed)
+    run = Run(recipe, options.data, options.output, progress.log, progress, options.changed)
     path = run()
     result = json.loads(path.with_suffix(".report.json").read_text())
-    progress.say("")
+    progress.log("")
     for line in run.ledger.lines():
-        progress.say(line)
-    progress.say("")
+        progress.log(line)
+    progress.log("")
     for line in table(result, recipe):
-        progress.say(line)
-    progress.say(
+        progress.log(line)
+    progress.log(
         f"\nmodel  {path}\nchart  {path.with_suffix('.ledger.png')}\nreport {path.with_suffix('.report.json')}"
     )
 
@@ -148,7 +148,7 @@ def _show(options: argparse.Namespace) -> None:
         print(json.dumps(file.manifest.raw, indent=1))  # in ASCII: no terminal takes any of it for a command
         return
     for line in lines(file, options.model):
-        say(line)
+        log(line)
 
 
 def _pack(options: argparse.Namespace) -> None:
@@ -161,9 +161,9 @@ def _phantoms(options: argparse.Namespace) -> None:
     from compress.data.phantom import write_folder
 
     if min(options.train, options.test) < 1 or not 16 <= options.size <= 4096:
-        raise EdgeError("phantoms: expected at least 1 picture of each kind, and a size from 16 to 4096 pixels")
+        raise EdgeError("phantoms: expected at least 1 image of each kind, and a size from 16 to 4096 pixels")
     write_folder(options.folder, options.train, options.test, options.size, Progress())
-    say(str(options.folder))
+    log(str(options.folder))
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ class Data:
             decides. Segmentation: what the masks show.
         validation: share of `train` that is set aside where the data has no folder `val`.
         test: segmentation: share of all images that is set aside where the data has no folder `test`.
-        minimum_area: segmentation: regions that cover a smaller share of the picture are no finding.
+        minimum_area: segmentation: regions that cover a smaller share of the image are no finding.
         group: regular expression that finds the patient in a file's path below its class folder; a patient's images
             are never divided.
         foreground, ignore: segmentation: see `compress.data.mask_values.Values`.
@@ -171,9 +171,9 @@ def parse(raw: Mapping[str, Any], where: str) -> Recipe:
     if isinstance(raw.get("input"), dict):
         raw["input"], window = taken(raw["input"], where)
     built = _build(Recipe, raw | {"steps": []}, where, "")
-    how = dataclasses.replace(built.input, window=window)
+    spec = dataclasses.replace(built.input, window=window)
     steps = tuple(_step(s, where, n) for n, s in enumerate(steps, 1))
-    recipe = dataclasses.replace(built, input=how, steps=steps, origin=where)
+    recipe = dataclasses.replace(built, input=spec, steps=steps, origin=where)
     _check(recipe, where)
     return recipe
 
@@ -226,7 +226,7 @@ def _value(hint: Any, raw: Any, where: str, place: str) -> Any:
         pass
     elif isinstance(hint, type) and isinstance(raw, hint) and (hint is bool or not isinstance(raw, bool)):
         return raw
-    raise EdgeError(f"{where}: {place} is {raw!r}: expected {_describe(hint)}; mend it")
+    raise EdgeError(f"{where}: {place} is {raw!r}: expected {_describe(hint)}; correct it")
 
 
 def _describe(hint: Any) -> str:
@@ -242,7 +242,7 @@ def _check(recipe: Recipe, where: str) -> None:
     """What types can't say."""
 
     def refuse(place: str, found: object, expected: str) -> typing.NoReturn:
-        raise EdgeError(f"{where}: {place} is {found!r}: expected {expected}; mend it")
+        raise EdgeError(f"{where}: {place} is {found!r}: expected {expected}; correct it")
 
     if not re.fullmatch(r"[a-z0-9_-]+", recipe.name):
         refuse("name", recipe.name, "lower-case letters, digits, - and _")
@@ -250,20 +250,20 @@ def _check(recipe: Recipe, where: str) -> None:
         refuse("title", recipe.title, LINE)
     if not re.fullmatch(r"\w+(\.\w+)*:\w+", recipe.network):
         refuse("network", recipe.network, "'package.module:function'")
-    how = recipe.input
-    if not 8 <= how.height <= 4096 or not 8 <= how.width <= 4096:
-        refuse("input height and width", (how.height, how.width), "8 to 4096 pixels")
-    if how.color not in ("grey", "rgb"):
-        refuse("input.color", how.color, "'grey' or 'rgb'")
-    if how.channels not in ((1, 3) if how.color == "grey" else (3,)):
-        refuse("input.channels", how.channels, "3 for rgb, 1 or 3 for grey")
-    if how.fit not in ("stretch", "crop", "pad"):
-        refuse("input.fit", how.fit, "'stretch', 'crop' or 'pad'")
-    for key, values in (("mean", how.mean), ("std", how.std)):
-        if len(values) not in (1, how.channels):
-            refuse(f"input.{key}", list(values), f"1 or {how.channels} numbers")
-    if min(how.std) <= 0:
-        refuse("input.std", list(how.std), "numbers above 0")
+    spec = recipe.input
+    if not 8 <= spec.height <= 4096 or not 8 <= spec.width <= 4096:
+        refuse("input height and width", (spec.height, spec.width), "8 to 4096 pixels")
+    if spec.color not in ("grey", "rgb"):
+        refuse("input.color", spec.color, "'grey' or 'rgb'")
+    if spec.channels not in ((1, 3) if spec.color == "grey" else (3,)):
+        refuse("input.channels", spec.channels, "3 for rgb, 1 or 3 for grey")
+    if spec.fit not in ("stretch", "crop", "pad"):
+        refuse("input.fit", spec.fit, "'stretch', 'crop' or 'pad'")
+    for key, values in (("mean", spec.mean), ("std", spec.std)):
+        if len(values) not in (1, spec.channels):
+            refuse(f"input.{key}", list(values), f"1 or {spec.channels} numbers")
+    if min(spec.std) <= 0:
+        refuse("input.std", list(spec.std), "numbers above 0")
     if recipe.task not in TASKS:
         refuse("task", recipe.task, " or ".join(map(repr, TASKS)))
     for key, share in (("validation", recipe.data.validation), ("test", recipe.data.test)):
@@ -305,11 +305,11 @@ def _check(recipe: Recipe, where: str) -> None:
                 )
             if step.optimizer not in OPTIMIZERS:
                 refuse(f"{place}.optimizer", step.optimizer, f"one of {', '.join(OPTIMIZERS)}")
-            if step.size < 0 or step.size > min(how.height, how.width):
+            if step.size < 0 or step.size > min(spec.height, spec.width):
                 refuse(f"{place}.size", step.size, "0, or a side not larger than the network's input")
             for name, found, expected in step.augment.faults():
                 refuse(f"{place}.augment.{name}", found, expected)
-            if not 0 <= step.augment.crop < min(how.height, how.width):
+            if not 0 <= step.augment.crop < min(spec.height, spec.width):
                 refuse(f"{place}.augment.crop", step.augment.crop, "pixels, fewer than the network's input has")
             for name, found, expected in step.distill.faults():
                 refuse(f"{place}.distill.{name}", found, expected)
@@ -320,7 +320,7 @@ def _check(recipe: Recipe, where: str) -> None:
                 )
             if step.distill.share and any(isinstance(e, Folding) for e in earlier):
                 refuse(
-                    f"{place}.distill.share", step.distill.share, "0 after fold-grey: the teacher reads three planes"
+                    f"{place}.distill.share", step.distill.share, "0 after fold-grey: the teacher reads three channels"
                 )
             if isinstance(step, BlockPruning) and (step.penalty < 0 or step.gate_lr <= 0):
                 refuse(place, (step.penalty, step.gate_lr), "no penalty below 0 and gate_lr > 0")
@@ -339,7 +339,7 @@ def _check(recipe: Recipe, where: str) -> None:
                 refuse(f"{place}.samples", step.samples, "2 or more")
         elif isinstance(step, NormFolding):
             continue
-        elif (how.color, how.channels, len(how.mean), len(how.std)) != ("grey", 3, 1, 1):
+        elif (spec.color, spec.channels, len(spec.mean), len(spec.std)) != ("grey", 3, 1, 1):
             refuse(place, "fold-grey", "an input with color = 'grey', channels = 3, and one mean and std for all three")
         elif any(isinstance(earlier, Folding) for earlier in recipe.steps[: number - 1]):
             refuse(place, "fold-grey", "this step once")
@@ -408,11 +408,12 @@ def build_network(recipe: Recipe, classes: int) -> nn.Module:
     except (Exception, SystemExit) as error:  # the user's own code: anything
         reason = str(error).split("\n")[0] or type(error).__name__
         raise EdgeError(
-            f"{recipe.origin}: network {recipe.network} fails for {classes} classes and input {shape} ({reason}): mend "
-            "it, or the recipe's input, or a training step's size"
+            f"{recipe.origin}: network {recipe.network} fails for {classes} classes and input {shape} ({reason}): "
+            "correct it, or the recipe's input, or a training step's size"
         ) from error
     if not isinstance(found, tuple) or (expected := TASKS[recipe.task].output(recipe, classes, found)):
-        wanted = f" that returns {expected}; mend it, or the recipe's task" if isinstance(found, tuple) else "; mend it"
+        wanted = f" that returns {expected}; correct it, or the recipe's task"
+        wanted = wanted if isinstance(found, tuple) else "; correct it"
         raise EdgeError(
             f"{recipe.origin}: network {recipe.network} gives {found} for input {shape}: expected an nn.Module{wanted}"
         )

@@ -48,7 +48,7 @@ from edge.manifest import Decision
 from edge.preprocess import Preprocessing
 from edge.strict_json import dumps
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass
@@ -59,14 +59,14 @@ class State:
     """
 
     network: nn.Module
-    how: Preprocessing
+    spec: Preprocessing
     key: str
     note: str = ""
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """(channels, height, width) of the network's input."""
-        return self.how.channels, self.how.height, self.how.width
+        return self.spec.channels, self.spec.height, self.spec.width
 
 
 class Run:
@@ -74,16 +74,16 @@ class Run:
 
     Files in `output`, NAME being the recipe's: `NAME.tflite` (the model file), `NAME.float32.tflite` and
     `NAME.baseline.float32.tflite` (plain TFLite, for benchmarks), `NAME.ledger.json`, `NAME.ledger.png`,
-    `NAME.report.json`, `NAME.md` (the model card), for segmentation `NAME.worst.png` (the test pictures that went
+    `NAME.report.json`, `NAME.md` (the model card), for segmentation `NAME.worst.png` (the test images that went
     worst), and `checkpoints/`.
     """
 
-    def __init__(self, recipe: Recipe, data_folder: Path, output: Path, say: Say, progress: Say, changed: bool = False):
+    def __init__(self, recipe: Recipe, data_folder: Path, output: Path, log: Log, progress: Log, changed: bool = False):
         """`say` gets what is worth keeping, a line at a time; `progress` what is being done, until the next call.
 
         With `changed`, a recipe may differ from the one of its name that `output` was begun with; else that is refused.
         """
-        self.recipe, self.output, self.say, self.progress = recipe, output, say, progress
+        self.recipe, self.output, self.log, self.progress = recipe, output, log, progress
         self.task = TASKS[recipe.task]
         self.weights = load_weights(named(recipe.weights, recipe.origin)) if recipe.weights else None
         _check_teacher(recipe, self.weights is not None)
@@ -93,7 +93,7 @@ class Run:
         self.changed = changed
         self.teacher: nn.Module | None = None  # the network before the first step that makes it smaller
         self.whole = Cost(0, 0)  # what it costs
-        self.ledger = Ledger(say, self.task.metric(self.data))
+        self.ledger = Ledger(log, self.task.metric(self.data))
 
     def __call__(self) -> Path:
         """Do all that is not done yet, write the files, and return the model file's path.
@@ -136,7 +136,7 @@ class Run:
         baseline = None
         for step in self.recipe.steps:
             if baseline is None and type(step) is not Training:
-                baseline = State(copy.deepcopy(state.network), state.how, state.key)
+                baseline = State(copy.deepcopy(state.network), state.spec, state.key)
                 self.teacher = baseline.network
                 self.whole = cost(baseline.network, baseline.shape)
             state = self._row(state, kind_of(step), _detail(step), partial(self._apply, step=step), step)
@@ -160,18 +160,18 @@ class Run:
             "steps": [{"kind": kind_of(step), **settings(step)} for step in self.recipe.steps],
         }
 
-    def _begin(self, say: Say = lambda text: None) -> State:
-        network = self._network(len(self.data.labels), say)
+    def _begin(self, log: Log = lambda text: None) -> State:
+        network = self._network(len(self.data.labels), log)
         shapes = {name: list(tensor.shape) for name, tensor in network.state_dict().items()}
         what = [self.recipe.network, self.recipe.seed, shapes, self.recipe.input.record(), self.data.summary["digest"]]
         if self.weights:
             what.append(self.weights.sha256)
         return State(network, self.recipe.input, _key("", what))
 
-    def _network(self, classes: int, say: Say = lambda text: None) -> nn.Module:
+    def _network(self, classes: int, log: Log = lambda text: None) -> nn.Module:
         torch.manual_seed(self.recipe.seed)
         network = build_network(self.recipe, classes)
-        return self.weights.into(network, say) if self.weights else network
+        return self.weights.into(network, log) if self.weights else network
 
     def _row(
         self, state: State, kind: str, detail: str, action: Callable[[State], State], step: Step | None = None
@@ -187,7 +187,7 @@ class Run:
         begun = time.monotonic() - seconds_spent(self._epochs_file(key))
         after = replace(action(replace(state, key=key)), key=key)
         spent = cost(after.network, after.shape)
-        quality = self.task.worth(logits(after.network, self.data.val, after.how), self.data)
+        quality = self.task.evaluate(logits(after.network, self.data.val, after.spec), self.data)
         seconds = time.monotonic() - begun
         entry = Row(kind, after.note or detail, spent.parameters, spent.macs, 4 * spent.parameters, quality, seconds)
         save_tensors(weights, after.network.state_dict())
@@ -199,14 +199,14 @@ class Run:
     def _load(self, state: State, step: Step | None, key: str) -> State:
         """Return what `step` made of `state`, whose network is used up, from the checkpoint."""
         tensors = load_tensors(self.checkpoints / f"{key}.pt")
-        return State(fit(_rearranged(state, step, tensors), tensors), _input_after(state.how, step), key)
+        return State(fit(_rearranged(state, step, tensors), tensors), _input_after(state.spec, step), key)
 
     def judge(self, decision: Decision) -> None:
         """Judge each network of the ledger by the model's own decision, where the metric depends on it.
 
         Masks do: until the int8 model's threshold is known, one half stands in for it.
         """
-        if self.task.undecided(self.recipe) is None:
+        if self.task.default_decision(self.recipe) is None:
             return
         state, name = self._begin(), _key("", decision)
         for number, step in enumerate((None, *self.recipe.steps)):
@@ -215,48 +215,48 @@ class Run:
             path = self.checkpoints / f"{key}.{name}.worth.json"
             if not path.exists():
                 self.progress(f"judging the network of row {number} at the threshold {decision.threshold:g}")
-                outputs = logits(state.network, self.data.val, state.how)
+                outputs = logits(state.network, self.data.val, state.spec)
                 model_file.write_beside(
-                    path, dumps(self.task.worth(outputs, self.data, decision), "the score").encode()
+                    path, dumps(self.task.evaluate(outputs, self.data, decision), "the score").encode()
                 )
             self.ledger.rows[number] = replace(self.ledger.rows[number], metric=json.loads(path.read_text()))
 
     def _apply(self, state: State, step: Step) -> State:
-        epochs, say, note = self._epochs_file(state.key), self._progress(kind_of(step)), ""
+        epochs, log, note = self._epochs_file(state.key), self._progress(kind_of(step)), ""
         if isinstance(step, BlockPruning):
-            network, note = prune_blocks(state.network, self.data, state.how, step, epochs, say, self.teacher)
+            network, note = prune_blocks(state.network, self.data, state.spec, step, epochs, log, self.teacher)
             note += _distilled(step)
         elif isinstance(step, SoftPruning):
-            network = soft_prune(state.network, self.data, state.how, step, epochs, say, self.teacher)
+            network = soft_prune(state.network, self.data, state.spec, step, epochs, log, self.teacher)
         elif isinstance(step, Training):
-            network = train(state.network, self.data, state.how, step, epochs, say, teacher=self.teacher)
+            network = train(state.network, self.data, state.spec, step, epochs, log, teacher=self.teacher)
         elif isinstance(step, Pruning):
-            network = self._pruned(state, step.of_what_is_left(self.whole, cost(state.network, state.shape)), say)
+            network = self._pruned(state, step.of_what_is_left(self.whole, cost(state.network, state.shape)), log)
         elif isinstance(step, Ghosting):
             torch.manual_seed(self.recipe.seed)  # random weights are the same in a run that was taken up again
-            network = ghost(state.network, step, self.samples(state, step.samples), say)
+            network = ghost(state.network, step, self.samples(state, step.samples), log)
         elif isinstance(step, NormFolding):
             network = fold_norms(state.network, state.shape)
         else:
             network = fold_grey(state.network, state.shape)
-        return State(network, _input_after(state.how, step), state.key, note)
+        return State(network, _input_after(state.spec, step), state.key, note)
 
-    def _pruned(self, state: State, step: Pruning, say: Say) -> nn.Module:
+    def _pruned(self, state: State, step: Pruning, log: Log) -> nn.Module:
         if not step.ratios and not step.shares:
-            say("nothing is left to remove: earlier steps removed as much overall\n")
+            log("nothing is left to remove: earlier steps removed as much overall\n")
             return state.network
         examples = self._examples(state, step.samples) if step.needs_images else None
-        return prune(state.network, step, state.shape, examples, say)
+        return prune(state.network, step, state.shape, examples, log)
 
     def _epochs_file(self, key: str) -> Path:
         return self.checkpoints / f"{key}.epochs.pt"
 
-    def _progress(self, what: str) -> Say:
+    def _progress(self, what: str) -> Log:
         return lambda text: self.progress(f"{what}: {text}")
 
     def samples(self, state: State, count: int) -> torch.Tensor:
         """Return float32 (count, channels, height, width): training images, the same ones each time, classes mixed."""
-        return to_input(torch.from_numpy(self.data.train.pixels[self._chosen(count)]), state.how)
+        return to_input(torch.from_numpy(self.data.train.pixels[self._chosen(count)]), state.spec)
 
     def _chosen(self, count: int) -> np.ndarray:
         return np.random.default_rng(0).permutation(len(self.data.train))[:count]
@@ -276,7 +276,7 @@ class Run:
             "int8": (state, True, self._converted(state, True)),
         }
         if not all(path.exists() for _, _, path in wanted.values()):
-            check_alive("the float network", logits(state.network, self.data.val, state.how))
+            check_alive("the float network", logits(state.network, self.data.val, state.spec))
         seconds = {path: self._convert(network, quantize, path) for network, quantize, path in wanted.values()}
         return {name: path.read_bytes() for name, (_, _, path) in wanted.items()}, sum(seconds.values())
 
@@ -296,7 +296,7 @@ class Run:
         seconds = time.monotonic() - begun
         model_file.write_beside(spent, dumps(seconds, "the seconds").encode())
         model_file.write_beside(path, flatbuffer)
-        self.say(f"converted to TFLite {kind}: {len(flatbuffer) / 1e6:.2f} MB in {seconds:.0f} s")
+        self.log(f"converted to TFLite {kind}: {len(flatbuffer) / 1e6:.2f} MB in {seconds:.0f} s")
         return seconds
 
 
@@ -330,7 +330,7 @@ def _detail(step: Step) -> str:
         return step.detail
     if isinstance(step, Ghosting):
         return ", ".join(step.layers)
-    return "into the ghosts" if isinstance(step, NormFolding) else "three equal planes to one"
+    return "into the ghosts" if isinstance(step, NormFolding) else "three equal channels to one"
 
 
 def _trained(step: Training) -> str:
@@ -358,8 +358,8 @@ def settings(step: Step) -> dict[str, Any]:
     return chosen
 
 
-def _input_after(how: Preprocessing, step: Step | None) -> Preprocessing:
-    return replace(how, channels=1) if isinstance(step, Folding) else how
+def _input_after(spec: Preprocessing, step: Step | None) -> Preprocessing:
+    return replace(spec, channels=1) if isinstance(step, Folding) else spec
 
 
 def _key(before: str, what: Any) -> str:

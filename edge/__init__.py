@@ -1,4 +1,4 @@
-"""Run a compressed network on an embedded board: one model file, one picture, one answer and what it cost.
+"""Run a compressed network on an embedded board: one model file, one image, one answer and what it cost.
 
     >>> import edge
     >>> engine = edge.load("pneumonia")
@@ -11,11 +11,11 @@ Needs numpy, Pillow and a TFLite runtime (ai-edge-litert or tflite-runtime). For
 
 TYPE_CHECKING = False  # type checkers take it for True
 if TYPE_CHECKING:
-    from edge.engine import Answer, Engine, Outline, load
+    from edge.engine import Answer, Engine, SegmentationResult, load
     from edge.errors import EdgeError
 
 __version__ = "0.1.0"
-__all__ = ["Answer", "EdgeError", "Engine", "Outline", "__version__", "load"]
+__all__ = ["Answer", "EdgeError", "Engine", "SegmentationResult", "__version__", "load"]
 
 
 def __getattr__(name: str) -> object:
@@ -24,7 +24,7 @@ def __getattr__(name: str) -> object:
         import edge.errors
 
         return edge.errors.EdgeError
-    if name in ("Answer", "Engine", "Outline", "load"):
+    if name in ("Answer", "Engine", "SegmentationResult", "load"):
         import edge.engine
 
         return getattr(edge.engine, name)

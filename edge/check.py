@@ -21,7 +21,7 @@ class Verdict(NamedTuple):
     """What came of one vector.
 
     Attributes:
-        image: the picture's member name.
+        image: the image's member name.
         verdict: "bit-exact", "within tolerance" or "failed".
         kernel_path: whose output was compared with; "bit-exact" is only said of the path that runs.
         max_difference: in steps of the output (for a float32 network: in its units); None where nothing was computed.

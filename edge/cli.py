@@ -14,7 +14,7 @@ from contextlib import suppress
 from edge.errors import FULL, EdgeError, was_interrupted
 from edge.record import error_record
 from edge.shortage import explained
-from edge.terminal import complain, say, wants_colour, write
+from edge.terminal import complain, log, wants_colour, write
 
 # What takes long to import is imported inside functions, where a Ctrl-C meanwhile is caught.
 TYPE_CHECKING = False
@@ -231,7 +231,7 @@ def _check_one(arguments: argparse.Namespace, model: str | None, alone: bool) ->
     failed = sum(verdict.failed for verdict in verdicts)
     passed = f"{whose}{len(verdicts) - failed} of {len(verdicts)}"
     if not arguments.quiet:
-        (say if arguments.json else write)(f"{passed} golden vectors passed on {report.runtime_line(engine.runtime)}\n")
+        (log if arguments.json else write)(f"{passed} golden vectors passed on {report.runtime_line(engine.runtime)}\n")
     return CHECK_FAILED if failed else OK
 
 

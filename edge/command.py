@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 OK, MENDABLE, INTERRUPTED, CLOSED = 0, 2, 130, 141
 
 
-def say(text: str) -> None:
+def log(text: str) -> None:
     """Print lines on standard output, all that is not printable in them escaped: files and their names are others'."""
     print("\n".join(map(one_line, text.split("\n"))), flush=True)
 
 
 def ended(program: str, action: Callable[[], None], interrupted: str) -> int:
-    """Do `action`; return the exit status: 0 done, 2 something to mend, 130 interrupted, 141 closed output.
+    """Do `action`; return the exit status: 0 done, 2 invalid input, 130 interrupted, 141 closed output.
 
     What went wrong is said in one line on standard error; `interrupted` is what that says after a Ctrl-C.
     """

@@ -23,7 +23,7 @@ LIBRARY = "libedgetpu.so.1"
 PROBE_SECONDS = 60.0  # a device on USB takes seconds to get its firmware
 
 _ANSWER = "edge-infer-probe:"
-# Nothing is imported from the working folder, where pictures lie, maybe beside somebody's numpy.py.
+# Nothing is imported from the working folder, where images lie, maybe beside somebody's numpy.py.
 _CHILD = (
     "import sys; sys.path[:] = filter(None, sys.path); from edge.edgetpu import _try; sys.exit(_try(*sys.argv[1:]))"
 )
@@ -130,7 +130,7 @@ def _probe(library: str, flatbuffer: bytes, name: str) -> None:
 
 
 def _try(library: str, name: str) -> int:
-    """What the child process does: one run of the network on standard input, of an empty picture."""
+    """What the child process does: one run of the network on standard input, of an empty image."""
     try:
         runtime = _load(library, sys.stdin.buffer.read(), name, 1)
         try:

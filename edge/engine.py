@@ -1,4 +1,4 @@
-"""A model that is loaded and answers pictures: the Python interface.
+"""A model that is loaded and answers images: the Python interface.
 
 >>> engine = edge.load("pneumonia")
 >>> answer = engine("image.png")
@@ -35,7 +35,7 @@ USUAL_THREADS = 4  # more seldom pay on a board and heat it
 
 
 class Answer(NamedTuple):
-    """What a classification says of one picture.
+    """What a classification says of one image.
 
     Attributes:
         results: every label with its score (0..1; of a softmax they add up to 1), the highest first.
@@ -53,16 +53,16 @@ class Answer(NamedTuple):
     warm_ms: tuple[float, ...] = ()
 
 
-class Outline(NamedTuple):
-    """What a segmentation says of one picture.
+class SegmentationResult(NamedTuple):
+    """What a segmentation says of one image.
 
     Attributes:
         results: the regions of the mask, the largest first; none is an answer, too.
         decision: the label where there is a region, else "no " and the label.
         latency_ms: as `Answer`'s.
-        runs: the mask as `edge.segmentation.Mask`: share of the picture, run-length encoding, array.
+        runs: the mask as `edge.segmentation.Mask`: share of the image, run-length encoding, array.
         warnings, warm_ms: as `Answer`'s.
-        window: the stored values that the network saw as black and as white, to draw the picture alike; None: all.
+        window: the stored values that the network saw as black and as white, to draw the image alike; None: all.
     """
 
     results: list[Region]
@@ -75,14 +75,14 @@ class Outline(NamedTuple):
 
     @property
     def mask(self) -> np.ndarray:
-        """The mask, bool (height, width), in the picture's own size; made anew at each use."""
+        """The mask, bool (height, width), in the image's own size; made again at each use."""
         return self.runs.array()
 
 
 class Engine:
     """A loaded model; made by `load`.
 
-    Any number of threads may ask one engine. Pictures are read, decoded and preprocessed at the same time; the network
+    Any number of threads may ask one engine. Images are read, decoded and preprocessed at the same time; the network
     runs for one after the other, and calls wait for it. The time that they wait is in no phase of `latency_ms`. For
     networks that run at the same time, load an engine for each thread.
 
@@ -92,7 +92,7 @@ class Engine:
         load_ms: milliseconds to read, check and load the model, the import of the runtime left out.
         first_invoke_ms: milliseconds of the very first invoke; None before it.
         model_mb: megabytes by which loading and the first invoke let the process grow; None before it, and where the
-            system does not say. Whatever a picture needs is no part of it.
+            system does not say. Whatever an image needs is no part of it.
     """
 
     def __init__(self, file: ModelFile, runtime: Runtime) -> None:
@@ -104,11 +104,11 @@ class Engine:
         self._load_mb: float | None = None
         self._lock = Lock()  # a runtime has one input, one output and one state
         _check_tensors(file, runtime)
-        how, tensor = file.manifest.input, runtime.input
+        spec, tensor = file.manifest.input, runtime.input
         if tensor.dtype == "int8":
-            self._table = int8_table(how, tensor.scale, tensor.zero_point)
+            self._table = int8_table(spec, tensor.scale, tensor.zero_point)
         else:
-            self._table = float_table(how)
+            self._table = float_table(spec)
         if file.manifest.task == "segmentation":
             from edge.segmentation import segment
 
@@ -121,8 +121,8 @@ class Engine:
         max_pixels: int = images.MAX_PIXELS,
         name: str = "the image",
         warmup: int = 0,
-    ) -> Answer | Outline:
-        """Return the answer to one picture: an `Outline` where the model is a segmentation.
+    ) -> Answer | SegmentationResult:
+        """Return the answer to one image: an `Outline` where the model is a segmentation.
 
         Args:
             source: a path, a file's bytes, a Pillow image, uint8 (height, width) grey or (height, width, 3) rgb, or
@@ -132,10 +132,10 @@ class Engine:
             repeat: how often the network is invoked, at least 1. With 2 or more the very first invoke of this engine is
                 left out of the median.
             max_pixels: files with more are refused before they are decoded.
-            name: what messages call a picture that is given as bytes or an array.
+            name: what messages call an image that is given as bytes or an array.
             warmup: how often the network is invoked before that, uncounted.
 
-        Raises EdgeError where the picture can't be read or is not one of these, where an output is no finite number,
+        Raises EdgeError where the image can't be read or is not one of these, where an output is no finite number,
         and where the manifest says that outputs are scores (activation "none") and one lies outside of 0..1.
         """
         if repeat < 1 or warmup < 0:
@@ -181,7 +181,7 @@ class Engine:
             )
         doubt = uniform(array, picture.size, manifest.input)
         warnings = (*picture.warnings, doubt) if doubt else picture.warnings
-        answer: Answer | Outline
+        answer: Answer | SegmentationResult
         if manifest.task == "segmentation":
             assert manifest.decision is not None  # `edge.manifest.parse` holds it
             if manifest.activation == "none":
@@ -192,7 +192,7 @@ class Engine:
             label = manifest.decision.label
             decided = label if regions else f"no {label}"
             window = manifest.input.window
-            answer = Outline(regions, decided, watch.laps, mask, warnings, tuple(times), window)
+            answer = SegmentationResult(regions, decided, watch.laps, mask, warnings, tuple(times), window)
         else:
             found = softmax(logits) if manifest.activation == "softmax" else scores(logits, "softmax")
             ranked = rank(manifest.labels, found)
@@ -204,7 +204,7 @@ class Engine:
         return answer
 
     def tensor(self, array: np.ndarray) -> np.ndarray:
-        """Return the network's input for uint8 (height, width, planes) as `edge.preprocess.pixels` makes them."""
+        """Return the network's input for uint8 (height, width, channels) as `edge.preprocess.pixels` makes them."""
         return look_up(array, self._table)
 
     def invoke(self, tensor: np.ndarray) -> np.ndarray:
@@ -237,7 +237,7 @@ class Engine:
 
         float32 (classes,); of a segmentation (h, w, 1), each logit for as large a part of the network's input.
 
-        `array` is uint8 (height, width, planes), as `edge.preprocess.pixels` returns it.
+        `array` is uint8 (height, width, channels), as `edge.preprocess.pixels` returns it.
         """
         return self.dequantize(self.invoke(self.tensor(array)))
 
@@ -281,14 +281,14 @@ def load(model: str | os.PathLike[str] | None = None, runtime: str = "auto", thr
     return engine
 
 
-def _picture(source: object, name: str, how: Preprocessing) -> Picture:
+def _picture(source: object, name: str, spec: Preprocessing) -> Picture:
     if not isinstance(source, Image.Image):
         source = _image(source, name)
     if not prod(source.size):
         raise EdgeError(
             f"{name} has {source.width}x{source.height} pixels: expected at least one", code="image.unsupported"
         )
-    return images.take(source, name, how)
+    return images.take(source, name, spec)
 
 
 def _image(source: object, name: str) -> Image.Image:
@@ -311,13 +311,13 @@ def _image(source: object, name: str) -> Image.Image:
 
 def _check_tensors(file: ModelFile, runtime: Runtime) -> None:
     manifest = file.manifest
-    how, output = manifest.input, runtime.output.shape
-    shapes = {"input": f"(1, {how.height}, {how.width}, {how.channels})", "output": f"(1, {len(manifest.labels)})"}
+    spec, output = manifest.input, runtime.output.shape
+    shapes = {"input": f"(1, {spec.height}, {spec.width}, {spec.channels})", "output": f"(1, {len(manifest.labels)})"}
     fits = {"input": str(runtime.input.shape) == shapes["input"], "output": str(output) == shapes["output"]}
     if manifest.task == "segmentation":
-        shapes["output"] = f"(1, h, w, 1) with h from 1 to {how.height} and w from 1 to {how.width}"
+        shapes["output"] = f"(1, h, w, 1) with h from 1 to {spec.height} and w from 1 to {spec.width}"
         ends = len(output) == 4 and (output[0], output[3]) == (1, 1)
-        fits["output"] = ends and 1 <= output[1] <= how.height and 1 <= output[2] <= how.width
+        fits["output"] = ends and 1 <= output[1] <= spec.height and 1 <= output[2] <= spec.width
     for name, tensor in (("input", runtime.input), ("output", runtime.output)):
         if not fits[name] or tensor.dtype != manifest.type:
             raise EdgeError(

@@ -1,4 +1,4 @@
-"""Reading a picture file that nobody vouches for."""
+"""Reading an image file that nobody vouches for."""
 
 from __future__ import annotations
 
@@ -56,38 +56,38 @@ _WAYS = {
 
 
 def read(
-    source: str | os.PathLike[str] | bytes, how: Preprocessing | None = None, max_pixels: int = MAX_PIXELS
+    source: str | os.PathLike[str] | bytes, spec: Preprocessing | None = None, max_pixels: int = MAX_PIXELS
 ) -> Picture:
-    """Return the decoded, upright picture, in mode L or RGB. `source` is a path or a file's bytes.
+    """Return the decoded, upright image, in mode L or RGB. `source` is a path or a file's bytes.
 
     With `how`, it is decoded for a network with this input: a JPEG as small as `edge.preprocess.pixels` can use it.
     Without, in its own size.
 
-    Raises EdgeError where the file is missing, empty, no picture, damaged, or has more than `max_pixels` pixels.
+    Raises EdgeError where the file is missing, empty, no image, damaged, or has more than `max_pixels` pixels.
     """
     if isinstance(source, bytes):
-        return decode(source, how=how, max_pixels=max_pixels)
-    return decode(read_image(source), str(source), how, max_pixels)
+        return decode(source, spec=spec, max_pixels=max_pixels)
+    return decode(read_image(source), str(source), spec, max_pixels)
 
 
 def decode(
     data: bytes,
     name: str = "the image",
-    how: Preprocessing | None = None,
+    spec: Preprocessing | None = None,
     max_pixels: int = MAX_PIXELS,
     full_size: bool = False,
 ) -> Picture:
-    """Return the decoded, upright picture in `data`, a file's bytes, in mode L or RGB. `name` is for messages.
+    """Return the decoded, upright image in `data`, a file's bytes, in mode L or RGB. `name` is for messages.
 
     EXIF orientation is applied. Of a file with several frames the first counts. 16-bit grey keeps its high byte,
     transparency is dropped, palettes and CMYK become RGB, 1-bit becomes 0 and 255. With `how`, its window is applied to
-    the stored values, the picture has warnings, and a JPEG is decoded at the smallest of 1/1, 1/2, 1/4 and 1/8 that
+    the stored values, the image has warnings, and a JPEG is decoded at the smallest of 1/1, 1/2, 1/4 and 1/8 that
     leaves it twice as wide and as high as the network's input, at least (not with `full_size`); the limit of pixels and
     `Picture.size` are about its own size all the same.
 
     Raises EdgeError as `read` does.
     """
-    return _explained(lambda form: _decode(form, data, name, how, max_pixels, full_size), data, name)
+    return _explained(lambda form: _decode(form, data, name, spec, max_pixels, full_size), data, name)
 
 
 def stored(data: bytes, name: str = "the image", max_pixels: int = MAX_PIXELS) -> tuple[Image.Image, int]:
@@ -138,38 +138,38 @@ def _decoded(action: Callable[[], Result], name: str) -> Result:
             ) from None
         reason = str(error).split("\n")[0] or type(error).__name__
         raise EdgeError(
-            f"{name} is damaged or cut short ({reason}): expected a whole picture; copy it again", "image.damaged"
+            f"{name} is damaged or cut short ({reason}): expected a whole image; copy it again", "image.damaged"
         ) from None
 
 
 def _no_image(data: bytes, name: str) -> EdgeError:
     if not data:
-        message = f"{name} is empty: expected a picture ({', '.join(FORMATS)}); copy the file again"
+        message = f"{name} is empty: expected an image ({', '.join(FORMATS)}); copy the file again"
         return EdgeError(message, "image.empty")
     return EdgeError(
-        f"{name} is not a picture that can be read (it begins with {data[:8]!r}): expected {', '.join(FORMATS)}; "
+        f"{name} is not an image that can be read (it begins with {data[:8]!r}): expected {', '.join(FORMATS)}; "
         "convert it first",
         "image.format",
     )
 
 
-def _decode(form: str, data: bytes, name: str, how: Preprocessing | None, max_pixels: int, full_size: bool) -> Picture:
-    image, orientation, size, reduction, warnings = _loaded(form, data, name, how, max_pixels, full_size)
+def _decode(form: str, data: bytes, name: str, spec: Preprocessing | None, max_pixels: int, full_size: bool) -> Picture:
+    image, orientation, size, reduction, warnings = _loaded(form, data, name, spec, max_pixels, full_size)
     turned = size[::-1] if orientation in exif.TURNED else size
     picture = take(
-        image, name, how, turned if reduction > 1 else None, reduction, _bits(image, data), data, orientation
+        image, name, spec, turned if reduction > 1 else None, reduction, _bits(image, data), data, orientation
     )
     return picture._replace(warnings=(*warnings, *picture.warnings))
 
 
 def _loaded(
-    form: str, data: bytes, name: str, how: Preprocessing | None, max_pixels: int, full_size: bool
+    form: str, data: bytes, name: str, spec: Preprocessing | None, max_pixels: int, full_size: bool
 ) -> tuple[Image.Image, int, tuple[int, int], int, list[ImageWarning]]:
     """Return the image as it lies, its orientation, its own size, the reduction, and warnings of its file."""
     image, orientation, parts, file = _opened(form, data, name, max_pixels)
     size = image.size
     turned = orientation in exif.TURNED
-    reduction = _reduce(image, how, turned) if form == "JPEG" and how and not full_size else 1
+    reduction = _reduce(image, spec, turned) if form == "JPEG" and spec and not full_size else 1
     if isinstance(parts, png.Structure):
         _load_png(image, parts)
     elif form == "TIFF":
@@ -229,28 +229,28 @@ def _spare(data: bytes) -> list[ImageWarning]:
 def take(
     image: Image.Image,
     name: str = "the image",
-    how: Preprocessing | None = None,
+    spec: Preprocessing | None = None,
     size: tuple[int, int] | None = None,
     reduction: int = 1,
     bits: int = 8,
     data: bytes = b"",
     orientation: int | None = None,
 ) -> Picture:
-    """Return a Pillow image as a picture for a network with this input, as `decode` does.
+    """Return a Pillow image as an image for a network with this input, as `decode` does.
 
     Args:
-        size: (width, height) of the upright picture itself, where the image is not as large.
+        size: (width, height) of the upright image itself, where the image is not as large.
         bits: 16 where the image holds the high bytes of so many.
         data: the file that it is from.
         orientation: EXIF's; None: the image's own metadata says it.
 
     Raises EdgeError as `plain` does.
     """
-    shown = plain(image, name, how.window if how else None, bits == 16, orientation)
+    shown = plain(image, name, spec.window if spec else None, bits == 16, orientation)
     size = size or shown.size
-    if how is None:
+    if spec is None:
         return Picture(shown, size, reduction)
-    return Picture(shown, size, reduction, doubts(image, size, how, bits, frames.count(data, image.format)))
+    return Picture(shown, size, reduction, doubts(image, size, spec, bits, frames.count(data, image.format)))
 
 
 def plain(
@@ -260,7 +260,7 @@ def plain(
     high_bytes: bool = False,
     orientation: int | None = None,
 ) -> Image.Image:
-    """Return a loaded picture upright (by its EXIF orientation) and in mode L or RGB. `name` is for messages.
+    """Return a loaded image upright (by its EXIF orientation) and in mode L or RGB. `name` is for messages.
 
     `window` is the one that its stored values go through; `high_bytes`: colour of 16 bits has kept those. Without an
     `orientation`, the image's own metadata says it.
@@ -327,7 +327,7 @@ def _load_png(image: Image.Image, parts: png.Structure) -> None:
     width, height = image.size
     image.im = Image.new(image.mode, image.size, colour).im
     image.load()
-    # A last row of this colour is seldom a picture's own; to count the data of all pictures would take too long.
+    # A last row of this colour is seldom an image's own; to count the data of all images would take too long.
     last = image.crop((0, height - 1, width, height)).tobytes()
     suspect = image.info.get("interlace") or last == Image.new(image.mode, (width, 1), colour).tobytes()
     if suspect and not png.has_all_rows(parts.image):
@@ -345,10 +345,10 @@ def _load_tiff(image: Image.Image, data: bytes, name: str) -> None:
     hold_whole(tags, data, name)
 
 
-def _reduce(image: Image.Image, how: Preprocessing, turned: bool) -> int:
+def _reduce(image: Image.Image, spec: Preprocessing, turned: bool) -> int:
     """Let a JPEG's decoder make it smaller; return by how much."""
     width, height = image.size[::-1] if turned else image.size
-    room = min(width // (_OVERSIZE * how.width), height // (_OVERSIZE * how.height))
+    room = min(width // (_OVERSIZE * spec.width), height // (_OVERSIZE * spec.height))
     reduction = next((step for step in (8, 4, 2) if step <= room), 1)
     if reduction > 1:
         image.draft(None, (image.width // reduction, image.height // reduction))
@@ -356,10 +356,10 @@ def _reduce(image: Image.Image, how: Preprocessing, turned: bool) -> int:
 
 
 def _open(form: str, data: bytes) -> Image.Image:
-    """Return the picture with its header read and no pixel decoded.
+    """Return the image with its header read and no pixel decoded.
 
-    `Image.open` would import five decoders for one picture and more for others, and has a limit of pixels of its own
-    that can't be set for one picture.
+    `Image.open` would import five decoders for one image and more for others, and has a limit of pixels of its own
+    that can't be set for one image.
     """
     import_module(f"PIL.{_PLUGINS[form]}")
     return Image.OPEN[form][0](io.BytesIO(data), "")

@@ -10,14 +10,14 @@ from edge.errors import FULL, EdgeError, one_line, was_interrupted
 from edge.record import answer_record, error_record
 from edge.shortage import explained
 from edge.sources import STDIN, expand, left_out_line
-from edge.terminal import complain, say, wants_colour, write
+from edge.terminal import complain, log, wants_colour, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from typing import Any
 
-    from edge.engine import Answer, Engine, Outline
+    from edge.engine import Answer, Engine, SegmentationResult
     from edge.results import Place, Results
 
 OK, INVALID = 0, 2
@@ -94,7 +94,7 @@ class Run:
         self._jobs += [_Job(word, image, found.root, None) for image in found]
         line = left_out_line(found.left_out)
         if line and not self._arguments.quiet:
-            say(f"note: {one_line(word)}: {line}")
+            log(f"note: {one_line(word)}: {line}")
 
     def _load(self) -> tuple[Engine | None, EdgeError | None]:
         """Return the engine, or what keeps every image from an answer."""
@@ -136,7 +136,7 @@ class Run:
         self._answered += 1
         self._warm += answer.warm_ms
         for warning in answer.warnings:
-            say(f"warning: {one_line(image)}: {one_line(warning.message)}")
+            log(f"warning: {one_line(image)}: {one_line(warning.message)}")
         if place is not None and self._results is not None:
             try:
                 self._results.write(place, record, files)
@@ -146,7 +146,7 @@ class Run:
                     return
         write(to_json(record) if self._arguments.json else self._text(engine, image, answer, first))
 
-    def _ask(self, engine: Engine, image: str, has_place: bool) -> tuple[Answer | Outline, dict[str, bytes]]:
+    def _ask(self, engine: Engine, image: str, has_place: bool) -> tuple[Answer | SegmentationResult, dict[str, bytes]]:
         """Return the answer, and what is drawn of it: ending -> content."""
         from edge.image import MAX_PIXELS
 
@@ -163,7 +163,7 @@ class Run:
         drawing = has_place and engine.file.manifest.task == "segmentation"
         return answer, _drawn(data, answer) if drawing else {}  # type: ignore[arg-type]
 
-    def _record(self, engine: Engine, image: str, answer: Answer | Outline) -> dict[str, Any]:
+    def _record(self, engine: Engine, image: str, answer: Answer | SegmentationResult) -> dict[str, Any]:
         if not self._arguments.json and self._results is None:
             return {}
         from edge import board, meter, targets
@@ -173,7 +173,7 @@ class Run:
         comparison = targets.compare(engine.file.manifest, measured)
         return answer_record(image, engine, answer, memory, comparison, board.read())
 
-    def _text(self, engine: Engine, image: str, answer: Answer | Outline, first: bool) -> str:
+    def _text(self, engine: Engine, image: str, answer: Answer | SegmentationResult, first: bool) -> str:
         from edge.report import Text
 
         text = Text(wants_colour())
@@ -185,7 +185,7 @@ class Run:
 
         here = board.read()
         if self._arguments.json:
-            say(report.NOTICE)
+            log(report.NOTICE)
         else:
             memory = {"peak": meter.peak_mb(), "model": engine.model_mb}
             measured = targets.here(self._warm, engine.first_invoke_ms, memory["peak"])
@@ -193,7 +193,7 @@ class Run:
             text = report.Text(wants_colour())
             write(text.summary(engine, memory, comparison, here, self._arguments.targets))
         for warning in here.warnings():
-            say(f"warning: {warning}")
+            log(f"warning: {warning}")
 
     def _invalid(self, image: str, error: EdgeError, place: Place | None = None) -> None:
         """Say what is wrong with one image: in a line, in its record, and in its place."""
@@ -262,7 +262,7 @@ def _stdin() -> bytes:
         ) from None
 
 
-def _drawn(data: bytes, answer: Outline) -> dict[str, bytes]:
+def _drawn(data: bytes, answer: SegmentationResult) -> dict[str, bytes]:
     """Return ending -> content: the mask, and the image in `data` with it drawn over."""
     from edge import report
     from edge.overlay import mask_png, overlay_jpeg

@@ -1,4 +1,4 @@
-"""The manifest inside a model file: what the network answers, how a picture reaches it, what it was built to achieve.
+"""The manifest inside a model file: what the network answers, how an image reaches it, what it was built to achieve.
 
 docs/model-file.md is the specification. `parse` is the only way to a `Manifest`; the host's writer uses it as well.
 """
@@ -32,7 +32,7 @@ _CODE = "model.manifest"
 class Decision(NamedTuple):
     """`label` is the decision where its score is at least `threshold` (0..1).
 
-    A segmentation decides so for each pixel, and drops regions under `minimum_area` (0..1, share of the picture).
+    A segmentation decides so for each pixel, and drops regions under `minimum_area` (0..1, share of the image).
     """
 
     label: str
@@ -50,10 +50,10 @@ class Target(NamedTuple):
 
 
 class Golden(NamedTuple):
-    """A picture in the file and the outputs that it must give.
+    """An image in the file and the outputs that it must give.
 
     Attributes:
-        image: the picture's member name.
+        image: the image's member name.
         input_sha256: of the bytes of the network's input tensor for it.
         outputs: kernel path ("xnnpack", "builtin") -> member name of the output tensor's bytes.
         tolerance: by how many steps an output may differ from another kernel path's (float32 network: by how much).
@@ -81,7 +81,7 @@ class Compiled(NamedTuple):
         compiler: its version.
         operators, mapped: how many operators the network has, and how many of them run on the Edge TPU.
         on_chip_bytes, on_chip_free_bytes: parameters in the chip's memory, and what is left of that.
-        off_chip_bytes: parameters that are sent anew for every picture.
+        off_chip_bytes: parameters that are sent again for every image.
     """
 
     bytes: int

@@ -1,4 +1,4 @@
-"""A segmentation's mask as a picture file, and drawn over the picture for people."""
+"""A segmentation's mask as an image file, and drawn over the image for people."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
-LABELLED = 10  # regions that get a number; more would hide the picture
-LARGEST, SMALLEST = 2048, 256  # pixels of the longer side: larger pictures are shrunk, smaller ones magnified
+LABELLED = 10  # regions that get a number; more would hide the image
+LARGEST, SMALLEST = 2048, 256  # pixels of the longer side: larger images are shrunk, smaller ones magnified
 
 _COLOUR = (0, 255, 80)  # seldom inside of a body
 _TINT = 56  # of 255
@@ -39,17 +39,17 @@ def mask_png(mask: np.ndarray) -> bytes:
 def overlay_jpeg(
     data: bytes, mask: np.ndarray, regions: list[Region], captions: list[str], window: Window | None = None
 ) -> bytes:
-    """Return a JPEG of the picture in `data`, a file's bytes, with its mask tinted and outlined.
+    """Return a JPEG of the image in `data`, a file's bytes, with its mask tinted and outlined.
 
-    The largest regions bear their number in `regions` and their score; `captions` are lines below the picture.
+    The largest regions bear their number in `regions` and their score; `captions` are lines below the image.
 
     Args:
-        mask: bool (height, width), in the picture's own size.
-        window: the manifest's; the picture is drawn as the network saw it.
+        mask: bool (height, width), in the image's own size.
+        window: the manifest's; the image is drawn as the network saw it.
 
-    Raises EdgeError where `data` is no picture.
+    Raises EdgeError where `data` is no image.
     """
-    picture = images.decode(data, how=replace(_DECODED, window=window), max_pixels=mask.size)
+    picture = images.decode(data, spec=replace(_DECODED, window=window), max_pixels=mask.size)
     scale = _scale(picture.size)
     size = (max(1, round(picture.size[0] * scale)), max(1, round(picture.size[1] * scale)))
     image = picture.image.convert("RGB")
@@ -82,7 +82,7 @@ def rim(inside: np.ndarray, thickness: int) -> np.ndarray:
 
 
 def _number(image: Image.Image, regions: list[Region], across: float, down: float, font: Font) -> None:
-    """Write number and score of each region above its box, inside of the picture; the largest on top."""
+    """Write number and score of each region above its box, inside of the image; the largest on top."""
     draw = ImageDraw.Draw(image)
     for number, region in reversed(list(enumerate(regions, 1))):
         text = f"{number}: {region['score']:.2f}"

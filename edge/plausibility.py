@@ -26,7 +26,7 @@ _WITHOUT_COLOUR = ("1", "L", "LA", "La")
 
 
 def doubts(
-    image: Image.Image, size: tuple[int, int], how: Preprocessing, bits: int = 8, images: int = 1
+    image: Image.Image, size: tuple[int, int], spec: Preprocessing, bits: int = 8, images: int = 1
 ) -> tuple[ImageWarning, ...]:
     """Return what makes the answer about an image doubtful, before its network's input is made.
 
@@ -37,9 +37,9 @@ def doubts(
     """
     found = [_further(images)]
     if bits == 16 or image.mode.startswith("I"):
-        found += _deep(image, how)
-    elif how.window is not None and how.window[1] > 255:
-        low, high = how.window
+        found += _deep(image, spec)
+    elif spec.window is not None and spec.window[1] > 255:
+        low, high = spec.window
         found.append(
             ImageWarning(
                 "image.window",
@@ -49,18 +49,18 @@ def doubts(
         )
     if not image.mode.startswith("I"):
         sample = image.resize((min(SAMPLED, image.width), min(SAMPLED, image.height)), Image.Resampling.NEAREST)
-        found += [_transparent(sample), _coloured(sample) if how.color == "grey" else None]
-    found.append(_small(size, how))
+        found += [_transparent(sample), _coloured(sample) if spec.color == "grey" else None]
+    found.append(_small(size, spec))
     return tuple(warning for warning in found if warning)
 
 
-def uniform(pixels: np.ndarray, size: tuple[int, int], how: Preprocessing) -> ImageWarning | None:
+def uniform(pixels: np.ndarray, size: tuple[int, int], spec: Preprocessing) -> ImageWarning | None:
     """Return a warning where the network's input is nearly of one value.
 
     Args:
         pixels: uint8 (height, width, channels), as `edge.preprocess.pixels` returns them for an image of `size`.
     """
-    left, top, right, bottom = place(size, how).inner if size != (how.width, how.height) else (0, 0, *size)
+    left, top, right, bottom = place(size, spec).inner if size != (spec.width, spec.height) else (0, 0, *size)
     seen = pixels[top:bottom, left:right]
     shown = Image.fromarray(seen[:, :, 0] if seen.shape[2] == 1 else seen)
     if _spread(shown.histogram()) > NEAR:
@@ -98,7 +98,7 @@ def _further(images: int) -> ImageWarning | None:
     )
 
 
-def _deep(image: Image.Image, how: Preprocessing) -> list[ImageWarning | None]:
+def _deep(image: Image.Image, spec: Preprocessing) -> list[ImageWarning | None]:
     """Of an image with 16 bits a channel; Pillow keeps no more than the high bytes of colour."""
     grey = image.mode.startswith("I")
     values = np.asarray(image)
@@ -109,7 +109,7 @@ def _deep(image: Image.Image, how: Preprocessing) -> list[ImageWarning | None]:
         if not ends:  # of ink: white is 0
             return [None]
         least, most = 256 * min(low for low, _ in ends), 256 * max(high for _, high in ends) + 255
-    if how.window is None:
+    if spec.window is None:
         if most > DEPTH:
             return [None]
         likely = 2 ** max(8, most.bit_length()) - 1
@@ -120,7 +120,7 @@ def _deep(image: Image.Image, how: Preprocessing) -> list[ImageWarning | None]:
                 f"values as input.window, [0, {likely}] for example",
             )
         ]
-    low, high = how.window
+    low, high = spec.window
     if not grey and high - low < MOST:
         return [
             ImageWarning(
@@ -129,7 +129,7 @@ def _deep(image: Image.Image, how: Preprocessing) -> list[ImageWarning | None]:
                 "8 bits; convert it first",
             )
         ]
-    ends_at = table(how.window, MOST + 1)[[max(0, min(least, MOST)), max(0, min(most, MOST))]]
+    ends_at = table(spec.window, MOST + 1)[[max(0, min(least, MOST)), max(0, min(most, MOST))]]
     beyond = least < 0 or most > MOST or ends_at[1] <= DARK or ends_at[0] >= 255 - DARK
     # A narrow window may cut off what it likes; of an image with more bits it leaves white.
     if grey and (beyond or (most > 2 * high + 1 and 2 * np.count_nonzero(values > high) > values.size)):
@@ -199,12 +199,12 @@ def _coloured(sample: Image.Image) -> ImageWarning | None:
     )
 
 
-def _small(size: tuple[int, int], how: Preprocessing) -> ImageWarning | None:
-    narrow, low = size[0] < how.width, size[1] < how.height
-    if not (narrow and low if how.fit == "pad" else narrow or low):
+def _small(size: tuple[int, int], spec: Preprocessing) -> ImageWarning | None:
+    narrow, low = size[0] < spec.width, size[1] < spec.height
+    if not (narrow and low if spec.fit == "pad" else narrow or low):
         return None
     return ImageWarning(
         "image.small",
-        f"the image has {size[0]}x{size[1]} pixels and the network reads {how.width}x{how.height}: it is magnified; "
+        f"the image has {size[0]}x{size[1]} pixels and the network reads {spec.width}x{spec.height}: it is magnified; "
         "give a larger one",
     )

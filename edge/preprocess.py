@@ -1,4 +1,4 @@
-"""From a decoded picture to the tensor that a network reads, in the one way for training, verification and the device.
+"""From a decoded image to the tensor that a network reads, in the one way for training, verification and the device.
 
 Two halves. `pixels` is geometry and colour, and ends in 8-bit pixels. What follows is a function of one 8-bit value and
 its channel, so it is a table of 256 entries: of floats for a float network, of int8 for a quantized one.
@@ -19,12 +19,12 @@ BLACK = 0
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a picture becomes a network's input; the manifest's `input` object holds these fields under the same names.
+    """How an image becomes a network's input; the manifest's `input` object holds these fields under the same names.
 
     Attributes:
         height, width: pixels of the network's input.
         color: "grey" (ITU-R 601 luma, as Pillow's mode L) or "rgb".
-        channels: planes of the network's input: 3 for "rgb"; for "grey" 1, or 3 equal planes.
+        channels: channels of the network's input: 3 for "rgb"; for "grey" 1, or 3 equal channels.
         fit: "stretch" (aspect ratio not kept), "crop" (centre, shorter side fills) or "pad" (longer side fills,
             black around).
         mean, std: one value per channel or one for all; the network reads (pixel / 255 - mean) / std.
@@ -48,11 +48,11 @@ class Preprocessing:
 
 
 class Picture(NamedTuple):
-    """A decoded, upright picture.
+    """A decoded, upright image.
 
     Attributes:
         image: in mode L or RGB.
-        size: (width, height) of the picture itself.
+        size: (width, height) of the image itself.
         reduction: how many of its pixels one of the image's stands for, in either direction: 1, or 2, 4 or 8 where a
             JPEG was decoded smaller (`edge.image.read`). The last one stands for fewer where the size is no multiple.
         warnings: what makes an answer about it doubtful.
@@ -65,10 +65,10 @@ class Picture(NamedTuple):
 
 
 class Placement(NamedTuple):
-    """Which part of a picture a network sees, and where in its input.
+    """Which part of an image a network sees, and where in its input.
 
     Attributes:
-        box: left, top, right, bottom of the part, in the picture's pixels; they may be fractions.
+        box: left, top, right, bottom of the part, in the image's pixels; they may be fractions.
         inner: left, top, right, bottom of the rectangle in the network's input that shows the part, in its pixels.
     """
 
@@ -76,41 +76,41 @@ class Placement(NamedTuple):
     inner: tuple[int, int, int, int]
 
 
-def place(size: tuple[int, int], how: Preprocessing) -> Placement:
-    """Return how `how.fit` lays a picture of `size` (width, height) into the network's input."""
+def place(size: tuple[int, int], spec: Preprocessing) -> Placement:
+    """Return how `how.fit` lays an image of `size` (width, height) into the network's input."""
     width, height = size
-    whole, full = (0.0, 0.0, float(width), float(height)), (0, 0, how.width, how.height)
-    ratios = how.width / width, how.height / height
-    if how.fit == "crop":
+    whole, full = (0.0, 0.0, float(width), float(height)), (0, 0, spec.width, spec.height)
+    ratios = spec.width / width, spec.height / height
+    if spec.fit == "crop":
         scale = max(ratios)
-        part = (how.width / scale, how.height / scale)
+        part = (spec.width / scale, spec.height / scale)
         left, top = max(0.0, (width - part[0]) / 2), max(0.0, (height - part[1]) / 2)  # rounding can fall below
         return Placement((left, top, min(left + part[0], width), min(top + part[1], height)), full)
-    if how.fit == "pad":
+    if spec.fit == "pad":
         scale = min(ratios)
         inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-        left, top = (how.width - inner[0]) // 2, (how.height - inner[1]) // 2
+        left, top = (spec.width - inner[0]) // 2, (spec.height - inner[1]) // 2
         return Placement(whole, (left, top, left + inner[0], top + inner[1]))
     return Placement(whole, full)
 
 
-def pixels(picture: Picture | Image.Image, how: Preprocessing) -> np.ndarray:
-    """Return uint8 (height, width, planes): 1 plane for grey, 3 for rgb.
+def pixels(picture: Picture | Image.Image, spec: Preprocessing) -> np.ndarray:
+    """Return uint8 (height, width, channels): 1 channel for grey, 3 for rgb.
 
     Resampling is Pillow's bilinear with antialiasing, along rows, then columns. Colour is converted before, so a grey
-    network resamples one plane and not three. A Pillow image counts as the whole picture.
+    network resamples one channel and not three. A Pillow image counts as the whole image.
     """
     whole = picture if isinstance(picture, Picture) else Picture(picture, picture.size)
     image, size, reduction = whole.image, whole.size, whole.reduction
-    mode = "L" if how.color == "grey" else "RGB"
+    mode = "L" if spec.color == "grey" else "RGB"
     if image.mode != mode:
         image = image.convert(mode)
-    if size != (how.width, how.height):
-        (left, top, right, bottom), inner = place(size, how)
+    if size != (spec.width, spec.height):
+        (left, top, right, bottom), inner = place(size, spec)
         box = (left / reduction, top / reduction, right / reduction, bottom / reduction)
         image = resample(image, (inner[2] - inner[0], inner[3] - inner[1]), box)
-        if image.size != (how.width, how.height):
-            canvas = Image.new(mode, (how.width, how.height), BLACK)
+        if image.size != (spec.width, spec.height):
+            canvas = Image.new(mode, (spec.width, spec.height), BLACK)
             canvas.paste(image, inner[:2])
             image = canvas
     array = np.asarray(image)
@@ -127,24 +127,24 @@ def resample(image: Image.Image, size: tuple[int, int], box: tuple[float, float,
     return across.resize(size, Image.Resampling.BILINEAR, (0, top, size[0], bottom))
 
 
-def float_table(how: Preprocessing) -> np.ndarray:
+def float_table(spec: Preprocessing) -> np.ndarray:
     """Return float32 (256, channels): the network's input for each pixel value."""
-    mean = np.broadcast_to(np.asarray(how.mean, np.float64), (how.channels,))
-    std = np.broadcast_to(np.asarray(how.std, np.float64), (how.channels,))
+    mean = np.broadcast_to(np.asarray(spec.mean, np.float64), (spec.channels,))
+    std = np.broadcast_to(np.asarray(spec.std, np.float64), (spec.channels,))
     with np.errstate(over="ignore"):  # a monstrous scale ends in logits that are refused
         return ((np.arange(256)[:, None] / 255 - mean) / std).astype(np.float32)
 
 
-def int8_table(how: Preprocessing, scale: float, zero_point: int) -> np.ndarray:
+def int8_table(spec: Preprocessing, scale: float, zero_point: int) -> np.ndarray:
     """Return int8 (256, channels): `float_table` quantized as q = round_half_even(x / scale) + zero_point, clipped."""
-    quantized = np.rint(float_table(how).astype(np.float64) / scale) + zero_point
+    quantized = np.rint(float_table(spec).astype(np.float64) / scale) + zero_point
     return np.clip(quantized, -128, 127).astype(np.int8)
 
 
 def look_up(array: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """Return (1, height, width, channels): `array` of uint8 (height, width, planes) through `table` (256, channels).
+    """Return (1, height, width, channels): `array` of uint8 (height, width, channels) through `table` (256, channels).
 
-    One plane serves every channel (grey into three equal planes); else plane c goes through column c.
+    One channel serves every channel (grey into three equal channels); else channel c goes through column c.
     """
     planes, channels = array.shape[2], table.shape[1]
     if table.itemsize == 1 and planes == channels and (table == table[:, :1]).all():
@@ -154,7 +154,7 @@ def look_up(array: np.ndarray, table: np.ndarray) -> np.ndarray:
     for channel in range(channels):
         plane = array[:, :, min(channel, planes - 1)]
         if table.itemsize == 1:
-            # tobytes alone is slow on one plane of several
+            # tobytes alone is slow on one channel of several
             translated = np.ascontiguousarray(plane).tobytes().translate(table[:, channel].tobytes())
             out[0, :, :, channel] = np.frombuffer(translated, table.dtype).reshape(plane.shape)
         else:

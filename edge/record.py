@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from edge.board import Board
-    from edge.engine import Answer, Engine, Outline
+    from edge.engine import Answer, Engine, SegmentationResult
     from edge.model import ModelFile
     from edge.targets import Comparison
 
@@ -27,7 +27,7 @@ _SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 def answer_record(
     image: str,
     engine: Engine,
-    answer: Answer | Outline,
+    answer: Answer | SegmentationResult,
     memory_mb: dict[str, float | None],
     targets: Sequence[Comparison],
     board: Board,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from edge.board import Board
-from edge.engine import Answer, Engine, Outline
+from edge.engine import Answer, Engine, SegmentationResult
 from edge.errors import one_line
 from edge.record import spread
 from edge.runtime import Runtime
@@ -26,10 +26,10 @@ class Text:
     def __init__(self, colour: bool) -> None:
         self._colour = colour
 
-    def answer(self, image: str, engine: Engine, answer: Answer | Outline, first: bool) -> str:
+    def answer(self, image: str, engine: Engine, answer: Answer | SegmentationResult, first: bool) -> str:
         """Return the lines of one image; `first` says whether the engine's first invoke was for it."""
         lines = [self._paint(one_line(image), _BOLD)]
-        if isinstance(answer, Outline):
+        if isinstance(answer, SegmentationResult):
             lines += _regions(answer)
             rule = _region_rule(engine, answer)
         else:
@@ -44,7 +44,7 @@ class Text:
             lines.append(f"  warm invokes: {', '.join(f'{name} {time:.2f}' for name, time in warm.items())} ms")
         return "\n".join(lines) + "\n"
 
-    def short(self, image: str, answer: Answer | Outline) -> str:
+    def short(self, image: str, answer: Answer | SegmentationResult) -> str:
         """Return the line that --quiet leaves of an answer."""
         return f"{one_line(image)}: {answer.decision}\n"
 
@@ -122,8 +122,8 @@ def _on_edgetpu(runtime: Runtime) -> bool:
     return runtime.kernel_path == "edgetpu"
 
 
-def caption(answer: Outline) -> str:
-    """Return what a segmentation found, as the line below a picture."""
+def caption(answer: SegmentationResult) -> str:
+    """Return what a segmentation found, as the line below an image."""
     return f"{answer.decision}: {_extent(answer)}" if answer.results else f"{answer.decision} found"
 
 
@@ -159,13 +159,13 @@ def _rule(engine: Engine, answer: Answer) -> str:
     return f"{rule.label} {score:.4f} is {reached} the threshold {rule.threshold:g}"
 
 
-def _regions(answer: Outline) -> list[str]:
-    """Return a line for each of the largest regions: label, score, share of the picture, box in pixels."""
+def _regions(answer: SegmentationResult) -> list[str]:
+    """Return a line for each of the largest regions: label, score, share of the image, box in pixels."""
     lines = []
     for number, region in enumerate(answer.results[:_SHOWN], 1):
         left, top, width, height = region["box"]
         lines.append(
-            f"  {number:>2}  {region['label']}  {region['score']:.4f}  {_percent(region['area']):>6} of the picture, "
+            f"  {number:>2}  {region['label']}  {region['score']:.4f}  {_percent(region['area']):>6} of the image, "
             f"{width} x {height} pixels at {left}, {top}"
         )
     if more := answer.results[_SHOWN:]:
@@ -173,18 +173,18 @@ def _regions(answer: Outline) -> list[str]:
     return lines
 
 
-def _region_rule(engine: Engine, answer: Outline) -> str:
+def _region_rule(engine: Engine, answer: SegmentationResult) -> str:
     rule = engine.file.manifest.decision
     assert rule is not None  # `edge.manifest.parse` holds it
     least = f", regions from {_percent(rule.minimum_area)} on" if rule.minimum_area else ""
     return f"{_extent(answer)}; pixels count from the score {rule.threshold:g} on{least}"
 
 
-def _extent(answer: Outline) -> str:
+def _extent(answer: SegmentationResult) -> str:
     count = len(answer.results)
     if not count:
         return "nothing found"
-    return f"{count} region{'s' if count > 1 else ''}, {_percent(answer.runs.area)} of the picture"
+    return f"{count} region{'s' if count > 1 else ''}, {_percent(answer.runs.area)} of the image"
 
 
 def _percent(share: float) -> str:

@@ -77,7 +77,7 @@ class Runtime:
         if raw.shape != self.output.shape:  # operators may decide on it while they run
             raise EdgeError(
                 f"the network's output is {raw.shape} after it ran, and {self.output.shape} before: expected one shape "
-                "for every picture; convert the network again without such operators",
+                "for every image; convert the network again without such operators",
                 "model.output",
             )
         return raw

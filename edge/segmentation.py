@@ -1,7 +1,7 @@
-"""From a segmentation network's logits to a mask in the picture's own size, its regions and a decision.
+"""From a segmentation network's logits to a mask in the image's own size, its regions and a decision.
 
 The mask is never computed pixel by pixel. Between two rows of logits, bilinear interpolation is linear along a column
-of the picture, so the two say where the mask begins or ends there, and a column is a few runs of pixels. Regions are
+of the image, so the two say where the mask begins or ends there, and a column is a few runs of pixels. Regions are
 joined of runs, and COCO's run-length encoding is the runs one after the other.
 """
 
@@ -21,7 +21,7 @@ class Region(TypedDict):
     """One connected part of a mask (8 neighbours).
 
     label: what it shows. score: mean of its pixels' scores, at least the threshold and at most 1. area: share of the
-    picture, 0..1. pixels: how many it has. box: [left, top, width, height] of the smallest box around it, in pixels.
+    image, 0..1. pixels: how many it has. box: [left, top, width, height] of the smallest box around it, in pixels.
     """
 
     label: str
@@ -32,10 +32,10 @@ class Region(TypedDict):
 
 
 class Mask(NamedTuple):
-    """A mask as runs of pixels, counted down the columns of the picture, one column after the other.
+    """A mask as runs of pixels, counted down the columns of the image, one column after the other.
 
     Attributes:
-        size: (width, height) of the picture.
+        size: (width, height) of the image.
         starts, stops: int64 (runs,), ascending: a run is the pixels from its start to before its stop. None is empty,
             and none begins where another stops.
     """
@@ -46,7 +46,7 @@ class Mask(NamedTuple):
 
     @property
     def area(self) -> float:
-        """Share of the picture, 0..1."""
+        """Share of the image, 0..1."""
         return int((self.stops - self.starts).sum()) / (self.size[0] * self.size[1])
 
     def array(self) -> np.ndarray:
@@ -70,29 +70,29 @@ class Mask(NamedTuple):
 
 
 def mask(
-    logits: np.ndarray, size: tuple[int, int], decision: Decision, how: Preprocessing, activation: str = "sigmoid"
+    logits: np.ndarray, size: tuple[int, int], decision: Decision, spec: Preprocessing, activation: str = "sigmoid"
 ) -> np.ndarray:
-    """Return the bool (height, width) mask of a picture of `size` (width, height); arguments as for `segment`."""
-    return segment(logits, size, decision, how, activation)[1].array()
+    """Return the bool (height, width) mask of an image of `size` (width, height); arguments as for `segment`."""
+    return segment(logits, size, decision, spec, activation)[1].array()
 
 
 def segment(
-    logits: np.ndarray, size: tuple[int, int], decision: Decision, how: Preprocessing, activation: str = "sigmoid"
+    logits: np.ndarray, size: tuple[int, int], decision: Decision, spec: Preprocessing, activation: str = "sigmoid"
 ) -> tuple[list[Region], Mask]:
     """Return the regions, the largest first, and the mask that they make up.
 
-    Logits are interpolated bilinearly from the centres of their cells to the centres of the picture's pixels; beyond
-    the outermost centres they go on as they are. In a direction in which the picture has fewer pixels than there are
+    Logits are interpolated bilinearly from the centres of their cells to the centres of the image's pixels; beyond
+    the outermost centres they go on as they are. In a direction in which the image has fewer pixels than there are
     cells, Pillow's bilinear filter averages them to one a pixel first. The mask is where the score,
     1 / (1 + exp(-logit)), is at least `decision.threshold`; regions smaller than `decision.minimum_area` are dropped.
     What the network did not see (the fit "crop") is in no mask.
 
     Args:
         logits: float32 (h, w), all finite, over the whole of the network's input, h <= how.height, w <= how.width.
-        size: (width, height) of the picture.
+        size: (width, height) of the image.
         activation: "none" where `logits` are scores already, 0..1: then these are interpolated.
     """
-    runs = _runs(logits, size, decision.threshold, how, activation)
+    runs = _runs(logits, size, decision.threshold, spec, activation)
     owner = _components(runs, size[1])
     areas = np.bincount(owner, runs.stop - runs.start).astype(np.int64)
     large = areas >= decision.minimum_area * (size[0] * size[1])
@@ -113,7 +113,7 @@ def bound(threshold: float, activation: str = "sigmoid") -> float:
 
 
 class _Runs(NamedTuple):
-    """Runs of mask pixels down the columns of the picture, none empty, sorted by column and start.
+    """Runs of mask pixels down the columns of the image, none empty, sorted by column and start.
 
     `column`, `start` and `stop` are int64 (runs,), in pixels; `score` is float64 (runs,), the mean over each.
     """
@@ -128,7 +128,7 @@ _NO_RUNS = _Runs(*(np.zeros(0, kind) for kind in (np.int64, np.int64, np.int64, 
 
 
 class _Axis(NamedTuple):
-    """One axis of the picture, as far as the network saw it.
+    """One axis of the image, as far as the network saw it.
 
     Attributes:
         first: the first pixel that is seen.
@@ -167,10 +167,10 @@ def _thin(logits: np.ndarray, x: _Axis, y: _Axis) -> np.ndarray:
     return np.asarray(resample(image, shape, (left, top, right, bottom)))
 
 
-def _runs(logits: np.ndarray, size: tuple[int, int], threshold: float, how: Preprocessing, activation: str) -> _Runs:
-    (left, top, right, bottom), inner = place(size, how)
-    x = _axis(left, right, inner[0::2], how.width, logits.shape[1])
-    y = _axis(top, bottom, inner[1::2], how.height, logits.shape[0])
+def _runs(logits: np.ndarray, size: tuple[int, int], threshold: float, spec: Preprocessing, activation: str) -> _Runs:
+    (left, top, right, bottom), inner = place(size, spec)
+    x = _axis(left, right, inner[0::2], spec.width, logits.shape[1])
+    y = _axis(top, bottom, inner[1::2], spec.height, logits.shape[0])
     if not len(x.at) or not len(y.at):  # all that was seen lies within one pixel, beside its centre
         return _NO_RUNS
     logits = _thin(logits, x, y)
@@ -194,7 +194,7 @@ def _runs(logits: np.ndarray, size: tuple[int, int], threshold: float, how: Prep
     if not len(row):
         return _NO_RUNS
     # A change at `row` lies between the centres of the row before and of this row, where the line meets the limit; at
-    # the picture's edges it is that edge, and its place is the outermost centre.
+    # the image's edges it is that edge, and its place is the outermost centre.
     edge_above, edge_below = row == 0, row == values.shape[1]
     before = values[column, np.maximum(row - 1, 0)].astype(np.float64)
     after = values[column, np.minimum(row, values.shape[1] - 1)].astype(np.float64)

@@ -25,7 +25,7 @@ def write(text: str) -> None:
         ) from None
 
 
-def say(text: str) -> None:
+def log(text: str) -> None:
     """Write a line to standard error, if there is one that can be written."""
     try:
         if sys.stderr is not None:
@@ -37,7 +37,7 @@ def say(text: str) -> None:
 
 def complain(error: object) -> None:
     """Say what is wrong, in one line."""
-    say(f"edge-infer: {one_line(str(error))}")
+    log(f"edge-infer: {one_line(str(error))}")
 
 
 def wants_colour() -> bool:

@@ -34,7 +34,7 @@ _INTERRUPTED = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status: 0 done, 2 something to mend, 130 interrupted, 141 closed output."""
+    """Run the command line; return the exit status: 0 done, 2 invalid input, 130 interrupted, 141 closed output."""
     for number in _ENDS:
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup has set another
             signal.signal(number, _interrupt)
@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="edge-deploy",
         description="Bring runtime and models to a board, and take them back safely.",
-        epilog="exit status: 0 done, 2 something to mend, 130 interrupted, 141 output closed early",
+        epilog="exit status: 0 done, 2 invalid input or configuration, 130 interrupted, 141 output closed early",
     )
     parser.add_argument("--version", action="version", version=f"edge-deploy {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -242,7 +242,7 @@ def _push(options: argparse.Namespace) -> None:
         progress = _Progress(alone=len(options.hosts) == 1)
         with here.connect() as connection:
             board.push(
-                connection, here.folder, archive, options.allow_downgrade, progress.over(here.say), progress, models
+                connection, here.folder, archive, options.allow_downgrade, progress.over(here.log), progress, models
             )
 
     boards.each(push)
@@ -259,12 +259,12 @@ class _Progress:
             sys.stderr.write(f"\r\033[K{text}")
             sys.stderr.flush()
 
-    def over(self, say: Callable[[str], None]) -> Callable[[str], None]:
+    def over(self, log: Callable[[str], None]) -> Callable[[str], None]:
         """Return `say`, with the line of progress taken away first."""
 
         def clear(text: str) -> None:
             self("")
-            say(text)
+            log(text)
 
         return clear
 
@@ -304,7 +304,7 @@ def _ask(options: argparse.Namespace) -> None:
 
 def _act(here: fleet.Board, action: str, *words: str) -> None:
     with here.connect() as connection:
-        board.ask(connection, action, here.folder, *words, say=here.say)
+        board.ask(connection, action, here.folder, *words, log=here.log)
 
 
 def _status(options: argparse.Namespace) -> None:
@@ -314,7 +314,7 @@ def _status(options: argparse.Namespace) -> None:
         here.fields |= found.record()
         if not options.json:
             for line in found.lines():
-                here.say(line)
+                here.log(line)
 
     _boards(options).each(look)
 
@@ -326,11 +326,11 @@ def _doctor(options: argparse.Namespace) -> None:
         here.fields["findings"] = [finding.record() for finding in found]
         if not options.json:
             for finding in found:
-                here.say(finding.line())
+                here.log(finding.line())
         ills = sum(finding.fine is False for finding in found)
         if ills:
             raise EdgeError(
-                f"{here.host} has {ills} thing{'' if ills == 1 else 's'} to mend: expected none; do what the lines "
+                f"{here.host} has {ills} thing{'' if ills == 1 else 's'} to correct: expected none; do what the lines "
                 "with MEND say",
                 "board.doctor",
             )

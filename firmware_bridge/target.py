@@ -70,12 +70,12 @@ def load(name: str) -> Target:
 
 def _parse(path: Path, raw: Mapping[str, object]) -> Target:
     def refuse(key: str, found: object, expected: str) -> EdgeError:
-        return EdgeError(f"{path}: {key} is {found!r}: expected {expected}; mend it")
+        return EdgeError(f"{path}: {key} is {found!r}: expected {expected}; correct it")
 
     known = [key for key in Target.__dataclass_fields__ if key != "name"]
     for key in raw:
         if key not in known:
-            raise EdgeError(f"{path} has the unknown key {key!r}: known are {', '.join(known)}; mend it")
+            raise EdgeError(f"{path} has the unknown key {key!r}: known are {', '.join(known)}; correct it")
     for key in known:
         if key not in raw:
             raise EdgeError(f"{path} has no {key!r}: expected {', '.join(known)}; add it")

@@ -16,7 +16,7 @@ settings.load_profile("same-every-time")
 
 @pytest.fixture(scope="session")
 def cifar10(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The published files of CIFAR-10, in `EDGE_DATA` or written by a program there from pictures without loss."""
+    """The published files of CIFAR-10, in `EDGE_DATA` or written by a program there from images without loss."""
     data = Path(os.environ.get("EDGE_DATA", ""))
     if (data / "unpack-cifar10").is_file():
         unpacked = tmp_path_factory.mktemp("cifar10")

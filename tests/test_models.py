@@ -109,7 +109,7 @@ def test_the_manifest_tells_the_truth_about_the_polyps(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_manifest_tells_the_truth_about_cifar_10(cifar10: Path, tmp_path: Path) -> None:
-    """The program's answers to all 10,000 test pictures, each a PNG."""
+    """The program's answers to all 10,000 test images, each a PNG."""
     file = models.read(models.find(CIFAR))
     labels = file.manifest.labels
     records = np.fromfile(cifar10 / "test_batch.bin", np.uint8).reshape(10_000, 3073)

@@ -22,7 +22,7 @@ TOLERANCE = 25  # int8 steps between kernel paths; the highest label must be the
 
 
 def golden(
-    how: Preprocessing,
+    spec: Preprocessing,
     table: np.ndarray,
     draw: Callable[[int], Image.Image],
     runtimes: Sequence[Runtime],
@@ -41,10 +41,10 @@ def golden(
     members: dict[str, bytes] = {}
     for number in range(COUNT):
         file = io.BytesIO()
-        stored(draw(number), how.window).save(file, format="PNG", optimize=True)
+        stored(draw(number), spec.window).save(file, format="PNG", optimize=True)
         name = f"golden/{number}"
         members[f"{name}.png"] = file.getvalue()
-        tensor = look_up(pixels(decode(file.getvalue(), f"{name}.png", how), how), table)
+        tensor = look_up(pixels(decode(file.getvalue(), f"{name}.png", spec), spec), table)
         outputs = {}
         for runtime in runtimes:
             if runtime.kernel_path in outputs:  # another version of the same kernels, which rounds floats otherwise

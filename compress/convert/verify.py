@@ -22,10 +22,10 @@ SAME = 1e-4  # of the largest logit: what differs less is the same answer
 
 
 def edge_logits(engine: Engine, split: Split, progress: Callable[[str], None]) -> np.ndarray:
-    """Return float32 logits, (N, classes) or (N, h, w, classes): every picture of `split` through the device's code."""
+    """Return float32 logits, (N, classes) or (N, h, w, classes): every image of `split` through the device's code."""
     rows = []
-    for number, picture in enumerate(split.pixels, 1):
-        rows.append(engine.logits(picture))
+    for number, image in enumerate(split.pixels, 1):
+        rows.append(engine.logits(image))
         if number % 50 == 0:
             progress(f"running the model file on image {number}/{len(split)}")
     return np.stack(rows)

@@ -23,7 +23,7 @@ from edge.window import apply
 FOLDER = "cifar-10-batches-bin"
 NAMES = "batches.meta.txt"
 PARTS = {"train": tuple(f"data_batch_{n}.bin" for n in range(1, 6)), "test": ("test_batch.bin",)}
-SIDE, RECORDS = 32, 10_000  # pixels; pictures in a file
+SIDE, RECORDS = 32, 10_000  # pixels; images in a file
 RECORD = 1 + 3 * SIDE * SIDE
 
 
@@ -44,15 +44,15 @@ def found(root: Path) -> Path | None:
 def load_cifar(
     task: Task,
     folder: Path,
-    how: Preprocessing,
+    spec: Preprocessing,
     validation: float = 0.1,
     progress: Callable[[str], None] = lambda text: None,
     allowed: Allowed = NOTHING,
 ) -> DataSet:
-    """Read the six files: 50,000 pictures to train, 10,000 to test.
+    """Read the six files: 50,000 images to train, 10,000 to test.
 
     A share `validation` of each class of the first is set aside; which ones is decided by a hash of their names, on any
-    machine alike. A picture is named by its file and place, such as `train/data_batch_1-00017`.
+    machine alike. An image is named by its file and place, such as `train/data_batch_1-00017`.
 
     Raises EdgeError for a file that is missing or has another size than 10,000 records, a label that has no name, and
     test images that equal training images where `allowed` does not allow them.
@@ -62,20 +62,20 @@ def load_cifar(
     batches = dict(zip(paths, each(paths, lambda path: _records(path, labels), folder), strict=True))
     rows = {part: [batches[folder / file] for file in files] for part, files in PARTS.items()}
     progress(f"reading {sum(len(batch) for batches in rows.values() for batch in batches)} images from {folder}")
-    pictures = {
+    images = {
         f"{part}/{Path(file).stem}-{number:05}": record
         for part, files in PARTS.items()
         for file, batch in zip(files, rows[part], strict=True)
         for number, record in enumerate(batch)
     }
     entries = {
-        part: [Entry(name, int(x[0]), name.split("/")[1]) for name, x in pictures.items() if name.startswith(part)]
+        part: [Entry(name, int(x[0]), name.split("/")[1]) for name, x in images.items() if name.startswith(part)]
         for part in PARTS
     }
-    same = copies({name: record[1:].tobytes() for name, record in pictures.items()})
+    same = copies({name: record[1:].tobytes() for name, record in images.items()})
     entries["train"], entries["val"] = divide(entries["train"], validation, None, [] if allowed.duplicates else same)
-    found = check_copies(folder, entries, same, {name: int(record[0]) for name, record in pictures.items()}, allowed)
-    splits = {part: _split(entries[part], pictures, how) for part in ("train", "val", "test")}
+    found = check_copies(folder, entries, same, {name: int(record[0]) for name, record in images.items()}, allowed)
+    splits = {part: _split(entries[part], images, spec) for part in ("train", "val", "test")}
     summary: dict[str, object] = {
         "labels": list(labels),
         "validation": f"{validation:g} of each class of train",
@@ -85,7 +85,7 @@ def load_cifar(
         "digest": digest(splits),
     }
     summary |= said({"independence": found}, progress)
-    return DataSet(task, how, labels, splits["train"], splits["val"], splits["test"], summary)
+    return DataSet(task, spec, labels, splits["train"], splits["val"], splits["test"], summary)
 
 
 def names(folder: Path) -> tuple[str, ...]:
@@ -103,7 +103,7 @@ def names(folder: Path) -> tuple[str, ...]:
 
 
 def _records(path: Path, labels: tuple[str, ...]) -> np.ndarray:
-    """Return uint8 (10000, 3073): label, then red, green and blue planes."""
+    """Return uint8 (10000, 3073): label, then red, green and blue channels."""
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -126,13 +126,13 @@ def _records(path: Path, labels: tuple[str, ...]) -> np.ndarray:
     return batch
 
 
-def _split(entries: list[Entry], pictures: dict[str, np.ndarray], how: Preprocessing) -> Split:
+def _split(entries: list[Entry], images: dict[str, np.ndarray], spec: Preprocessing) -> Split:
     def one(record: np.ndarray) -> np.ndarray:
-        planes = record[1:].reshape(3, SIDE, SIDE)
-        image = Image.fromarray(np.ascontiguousarray(planes.transpose(1, 2, 0)))
-        return pixels(apply(image, how.window), how)
+        channels = record[1:].reshape(3, SIDE, SIDE)
+        image = Image.fromarray(np.ascontiguousarray(channels.transpose(1, 2, 0)))
+        return pixels(apply(image, spec.window), spec)
 
     truth = np.array([entry.label for entry in entries], np.int64)
     return Split(
-        np.stack([one(pictures[entry.path]) for entry in entries]), truth, tuple(entry.path for entry in entries)
+        np.stack([one(images[entry.path]) for entry in entries]), truth, tuple(entry.path for entry in entries)
     )

@@ -45,14 +45,14 @@ def divide(
 
     Raises EdgeError for a class that can't be divided.
     """
-    # a picture of nobody is its own; another class may have one of the same name
+    # an image of nobody is its own; another class may have one of the same name
     keys = {entry.path: patient(entry, group) or entry.path for entry in entries}
     hashes = {keys[entry.path]: _hashed(patient(entry, group) or entry.name) for entry in entries}
     first = _joined(keys, copies)
     train: list[Entry] = []
     val: list[Entry] = []
-    chosen: set[str] = set()  # patients whose pictures validate
-    kept: set[str] = set()  # patients whose pictures train
+    chosen: set[str] = set()  # patients whose images validate
+    kept: set[str] = set()  # patients whose images train
     for label in sorted({entry.label for entry in entries}):
         members: dict[str, list[Entry]] = {}
         for entry in entries:
@@ -67,7 +67,7 @@ def divide(
                 f"folder {folder} has 1 {what}{equal}: expected at least 2, so that one can be set aside; add images, "
                 "or divide them into folders yourself (docs/recipes.md)"
             )
-        # a patient who has pictures of several classes goes where the first class put them
+        # a patient who has images of several classes goes where the first class put them
         taken = [entry for key in members if key in chosen for entry in members[key]]
         order = sorted(members.keys() - chosen - kept, key=lambda key: (hashes[key], key))
         wanted = max(1, round(share * sum(len(rows) for rows in members.values())))

@@ -27,15 +27,15 @@ PARTS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class Split:
-    """Pictures and labels of one part of a data set.
+    """Images and labels of one part of a data set.
 
     Attributes:
-        pixels: uint8 (N, height, width, planes), as `edge.preprocess.pixels` returns them.
+        pixels: uint8 (N, height, width, channels), as `edge.preprocess.pixels` returns them.
         truth: what the network is to say. Classification: int64 (N,), an index into the data set's labels.
             Segmentation: uint8 (N, height, width), 0 to 255, the share of each pixel that the mask covers; with pixels
             that nobody labelled uint8 (N, 2, height, width): second, the share that is not labelled.
         names: the files, relative to the data set's folder.
-        masks: segmentation, where the network is judged: bool (H, W) of each picture in its own size.
+        masks: segmentation, where the network is judged: bool (H, W) of each image in its own size.
         voids: bool (H, W) of each of `masks`, what is not labelled; none where all is.
     """
 
@@ -57,7 +57,7 @@ class DataSet:
     """
 
     task: Task
-    how: Preprocessing
+    spec: Preprocessing
     labels: tuple[str, ...]
     train: Split
     val: Split
@@ -68,7 +68,7 @@ class DataSet:
 def load_folder(
     task: Task,
     root: Path,
-    how: Preprocessing,
+    spec: Preprocessing,
     validation: float = 0.1,
     group: str | None = None,
     progress: Callable[[str], None] = lambda text: None,
@@ -98,8 +98,8 @@ def load_folder(
         divide(folders["train"], validation, group)  # what can't be divided shows before anything is read
     every = [entry for entries in folders.values() for entry in entries]
     progress(f"reading {len(every)} images from {root}")
-    reads = dict(zip((e.path for e in every), each(every, lambda e: read(root / e.path, how), root), strict=True))
-    same = copies(equal(root, reads, how))
+    reads = dict(zip((e.path for e in every), each(every, lambda e: read(root / e.path, spec), root), strict=True))
+    same = copies(equal(root, reads, spec))
     parts = dict(folders)
     if "val" not in parts:
         tied = [] if allowed.duplicates else same
@@ -116,7 +116,7 @@ def load_folder(
         "digest": digest(splits),
     }
     summary |= said({"independence": found, "warnings": warnings, "left_out": dict(left_out)}, progress)
-    return DataSet(task, how, labels, splits["train"], splits["val"], splits.get("test", splits["val"]), summary)
+    return DataSet(task, spec, labels, splits["train"], splits["val"], splits.get("test", splits["val"]), summary)
 
 
 def said(found: dict[str, object], progress: Callable[[str], None]) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Folders of pictures with masks: `ROOT/images/NAME.jpg` beside `ROOT/masks/NAME.png`, any picture format, same stem.
+"""Folders of images with masks: `ROOT/images/NAME.jpg` beside `ROOT/masks/NAME.png`, any image format, same stem.
 
 Kvasir-SEG (Jha et al. 2020) is published so; CVC-ClinicDB's pair of folders is read alike once they are called images
 and masks. A mask is white where the thing is, or a recipe names the values that are: `compress.data.mask_values`.
@@ -62,7 +62,7 @@ class Drawn(NamedTuple):
 def load_masks(
     task: Task,
     root: Path,
-    how: Preprocessing,
+    spec: Preprocessing,
     label: str,
     validation: float = 0.1,
     test: float = 0.1,
@@ -93,9 +93,9 @@ def load_masks(
     _divided(folders, validation, test, group, ())  # what can't be divided shows before anything is read
     every = [entry for entries in folders.values() for entry in entries]
     progress(f"reading {len(every)} images and their masks from {root}")
-    drawn = {row.path: row for row in _read(root, every, partners, how, values)}
+    drawn = {row.path: row for row in _read(root, every, partners, spec, values)}
     warnings = warned({path: row.image for path, row in drawn.items()})
-    same = copies(equal(root, {path: row.image for path, row in drawn.items()}, how))
+    same = copies(equal(root, {path: row.image for path, row in drawn.items()}, spec))
     folders, unlabelled = _labelled(root, folders, drawn)
     parts = _divided(folders, validation, test, group, [] if allowed.duplicates else same)
     truth = {path: hashlib.sha256(bytes(row.mask)).digest() for path, row in drawn.items()}
@@ -132,7 +132,7 @@ def load_masks(
     if values == BLACK_AND_WHITE:
         del remarkable["mask_values"]
     summary |= said(remarkable, progress)
-    return DataSet(task, how, (label,), splits["train"], splits["val"], splits["test"], summary)
+    return DataSet(task, spec, (label,), splits["train"], splits["val"], splits["test"], summary)
 
 
 Folders = dict[str, list[Entry]]  # "" for images that nobody has divided, else train and what there is of val and test
@@ -151,7 +151,7 @@ def _folders(root: Path, left_out: Counter[str]) -> tuple[Folders, dict[str, str
         partners = _pairs(root, "", left_out)
         if len(partners) < len(PARTS):
             raise EdgeError(
-                f"{root / 'images'} has {len(partners)} pictures: expected at least {len(PARTS)}, to train, to "
+                f"{root / 'images'} has {len(partners)} images: expected at least {len(PARTS)}, to train, to "
                 "validate and to test; add some"
             )
         return {"": _entries(partners, "")}, partners
@@ -243,7 +243,7 @@ def _entries(partners: dict[str, str], part: str) -> list[Entry]:
 
 
 def _stems(root: Path, folder: str, left_out: Counter[str]) -> dict[str, str]:
-    """Return stem -> path relative to the root of the folder's pictures."""
+    """Return stem -> path relative to the root of the folder's images."""
     if not (root / folder).is_dir():
         raise EdgeError(f"{root / folder} does not exist: expected the folders images and masks side by side")
     found: dict[str, str] = {}
@@ -258,9 +258,9 @@ def _stems(root: Path, folder: str, left_out: Counter[str]) -> dict[str, str]:
 
 
 def _read(
-    root: Path, entries: list[Entry], partners: dict[str, str], how: Preprocessing, values: Values
+    root: Path, entries: list[Entry], partners: dict[str, str], spec: Preprocessing, values: Values
 ) -> list[Drawn]:
-    flat = replace(how, color="grey", channels=1, mean=(0.0,), std=(1.0,), window=None)
+    flat = replace(spec, color="grey", channels=1, mean=(0.0,), std=(1.0,), window=None)
 
     def shares(mask: np.ndarray) -> np.ndarray:
         return pixels(Image.fromarray(mask.astype(np.uint8) * 255), flat)[:, :, 0]
@@ -268,7 +268,7 @@ def _read(
     def one(entry: Entry) -> Drawn:
         path, partner = root / entry.path, root / partners[entry.path]
         data = read_image(path)
-        picture = images.decode(data, str(path), how)
+        picture = images.decode(data, str(path), spec)
         mask = stored(read_image(partner), str(partner))
         if mask.size != picture.size:
             raise EdgeError(
@@ -280,7 +280,7 @@ def _read(
         what = meaning(mask, values)
         return Drawn(
             entry.path,
-            seen(picture, how),
+            seen(picture, spec),
             shares(what.mask),
             shares(what.void) if values.ignore else None,
             (mask.size[1], mask.size[0]),

@@ -1,6 +1,6 @@
 """Phantoms, chest X-rays and the inside of a colon: drawn by formula, nobody's body.
 
-They stand in where no patient's picture may be: in the demonstration, in tests, and as golden pictures inside model
+They stand in where no patient's image may be: in the demonstration, in tests, and as golden images inside model
 files. They are honest about it - a network that tells phantoms apart has learned nothing about lungs.
 """
 
@@ -99,7 +99,7 @@ def colon(seed: int, polyp: bool, size: int = 256) -> tuple[np.ndarray, np.ndarr
 def write_folder(
     root: Path, train: int, test: int, size: int = 224, progress: Callable[[str], None] = lambda text: None
 ) -> None:
-    """Write `root/{train,test}/{clear,opacity}/*.png` with that many pictures of each class; files that exist stay.
+    """Write `root/{train,test}/{clear,opacity}/*.png` with that many images of each class; files that exist stay.
 
     No seed occurs twice, also when the folder is filled up later: a test phantom shares its anatomy with no training
     one, nor with the other class.

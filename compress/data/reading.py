@@ -28,7 +28,7 @@ class Read(NamedTuple):
     """An image as the network reads it.
 
     Attributes:
-        pixels: uint8 (height, width, planes).
+        pixels: uint8 (height, width, channels).
         identity: a hash of the decoded, upright image in the network's colours; equal images have the same.
         size: (width, height) of the image itself.
         reduced: whether it was decoded smaller than it is.
@@ -42,19 +42,19 @@ class Read(NamedTuple):
     warnings: tuple[ImageWarning, ...]
 
 
-def read(path: Path, how: Preprocessing) -> Read:
+def read(path: Path, spec: Preprocessing) -> Read:
     """Return the image in a file; EdgeError where it can't be read."""
-    return seen(images.read(path, how), how)
+    return seen(images.read(path, spec), spec)
 
 
-def seen(picture: Picture, how: Preprocessing) -> Read:
+def seen(picture: Picture, spec: Preprocessing) -> Read:
     """Return a decoded image as the network reads it."""
-    mode = "L" if how.color == "grey" else "RGB"
+    mode = "L" if spec.color == "grey" else "RGB"
     if picture.image.mode != mode:
         picture = picture._replace(image=picture.image.convert(mode))
     state = hashlib.sha256(repr((picture.size, picture.reduction)).encode())
     state.update(picture.image.tobytes())
-    return Read(pixels(picture, how), state.digest(), picture.size, picture.reduction > 1, picture.warnings)
+    return Read(pixels(picture, spec), state.digest(), picture.size, picture.reduction > 1, picture.warnings)
 
 
 def each(items: Sequence[Item], one: Callable[[Item], Result], where: Path) -> list[Result]:
@@ -101,7 +101,7 @@ def some(names: Iterable[object]) -> str:
     return ", ".join(every[:NAMED]) + more
 
 
-def equal(root: Path, reads: dict[str, Read], how: Preprocessing) -> dict[str, bytes]:
+def equal(root: Path, reads: dict[str, Read], spec: Preprocessing) -> dict[str, bytes]:
     """Return path -> identity, the same for images that are equal after decoding, however their files store them.
 
     A JPEG that was decoded smaller is decoded whole where another image of its size was not, which it may equal.
@@ -111,7 +111,7 @@ def equal(root: Path, reads: dict[str, Read], how: Preprocessing) -> dict[str, b
 
     def identity(path: str) -> bytes:
         data = read_image(root / path)
-        return seen(images.decode(data, str(root / path), how, full_size=True), how).identity
+        return seen(images.decode(data, str(root / path), spec, full_size=True), spec).identity
 
     found = {path: read.identity for path, read in reads.items()}
     return found | dict(zip(again, each(again, identity, root), strict=True))

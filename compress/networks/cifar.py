@@ -1,4 +1,4 @@
-"""The two networks of depth 56 that pruning papers call ResNet-56, for pictures of 32x32.
+"""The two networks of depth 56 that pruning papers call ResNet-56, for images of 32x32.
 
 `resnet56` is the one of He et al., "Deep Residual Learning for Image Recognition" (CVPR 2016), section 4.2: basic
 blocks, 0.85 M parameters. Its layers have the names of the public PyTorch implementations, so that weights trained

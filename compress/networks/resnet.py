@@ -6,7 +6,7 @@ stride on the 3x3 convolution. Two things differ from the usual code, for the co
 * A strided convolution pads like TensorFlow's SAME (more at the bottom and right for an even input), so that the
   padding folds into the convolution; symmetric padding would stay as a PAD operator in front of every one.
 * The stem pools 2x2 without padding; the usual padded 3x3 pooling becomes a padding with -infinity, whose quantization
-  step leaves nothing of the picture.
+  step leaves nothing of the image.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 PLANES = (64, 128, 256, 512)  # of the stages
-EXPANSION = 4  # of a bottleneck: its outputs for each of its planes
+EXPANSION = 4  # of a bottleneck: its outputs for each of its channels
 
 
 def same_conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential | nn.Conv2d:
@@ -164,5 +164,5 @@ def resnet101(classes: int, channels: int = 3) -> ResNet:
 
 
 def resnet_mini(classes: int, channels: int = 3) -> ResNet:
-    """A ResNet small enough to train while one waits: one block in each of three stages, 16, 32 and 64 planes."""
+    """A ResNet small enough to train while one waits: one block in each of three stages, 16, 32 and 64 channels."""
     return ResNet((1, 1, 1), (16, 32, 64), stem=16, classes=classes, channels=channels)

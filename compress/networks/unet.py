@@ -7,7 +7,7 @@ an expanding path, and at each resolution a concatenation of the two. What diffe
 * Bilinear upsampling, not transposed convolutions: in int8 those are slower and leave a chequered pattern.
 * A stem with stride 2: the same levels begun at full size would take four times the MACs; the logits come at half the
   input's side and are interpolated after the network.
-* The widths stop growing at the lowest level, which sees 8x8 places of a 256x256 picture.
+* The widths stop growing at the lowest level, which sees 8x8 places of a 256x256 image.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from compress.pruning.taylor import Examples, loss_gradient, random_gradient, ta
 from compress.state.structure import check_patterns
 from edge.errors import EdgeError
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 def prune(
@@ -27,7 +27,7 @@ def prune(
     settings: Pruning,
     shape: tuple[int, int, int],
     examples: Examples | None = None,
-    progress: Say = lambda text: None,
+    progress: Log = lambda text: None,
 ) -> nn.Module:
     """Prune `network` in place and return it, in eval mode.
 
@@ -45,7 +45,7 @@ def prune(
     output, examples that are missing, scores that are not finite, and a share that can't be reached.
     """
     for name, found, expected in settings.faults():
-        raise EdgeError(f"pruning's {name} is {found!r}: expected {expected}; mend it")
+        raise EdgeError(f"pruning's {name} is {found!r}: expected {expected}; correct it")
     layers = {name: m for name, m in network.named_modules() if isinstance(m, nn.Conv2d)}
     rates = layer_ratios(list(layers), settings.ratios)
     check_patterns("pruning", settings.layers, [name for name, m in network.named_modules() if isinstance(m, CONVS)])
@@ -64,7 +64,7 @@ def prune(
     return network
 
 
-def _criteria(settings: Pruning, examples: Examples | None, progress: Say) -> Callable[[Trace], Criterion]:
+def _criteria(settings: Pruning, examples: Examples | None, progress: Log) -> Callable[[Trace], Criterion]:
     """Return a function from a trace of the network, as it then is, to the criterion."""
     generator = torch.Generator().manual_seed(settings.seed)
     if settings.needs_images:
@@ -99,7 +99,7 @@ def _scores(criterion: Criterion, group: Group, settings: Pruning) -> Tensor:
 
 
 def _prune_layers(
-    seen: Trace, rates: Mapping[str, tuple[nn.Conv2d, float]], settings: Pruning, criterion: Criterion, progress: Say
+    seen: Trace, rates: Mapping[str, tuple[nn.Conv2d, float]], settings: Pruning, criterion: Criterion, progress: Log
 ) -> None:
     plan: list[tuple[nn.Conv2d, int, Tensor | None]] = []
     for layer, group, keep in _plan(seen, rates, settings, progress):
@@ -120,7 +120,7 @@ def weakest_channels(seen: Trace, settings: Pruning) -> Iterator[tuple[nn.Conv2d
 
 
 def _plan(
-    seen: Trace, rates: Mapping[str, tuple[nn.Conv2d, float]], settings: Pruning, progress: Say
+    seen: Trace, rates: Mapping[str, tuple[nn.Conv2d, float]], settings: Pruning, progress: Log
 ) -> Iterator[tuple[nn.Conv2d, Group, int]]:
     """Yield the first layer of each group that is to lose channels, the group, and how many channels it keeps."""
     done: set[nn.Module] = set()
@@ -151,7 +151,7 @@ def _prune_globally(
     shape: tuple[int, int, int],
     settings: Pruning,
     criteria: Callable[[Trace], Criterion],
-    progress: Say,
+    progress: Log,
 ) -> None:
     seen = trace(network, shape)
     names = {module: name for name, module in network.named_modules()}

@@ -27,7 +27,7 @@ class Pruning:
             all layers go until both are reached. 0: not asked for.
         layers: patterns of the layers that may be pruned for it; none: all but those that make the output. Of coupled
             layers one match is enough.
-        steps: the shares are approached in so many equal parts, with scores computed anew after each.
+        steps: the shares are approached in so many equal parts, with scores computed again after each.
         gradient: for the Taylor criteria, "loss", or "random", which needs no labels.
         normalize: whether each sample counts equally, however large the gradient of its loss is.
         samples: images that the Taylor criteria look at.

@@ -132,9 +132,7 @@ def loss_gradient(examples: Examples, normalize: bool) -> Gradient:
         )
     targets, loss = examples.targets, examples.loss
     if len(targets) != len(examples.images):
-        raise EdgeError(
-            f"found {len(examples.images)} images and {len(targets)} targets: expected one for each; mend the examples"
-        )
+        raise EdgeError(f"found {len(examples.images)} images and {len(targets)} targets: expected one for each")
 
     def gradient(y: Tensor, part: slice) -> Tensor:
         y.requires_grad_()

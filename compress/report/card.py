@@ -74,13 +74,13 @@ def _rule(decision: Mapping[str, Any] | None) -> str:
     if not decision:
         return ""
     least = decision.get("minimum_area")
-    small = f", regions under {least:.2%} of the picture left out" if least else ""
+    small = f", regions under {least:.2%} of the image left out" if least else ""
     return f"; {decision['label']} where its score is at least {decision['threshold']:.4f}{small}"
 
 
-def _input(how: Mapping[str, Any]) -> str:
-    window = " of values from {} to {}".format(*how["window"]) if how.get("window") else ""
-    return f"{how['color']}{window}, resampled to {how['height']}x{how['width']} ({how['fit']})"
+def _input(spec: Mapping[str, Any]) -> str:
+    window = " of values from {} to {}".format(*spec["window"]) if spec.get("window") else ""
+    return f"{spec['color']}{window}, resampled to {spec['height']}x{spec['width']} ({spec['fit']})"
 
 
 def _counts(data: Mapping[str, Any]) -> str:

@@ -49,9 +49,9 @@ def line(row: Row) -> str:
 class Ledger:
     """The rows so far; each new one is said at once. `metric` is the name of the rows' measure."""
 
-    def __init__(self, say: Callable[[str], None], metric: str):
+    def __init__(self, log: Callable[[str], None], metric: str):
         self.rows: list[Row] = []
-        self.metric, self._say = metric, say
+        self.metric, self._say = metric, log
 
     def add(self, row: Row) -> None:
         """Append and print a row."""

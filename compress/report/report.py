@@ -74,9 +74,9 @@ def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, byte
     result["data"] = data.summary  # with what today's recipe says of them
     result["latency_ms"] = _once(run.checkpoints / f"{key}.latency.json", in_turns)
     result["measured"] = _measured(run, result, baseline, state)
-    table = int8_table(state.how, engine.runtime.input.scale, engine.runtime.input.zero_point)
+    table = int8_table(state.spec, engine.runtime.input.scale, engine.runtime.input.zero_point)
     runtimes = [open_runtime(flatbuffers["int8"], name) for name in installed()]
-    manifest["golden"], members = golden(state.how, table, run.task.golden, runtimes)
+    manifest["golden"], members = golden(state.spec, table, run.task.golden, runtimes)
     manifest["decision"] = result["decision"]
     if result["decision"]:
         run.judge(Decision(**result["decision"]))
@@ -107,7 +107,7 @@ def _once(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 def _float(state: State, split: Split) -> np.ndarray:
-    return logits(state.network, split, state.how)
+    return logits(state.network, split, state.spec)
 
 
 def _measured(run: Run, result: dict[str, Any], baseline: State, state: State) -> dict[str, float]:
@@ -143,8 +143,8 @@ def _manifest(run: Run, state: State, flatbuffer: bytes) -> dict[str, Any]:
         "task": run.task.name,
         "labels": list(run.data.labels),
         "activation": run.task.activation,
-        "decision": run.task.undecided(recipe),
-        "input": state.how.record(),
+        "decision": run.task.default_decision(recipe),
+        "input": state.spec.record(),
         "targets": [asdict(target) for target in recipe.targets],
         "measured": {},
         "provenance": {

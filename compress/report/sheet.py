@@ -1,4 +1,4 @@
-"""A contact sheet of the pictures on which a segmenter did worst: the truth, the float mask, the int8 mask."""
+"""A contact sheet of the images on which a segmenter did worst: the truth, the float mask, the int8 mask."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ COLORS = {"truth": (60, 220, 90), "float": (70, 140, 255), "int8": (255, 160, 40
 
 
 class Entry(NamedTuple):
-    """One row: `picture` uint8 (h, w, 1 or 3); masks bool of any size, by column; what is written above each."""
+    """One row: `image` uint8 (h, w, 1 or 3); masks bool of any size, by column; what is written above each."""
 
-    picture: np.ndarray
+    image: np.ndarray
     masks: dict[str, np.ndarray]
     captions: dict[str, str]
 
@@ -28,7 +28,7 @@ def sheet(entries: Sequence[Entry]) -> bytes:
     canvas = Image.new("RGB", (SIDE * len(COLORS), (SIDE + BAR) * len(entries)), "white")
     draw = ImageDraw.Draw(canvas)
     for row, entry in enumerate(entries):
-        ground = np.broadcast_to(entry.picture, (*entry.picture.shape[:2], 3))
+        ground = np.broadcast_to(entry.image, (*entry.image.shape[:2], 3))
         base = Image.fromarray(np.ascontiguousarray(ground)).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
         for column, (name, color) in enumerate(COLORS.items()):
             left, top = column * SIDE, row * (SIDE + BAR)

@@ -27,12 +27,12 @@ def lines(file: ModelFile, asked: str) -> Iterator[str]:
         decision = raw["decision"]
         yield f"decision   {brief(decision['label'])} where its score is at least {decision['threshold']:.4f}"
         if decision.get("minimum_area"):
-            yield f"           regions under {decision['minimum_area']:.2%} of the picture are left out"
-    how = raw["input"]
-    window = ", values from {} to {}".format(*how["window"]) if how.get("window") else ""
-    channels = f"{how['channels']} channel{'s' if how['channels'] > 1 else ''}"
+            yield f"           regions under {decision['minimum_area']:.2%} of the image are left out"
+    spec = raw["input"]
+    window = ", values from {} to {}".format(*spec["window"]) if spec.get("window") else ""
+    channels = f"{spec['channels']} channel{'s' if spec['channels'] > 1 else ''}"
     yield (
-        f"input      {how['height']}x{how['width']}, {how['color']} in {channels}, {how['fit']}{window}; "
+        f"input      {spec['height']}x{spec['width']}, {spec['color']} in {channels}, {spec['fit']}{window}; "
         f"{raw['runtime']['type']}"
     )
     counts = [f"{brief(name)} {count}" for name, count in raw["runtime"]["operators"].items()]
@@ -50,7 +50,7 @@ def lines(file: ModelFile, asked: str) -> Iterator[str]:
             yield f"  {brief(key):<16} {brief(value, LONG) if isinstance(value, str) else _json(value)}"
     if len(raw["provenance"]) > ENTRIES:
         yield f"  and {len(raw['provenance']) - ENTRIES} more, which --json shows"
-    yield f"golden     {len(raw['golden'])} pictures; run them with edge-infer --check --model {quoted(asked)}"
+    yield f"golden     {len(raw['golden'])} images; run them with edge-infer --check --model {quoted(asked)}"
 
 
 def _listed(words: list[str], most: int) -> str:

@@ -66,7 +66,7 @@ class Weights:
         """The first state_dict, names as in the file."""
         return next(iter(self.states.values()))
 
-    def into(self, network: nn.Module, say: Callable[[str], None] = lambda text: None) -> nn.Module:
+    def into(self, network: nn.Module, log: Callable[[str], None] = lambda text: None) -> nn.Module:
         """Load the first of the file's states that fits and return `network`.
 
         Names that fit without a beginning (`module.`, `_orig_mod.`, `model.` and the like) are taken without it, and
@@ -85,7 +85,7 @@ class Weights:
                     faults = [" ".join(str(error).split())[:200]]
             if not faults:
                 for line in _remarks(network, tensors, place, list(self.states), gone):
-                    say(f"weights {self.path.name}: {line}")
+                    log(f"weights {self.path.name}: {line}")
                 return network
             first = first or faults
         raise EdgeError(

@@ -48,7 +48,7 @@ def rehearse(network: nn.Module, steps: Sequence[Step], shape: tuple[int, int, i
                 if isinstance(step, BlockPruning):
                     gated = bool(residual_blocks(network, shape))
                 elif isinstance(step, SoftPruning):
-                    prune(network, _by_chance(step.pruning), shape)
+                    prune(network, _with_random_criterion(step.pruning), shape)
                 elif isinstance(step, Pruning) and gated:
                     for patterns, kinds in ((step.ratios, nn.Conv2d), (step.layers, CONVS)):
                         names = [name for name, module in network.named_modules() if isinstance(module, kinds)]
@@ -57,7 +57,7 @@ def rehearse(network: nn.Module, steps: Sequence[Step], shape: tuple[int, int, i
                     assert whole is not None
                     settings = step.of_what_is_left(whole, cost(network, shape))
                     if settings.ratios or settings.shares:
-                        prune(network, _by_chance(settings), shape)
+                        prune(network, _with_random_criterion(settings), shape)
                 elif isinstance(step, Ghosting):
                     ghost(network, replace(step, init="random"), torch.rand(2, *shape))
                 elif isinstance(step, Folding):
@@ -70,5 +70,5 @@ def rehearse(network: nn.Module, steps: Sequence[Step], shape: tuple[int, int, i
             export_onnx(network, (*shape[1:], shape[0]), folder / "network.onnx")
 
 
-def _by_chance(settings: Pruning) -> Pruning:
+def _with_random_criterion(settings: Pruning) -> Pruning:
     return replace(settings, criterion="random", steps=1)

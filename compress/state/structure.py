@@ -54,7 +54,7 @@ def check_patterns(what: str, patterns: Iterable[str], names: list[str]) -> None
         if not any(fnmatch.fnmatchcase(name, pattern) for name in names):
             raise EdgeError(
                 f"{what} pattern {pattern!r} matches no convolution of the network: its convolutions are "
-                f"{', '.join(names[:8])}{', ...' if len(names) > 8 else ''}; mend the pattern"
+                f"{', '.join(names[:8])}{', ...' if len(names) > 8 else ''}; correct the pattern"
             )
 
 

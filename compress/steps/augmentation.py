@@ -15,7 +15,7 @@ from edge.preprocess import Preprocessing, float_table
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes of a training image; each is drawn anew for every image and epoch. A mask moves with its image.
+    """Random changes of a training image; each is drawn again for every image and epoch. A mask moves with its image.
 
     Attributes:
         flip: mirror left and right in half of the images.
@@ -48,33 +48,33 @@ class Augmentation:
                 yield name, getattr(self, name), f"0 to {most}"
 
 
-def to_input(pixels: Tensor, how: Preprocessing) -> Tensor:
-    """Return float32 (N, channels, H, W) from uint8 (N, H, W, planes): what the network reads on the device."""
-    table = torch.from_numpy(float_table(how)).to(pixels.device)
+def to_input(pixels: Tensor, spec: Preprocessing) -> Tensor:
+    """Return float32 (N, channels, H, W) from uint8 (N, H, W, channels): what the network reads on the device."""
+    table = torch.from_numpy(float_table(spec)).to(pixels.device)
     planes = pixels.shape[3]
-    columns = [table[:, c][pixels[..., min(c, planes - 1)].int()] for c in range(how.channels)]
+    columns = [table[:, c][pixels[..., min(c, planes - 1)].int()] for c in range(spec.channels)]
     return torch.stack(columns, 1).contiguous(memory_format=torch.channels_last)
 
 
 def augmented(
-    pixels: Tensor, masks: Tensor | None, how: Preprocessing, a: Augmentation, size: int = 0
+    pixels: Tensor, masks: Tensor | None, spec: Preprocessing, a: Augmentation, size: int = 0
 ) -> tuple[Tensor, Tensor | None]:
     """Return a batch, changed at random and resampled, as the network reads it: float32 (N, channels, side, side).
 
     Second, the masks that moved with it, float32 (N, masks of each, side, side), 0..1; None without masks.
 
     Args:
-        pixels: uint8 (N, H, W, planes). masks: uint8 (N, H, W) or (N, masks of each, H, W), 0..255.
+        pixels: uint8 (N, H, W, channels). masks: uint8 (N, H, W) or (N, masks of each, H, W), 0..255.
         size: side of what is returned; 0 keeps H and W.
     """
     if a.erase:
-        x, moved = augmented(pixels, masks, how, replace(a, erase=0.0), size)
+        x, moved = augmented(pixels, masks, spec, replace(a, erase=0.0), size)
         return _erased(x, a.erase), moved
     if a.crop:
         pixels, masks = _cropped(pixels, masks, a.crop, a.flip)
         a = replace(a, crop=0, flip=False)
         if masks is None and not size and a == Augmentation():
-            return to_input(pixels, how), None  # nothing is left to resample
+            return to_input(pixels, spec), None  # nothing is left to resample
     n, planes = len(pixels), pixels.shape[3]
     x = pixels if masks is None else torch.cat([pixels, _last(masks)], 3)
     x = x.permute(0, 3, 1, 2).float() / 255
@@ -101,9 +101,9 @@ def augmented(
     )
     if a.tint:
         x = x * (1 + uniform(a.tint, planes)).view(n, planes, 1, 1)
-    x = x.clamp(0, 1).expand(-1, how.channels, -1, -1)
-    mean = torch.tensor(how.mean, device=where).view(1, -1, 1, 1)
-    std = torch.tensor(how.std, device=where).view(1, -1, 1, 1)
+    x = x.clamp(0, 1).expand(-1, spec.channels, -1, -1)
+    mean = torch.tensor(spec.mean, device=where).view(1, -1, 1, 1)
+    std = torch.tensor(spec.std, device=where).view(1, -1, 1, 1)
     return ((x - mean) / std).contiguous(memory_format=torch.channels_last), moved
 
 

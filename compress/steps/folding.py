@@ -16,7 +16,7 @@ from edge.errors import EdgeError
 
 @dataclass(frozen=True)
 class Folding:
-    """The step `fold-grey`: a grey picture in three equal planes needs one. It has no settings."""
+    """The step `fold-grey`: a grey image in three equal channels needs one. It has no settings."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class NormFolding:
 
 
 def fold_grey(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
-    """Make the first convolution read one plane and return the network, which gives the same logits as before.
+    """Make the first convolution read one channel and return the network, which gives the same logits as before.
 
-    With x the same plane three times, sum_c w_c * x = (sum_c w_c) * x. The three planes must be normalized alike.
+    With x the same channel three times, sum_c w_c * x = (sum_c w_c) * x. The three channels must be normalized alike.
 
     Args:
         shape: (3, height, width) of the input.
 
-    Raises EdgeError where the first convolution is another, or what else the network does with the planes keeps the
+    Raises EdgeError where the first convolution is another, or what else the network does with the channels keeps the
     logits from being the same.
     """
     seen: list[nn.Conv2d] = []
@@ -51,7 +51,7 @@ def fold_grey(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
     first = seen[0] if seen else None
     if first is None or first.in_channels != shape[0] or first.groups != 1:
         raise EdgeError(
-            "step fold-grey found no ordinary convolution over 3 planes as the network's first: "
+            "step fold-grey found no ordinary convolution over 3 channels as the network's first: "
             "take the step out of the recipe, or set input.channels = 1"
         )
     first.weight = nn.Parameter(first.weight.detach().sum(1, keepdim=True))
@@ -64,7 +64,7 @@ def fold_grey(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
     if not same:
         raise EdgeError(
             "step fold-grey gives other logits: expected a network whose first convolution is all that reads the three "
-            "planes; take the step out of the recipe, or set input.channels = 1"
+            "channels; take the step out of the recipe, or set input.channels = 1"
         )
     return network
 
@@ -74,7 +74,7 @@ def fold_norms(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
 
     With y1 = s1 p + b1 the normalized primary maps, the cheap filters read y1 and not p: w becomes w / s1, and the
     constant that b1 adds, sum(w) b1 / s1, goes into the second normalization's mean. Without a ReLU the result is the
-    same but at the picture's rim, where the cheap filters' zero padding now stands for y1 = 0 and not for p = 0, and in
+    same but at the image's rim, where the cheap filters' zero padding now stands for y1 = 0 and not for p = 0, and in
     channels whose s1 is near zero. With one, the cheap filters read max(y1, 0), as in GhostNet (Han et al. 2020,
     section 3.2): that has to be trained.
 

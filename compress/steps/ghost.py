@@ -41,7 +41,7 @@ def ghost(
 
     Layers are replaced in the network's order: each sees its inputs as the ghosts before it make them, and is fitted to
     what the trained network had at that place, so errors are corrected where they arise and do not add up. Last, the
-    normalizations' running statistics are measured anew.
+    normalizations' running statistics are measured again.
 
     Args:
         images: float32 (N, channels, H, W), training images as the network reads them.
@@ -113,7 +113,7 @@ def _seen(network: nn.Module, name: str, images: Tensor, batch: int = 16) -> tup
 
 
 def recalibrate(network: nn.Module, images: Tensor, batch: int = 16) -> None:
-    """Measure every normalization's running mean and variance anew, as the average over the batches of `images`."""
+    """Measure every normalization's running mean and variance again, as the average over the batches of `images`."""
     norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
     momenta = [m.momentum for m in norms]
     for norm in norms:

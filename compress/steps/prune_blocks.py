@@ -96,7 +96,7 @@ class Gated(nn.Module):
 def prune_blocks(
     network: nn.Module,
     data: DataSet,
-    how: Preprocessing,
+    spec: Preprocessing,
     settings: BlockPruning,
     checkpoint: Path,
     progress: Callable[[str], None],
@@ -108,9 +108,9 @@ def prune_blocks(
 
     Raises EdgeError where there is no residual block.
     """
-    gated = Gated(network, residual_blocks(network, (how.channels, how.height, how.width)), settings.penalty)
+    gated = Gated(network, residual_blocks(network, (spec.channels, spec.height, spec.width)), settings.penalty)
     rates = {gated.alpha: settings.gate_lr}
-    train(gated, data, how, settings, checkpoint, progress, rates, teacher=teacher)
+    train(gated, data, spec, settings, checkpoint, progress, rates, teacher=teacher)
     closed = gated.closed()
     names = ", ".join(block.name for block in closed)
     return close(network, closed), f"{len(closed)} of {len(gated.blocks)} closed{': ' if names else ''}{names}"

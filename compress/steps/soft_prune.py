@@ -55,7 +55,7 @@ class SoftPruning(Training):
 def soft_prune(
     network: nn.Module,
     data: DataSet,
-    how: Preprocessing,
+    spec: Preprocessing,
     settings: SoftPruning,
     checkpoint: Path,
     progress: Callable[[str], None],
@@ -64,14 +64,14 @@ def soft_prune(
     """Train `network` in place, set its weakest filters to zero after each epoch, remove them at the end; return it.
 
     What is zero goes on being trained and comes back where it is of use; after the next epoch the weakest are chosen
-    anew. Coupled filters are chosen together, so that all that are zero in the end can be removed.
+    again. Coupled filters are chosen together, so that all that are zero in the end can be removed.
 
     A filter that a normalization follows is set to zero there, by gamma and beta, and counts as long as the two make
     it. The paper's code sets the filter itself to zero; but whatever the next step makes of a filter of zeros, the
     normalization divides it by next to nothing, and noise comes back at full strength (docs/bpcp.md). Normalizations
-    are measured anew on images of the training after each epoch and after the removal.
+    are measured again on images of the training after each epoch and after the removal.
     """
-    shape = how.channels, how.height, how.width
+    shape = spec.channels, spec.height, spec.width
     prune(copy.deepcopy(network), settings.pruning, shape, progress=progress)  # what is wrong shows before the training
     seen = trace(network, shape)
     norms = _norms(seen)
@@ -80,7 +80,7 @@ def soft_prune(
     def measure() -> None:
         images = torch.from_numpy(data.train.pixels[places]).to(next(network.parameters()).device)
         torch.manual_seed(settings.seed)  # of dropouts, the same in a run that was taken up again
-        recalibrate(network, to_input(images, how), settings.batch)
+        recalibrate(network, to_input(images, spec), settings.batch)
 
     def silence() -> None:
         with _as_they_act(norms):
@@ -91,7 +91,7 @@ def soft_prune(
                 _set_to_zero(norms.get(module, module), i)
         measure()
 
-    train(network, data, how, settings, checkpoint, progress, after_epoch=silence, teacher=teacher)
+    train(network, data, spec, settings, checkpoint, progress, after_epoch=silence, teacher=teacher)
     for layer, norm in norms.items():
         _set_to_zero(layer, norm.weight == 0)
     prune(network, replace(settings.pruning, criterion="l2-norm"), shape)  # none is shorter than those of zeros

@@ -36,7 +36,7 @@ class Training:
         lr: peak learning rate; linear warm-up over the first 5 % of the batches, then half a cosine to zero.
         batch: images in a batch.
         size: side of the square the images are resampled to while training (0: the network's own input size); a
-            smaller picture trains several times faster, and a last step at full size makes up for it.
+            smaller image trains several times faster, and a last step at full size makes up for it.
         weight_decay: L2 penalty on convolution and linear weights (not on normalization); with "adamw" the decay that
             Loshchilov & Hutter, "Decoupled Weight Decay Regularization" (ICLR 2019), put in its place.
         bn_l1: L1 penalty on the normalizations' gamma ("sparsity training", Liu et al., "Learning Efficient
@@ -48,7 +48,7 @@ class Training:
         seed: of shuffling and augmentation.
         optimizer: "sgd" (Nesterov momentum 0.9) or "adamw".
         compiled: let PyTorch compile the network for the processor: normalizations, rectifiers and additions become one
-            pass over memory, which is most of the time of small pictures. Needs a C++ compiler, and a minute at the
+            pass over memory, which is most of the time of small images. Needs a C++ compiler, and a minute at the
             beginning; every batch then has the same size, so that a few images wait for another epoch.
     """
 
@@ -82,7 +82,7 @@ def keep_freed_memory() -> None:
     """Have the allocator keep what is freed for the next batch, where it is glibc's.
 
     By default it returns every large tensor to the kernel and gets it back page by page, zeroed: a quarter of the time
-    of training a small network on large pictures goes there.
+    of training a small network on large images goes there.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -94,7 +94,7 @@ def keep_freed_memory() -> None:
     mallopt(top_pad, 2**28)
 
 
-def logits(network: nn.Module, split: Split, how: Preprocessing, batch: int = 64) -> np.ndarray:
+def logits(network: nn.Module, split: Split, spec: Preprocessing, batch: int = 64) -> np.ndarray:
     """Return the network's float32 logits in evaluation mode, on what the device feeds it.
 
     (N, classes); those of a network that answers with maps are (N, height, width, classes).
@@ -105,7 +105,7 @@ def logits(network: nn.Module, split: Split, how: Preprocessing, batch: int = 64
     with torch.no_grad():
         for start in range(0, len(split), batch):
             x = torch.from_numpy(split.pixels[start : start + batch]).to(where)
-            y = network(to_input(x, how)).float()
+            y = network(to_input(x, spec)).float()
             rows.append((y.permute(0, 2, 3, 1) if y.ndim == 4 else y).cpu().numpy())
     return np.concatenate(rows)
 
@@ -113,7 +113,7 @@ def logits(network: nn.Module, split: Split, how: Preprocessing, batch: int = 64
 def train(
     network: nn.Module,
     data: DataSet,
-    how: Preprocessing,
+    spec: Preprocessing,
     settings: Training,
     checkpoint: Path,
     progress: Callable[[str], None] = lambda text: None,
@@ -159,7 +159,7 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * rate(epoch * batches + number)
             pixels, wanted = torch.from_numpy(data.train.pixels[chosen.numpy()]).to(where), truth[chosen].to(where)
-            x, moved = augmented(pixels, wanted if wanted.ndim > 1 else None, how, settings.augment, settings.size)
+            x, moved = augmented(pixels, wanted if wanted.ndim > 1 else None, spec, settings.augment, settings.size)
             with lower_precision(where):
                 y = run(x).float()
             shown = wanted if moved is None else moved
@@ -181,13 +181,13 @@ def train(
                     f"loss {total / (number + 1):.4f}"
                 )
         after_epoch()
-        outputs = logits(network, data.val, how)
+        outputs = logits(network, data.val, spec)
         if not (math.isfinite(total) and np.isfinite(outputs).all()):
             raise EdgeError(
                 f"training left the finite numbers in epoch {epoch + 1}: expected a loss that falls; set a lower lr "
                 f"than {settings.lr:g}"
             )
-        quality = data.task.worth(outputs, data)
+        quality = data.task.evaluate(outputs, data)
         progress(
             f"epoch {epoch + 1}/{settings.epochs}  loss {total / batches:.4f}  "
             f"validation {data.task.metric(data)} {quality:.4f}  {time.monotonic() - begun:.0f} s\n"

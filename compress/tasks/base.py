@@ -63,7 +63,7 @@ class Task(ABC):
         """Return the name of the ledger's measure on the validation images, higher is better."""
 
     @abstractmethod
-    def worth(self, outputs: np.ndarray, data: DataSet, decision: Decision | None = None) -> float:
+    def evaluate(self, outputs: np.ndarray, data: DataSet, decision: Decision | None = None) -> float:
         """Return `metric` for float32 logits of the validation images.
 
         Args:
@@ -85,15 +85,15 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def undecided(self, recipe: Recipe) -> dict[str, Any] | None:
+    def default_decision(self, recipe: Recipe) -> dict[str, Any] | None:
         """Return the manifest's decision for a draft of the model file, before `figures` has chosen one."""
 
     def sheet(
         self, recipe: Recipe, data: DataSet, outputs: dict[str, tuple[np.ndarray, np.ndarray]], report: dict[str, Any]
     ) -> bytes | None:
-        """Return a PNG of the test pictures that went worst, where the task can show them."""
+        """Return a PNG of the test images that went worst, where the task can show them."""
         return None
 
     @abstractmethod
     def golden(self, number: int) -> Image.Image:
-        """Return a generated picture for a golden vector."""
+        """Return a generated image for a golden vector."""

@@ -41,7 +41,7 @@ class Classification(Task):
         folder = cifar.found(root)
         if folder and recipe.data.group:
             raise EdgeError(
-                f"{recipe.origin}: data.group is {recipe.data.group!r}, and {folder} has CIFAR-10's numbered pictures, "
+                f"{recipe.origin}: data.group is {recipe.data.group!r}, and {folder} has CIFAR-10's numbered images, "
                 "which no patient shares: expected none; leave it out"
             )
         labels = cifar.names(folder) if folder else folder_labels(root)
@@ -76,7 +76,7 @@ class Classification(Task):
         """AUC for two classes, accuracy for more: there the highest score decides, and AUCs all lie close to 1."""
         return "AUC" if len(data.labels) == 2 else "accuracy"
 
-    def worth(self, outputs: np.ndarray, data: DataSet, decision: Decision | None = None) -> float:
+    def evaluate(self, outputs: np.ndarray, data: DataSet, decision: Decision | None = None) -> float:
         """AUC of the last class against the rest, or accuracy; no decision has a part in them."""
         if len(data.labels) == 2:
             return metrics.auc(outputs, data.val.truth)
@@ -124,7 +124,7 @@ class Classification(Task):
             "thresholds": thresholds,
             "drop": 100 * (accuracy["baseline"] - accuracy["int8"]),
             "cosine": metrics.centred_cosine(*(np.concatenate(outputs[name]) for name in ("float", "int8"))),
-            "validation": self.worth(outputs["int8"][0], data),
+            "validation": self.evaluate(outputs["int8"][0], data),
             "flips": flips,
             "confusion": {name: matrix.tolist() for name, matrix in matrices.items()},
             **({"classes": classes} if several else {}),
@@ -133,7 +133,7 @@ class Classification(Task):
             + ([f"and {len(flips) - NAMED} more, named in the report"] if len(flips) > NAMED else []),
         }
 
-    def undecided(self, recipe: Recipe) -> dict[str, Any] | None:
+    def default_decision(self, recipe: Recipe) -> dict[str, Any] | None:
         """None: the highest score decides."""
         return None
 

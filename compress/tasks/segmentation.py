@@ -27,7 +27,7 @@ from edge.segmentation import mask
 if TYPE_CHECKING:
     from compress.recipe import Recipe
 
-WORST = 10  # pictures on the sheet
+WORST = 10  # images on the sheet
 DRAWN = ("float", "int8")
 LEAST = 1 / 128  # the smallest share of a logit's pixels that counts as labelled: 8-bit shares are rounded
 THRESHOLDS = tuple(n / 20 for n in range(4, 17))  # 0.2 to 0.8
@@ -94,8 +94,8 @@ class Segmentation(Task):
         """Dice."""
         return "Dice"
 
-    def worth(self, outputs: np.ndarray, data: DataSet, decision: Decision | None = None) -> float:
-        """Mean Dice at the pictures' own sizes; without a decision, scores of one half and more are taken."""
+    def evaluate(self, outputs: np.ndarray, data: DataSet, decision: Decision | None = None) -> float:
+        """Mean Dice at the images' own sizes; without a decision, scores of one half and more are taken."""
         return _validation(outputs, data, decision or Decision(data.labels[0], 0.5, 0.0))
 
     def figures(
@@ -117,7 +117,9 @@ class Segmentation(Task):
             quality = {t: _validation(outputs[name][0], data, rule(t)) for t in THRESHOLDS}
             thresholds[name] = max(THRESHOLDS, key=lambda t: (round(quality[t], 6), -abs(t - 0.5)))
         thresholds["float"] = thresholds["int8"]
-        found = {name: _masks(test, data.test, rule(thresholds[name]), data.how) for name, (_, test) in outputs.items()}
+        found = {
+            name: _masks(test, data.test, rule(thresholds[name]), data.spec) for name, (_, test) in outputs.items()
+        }
         dices = {name: metrics.dices(masks, data.test.masks) for name, masks in found.items()}
         unions = {name: metrics.unions(masks, data.test.masks) for name, masks in found.items()}
         test_figures = {
@@ -135,7 +137,7 @@ class Segmentation(Task):
             "thresholds": thresholds,
             "drop": 100 * (mean["baseline"] - mean["int8"]),
             "cosine": metrics.centred_cosine(*(np.concatenate(outputs[name]) for name in ("float", "int8"))),
-            "validation": self.worth(outputs["int8"][0], data, rule(thresholds["int8"])),
+            "validation": self.evaluate(outputs["int8"][0], data, rule(thresholds["int8"])),
             "agreement": agreed,
             "images": [
                 {"image": name, "agreement": round(float(agreement[i]), 5)}
@@ -148,25 +150,25 @@ class Segmentation(Task):
             ],
         }
 
-    def undecided(self, recipe: Recipe) -> dict[str, Any] | None:
+    def default_decision(self, recipe: Recipe) -> dict[str, Any] | None:
         """Scores of one half and more: a mask can't be without a threshold."""
         return Decision(recipe.data.positive, 0.5, recipe.data.minimum_area)._asdict()
 
     def sheet(
         self, recipe: Recipe, data: DataSet, outputs: dict[str, tuple[np.ndarray, np.ndarray]], report: dict[str, Any]
     ) -> bytes:
-        """The test pictures with the lowest Dice in int8: truth, float and int8 side by side."""
+        """The test images with the lowest Dice in int8: truth, float and int8 side by side."""
         chosen = sorted(range(len(data.test)), key=lambda i: report["images"][i]["int8"])[:WORST]
         decision, entries = Decision(**report["decision"]), []
-        grey = replace(data.how, color="grey")
+        grey = replace(data.spec, color="grey")
 
         def seen(mask: np.ndarray) -> np.ndarray:
-            """As the network sees the picture, cropped or padded."""
+            """As the network sees the image, cropped or padded."""
             return pixels(Image.fromarray(mask.astype(np.uint8) * 255), grey)[:, :, 0] >= 128
 
         for i in chosen:
             row, truth = report["images"][i], data.test.masks[i]
-            masks = {name: seen(_mask(outputs[name][1][i], data.test, i, decision, data.how)) for name in DRAWN}
+            masks = {name: seen(_mask(outputs[name][1][i], data.test, i, decision, data.spec)) for name in DRAWN}
             captions = {name: f"{name}: Dice {row[name]:.3f}" for name in masks} | {"truth": row["image"]}
             entries.append(Entry(data.test.pixels[i], {"truth": seen(truth), **masks}, captions))
         return sheet(entries)
@@ -178,17 +180,17 @@ class Segmentation(Task):
 
 def _validation(outputs: np.ndarray, data: DataSet, rule: Decision) -> float:
     """Return the mean Dice on the validation images, for their logits."""
-    return float(np.mean(metrics.dices(_masks(outputs, data.val, rule, data.how), data.val.masks)))
+    return float(np.mean(metrics.dices(_masks(outputs, data.val, rule, data.spec), data.val.masks)))
 
 
-def _masks(outputs: np.ndarray, split: Split, rule: Decision, how: Preprocessing) -> list[np.ndarray]:
-    """Return bool (H, W) of each picture, as the device makes it from logits (N, h, w, 1), where it is labelled."""
-    return [_mask(logits, split, i, rule, how) for i, logits in enumerate(outputs)]
+def _masks(outputs: np.ndarray, split: Split, rule: Decision, spec: Preprocessing) -> list[np.ndarray]:
+    """Return bool (H, W) of each image, as the device makes it from logits (N, h, w, 1), where it is labelled."""
+    return [_mask(logits, split, i, rule, spec) for i, logits in enumerate(outputs)]
 
 
-def _mask(logits: np.ndarray, split: Split, i: int, rule: Decision, how: Preprocessing) -> np.ndarray:
+def _mask(logits: np.ndarray, split: Split, i: int, rule: Decision, spec: Preprocessing) -> np.ndarray:
     height, width = split.masks[i].shape
-    found = mask(logits[:, :, 0], (width, height), rule, how)
+    found = mask(logits[:, :, 0], (width, height), rule, spec)
     return found & ~split.voids[i] if split.voids else found
 
 

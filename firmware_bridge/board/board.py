@@ -24,7 +24,7 @@ _KINDS = ("say", "serves", "offset", "heard", "answer", "file", "fact", "done", 
 _ON_STDIN = "the image on standard input"  # as edge-infer calls it there, for which it has a name here
 STDIN = "-"
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 class Ran(NamedTuple):
@@ -46,8 +46,8 @@ def push(
     folder: str,
     archive: Archive,
     downgrade: bool,
-    say: Say,
-    progress: Say,
+    log: Log,
+    progress: Log,
     models: Sequence[str] = (),
 ) -> None:
     """Send a release, have it verified and proven on the board, and let it serve.
@@ -63,12 +63,12 @@ def push(
     def send(process: subprocess.Popen[bytes], offset: int) -> None:
         _send(process, archive, offset, progress)
 
-    _act(connection, "push", folder, *words, say=say, send=send)
+    _act(connection, "push", folder, *words, log=log, send=send)
 
 
-def ask(connection: Connection, action: str, folder: str, *words: str, say: Say) -> None:
+def ask(connection: Connection, action: str, folder: str, *words: str, log: Log) -> None:
     """Have another of the board's actions done (ready, trust, rollback, status ...); EdgeError where it fails."""
-    _act(connection, action, folder, *words, say=say)
+    _act(connection, action, folder, *words, log=log)
 
 
 def run(connection: Connection, folder: str, image: str, model: str | None, runtime: str, draw: bool = False) -> Ran:
@@ -161,7 +161,7 @@ def _act(
     action: str,
     folder: str,
     *words: str,
-    say: Say,
+    log: Log,
     send: Callable[[subprocess.Popen[bytes], int], None] | None = None,
 ) -> None:
     process, mark = _start(connection, SCRIPT, action, folder, *words, stdin=subprocess.PIPE)
@@ -173,7 +173,7 @@ def _act(
             elif kind == "offset" and send is not None:
                 send(process, int(text))
             elif kind == "say":
-                say(text)
+                log(text)
             elif kind == "heard":
                 _heard(process)
             elif kind == "fail":
@@ -214,7 +214,7 @@ def _heard(process: subprocess.Popen[bytes]) -> None:
         process.stdin.flush()
 
 
-def _send(process: subprocess.Popen[bytes], archive: Archive, offset: int, progress: Say) -> None:
+def _send(process: subprocess.Popen[bytes], archive: Archive, offset: int, progress: Log) -> None:
     """Send the archive from `offset` on; a board that hears no more says itself why."""
     assert process.stdin is not None
     with suppress(BrokenPipeError), open(archive.path, "rb") as file:

@@ -112,7 +112,7 @@ claim() {
 }
 
 unwritable() {
-  fail "$folder on the board can't be written ($reason): expected room and the right to write; mend that, or choose" \
+  fail "$folder on the board can't be written ($reason): expected room and the right to write; correct that, or choose" \
     "another with --folder"
 }
 
@@ -214,7 +214,7 @@ fits() {
     [ "$here" = "$wanted" ] || fail "the board has Python $here: expected $wanted; build for its target"
   fi
   now=$(serving)
-  # A release that has lost even its version is damaged, and none is too old to mend it.
+  # A release that has lost even its version is damaged, and none is too old to correct it.
   if [ -n "$now" ] && [ -f "releases/$now/release" ] && [ "$downgrade" = no ]; then
     here=$(field version <"releases/$now/release")
     wanted=$(printf '%s\n' "$claimed" | field version)
@@ -396,7 +396,7 @@ push() { # DIGEST, BYTES, UNPACKED BYTES of the payload's tar, RELEASE FILE, yes
     rm -f "releases/$there/rejected"
     if [ "$there" = "$(serving)" ]; then say "$there serves"; else switch "releases/$there" "$name"; fi
   else
-    if [ -n "$there" ]; then say "$why; it is taken anew"; fi
+    if [ -n "$there" ]; then say "$why; it is taken again"; fi
     new=releases/.$name
     receive
     unpack

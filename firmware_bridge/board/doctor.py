@@ -159,7 +159,7 @@ def _throttling(held: Mapping[str, list[str]] | None) -> Finding:
     for when, text in (("now", "now"), ("occurred", "since its start")):
         found = [cause for cause in held[when] if cause != "under-voltage"]
         if found:
-            return Finding("throttling", False, f"{', '.join(found)} {text}: mend power and cooling, start it again")
+            return Finding("throttling", False, f"{', '.join(found)} {text}: correct power and cooling, start it again")
     return Finding("throttling", True, "none")
 
 

@@ -43,7 +43,7 @@ class Board:
         """Return a connection to it, to be entered."""
         return Connection(self.host, self._crew.watch)
 
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Print a line of result."""
         self.tell("say", text)
 

@@ -93,7 +93,7 @@ def _answers(
                 results.write(place, ran.record, ran.files)
             except EdgeError as raised:
                 error = error or raised
-        here.say(dumps({"host": here.host, **ran.record} if several else ran.record, name))
+        here.log(dumps({"host": here.host, **ran.record} if several else ran.record, name))
         yield error
 
 

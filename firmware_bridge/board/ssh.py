@@ -44,7 +44,7 @@ _OWN = 255  # the exit status with which ssh itself fails, or tells of a signal;
 _CAUSES = [
     (
         r"IDENTIFICATION HAS CHANGED|Host key for .* has changed",
-        "{host} shows another host key than the one that is known: expected the same; if the board was set up anew, "
+        "{host} shows another host key than the one that is known: expected the same; if the board was set up again, "
         "remove the old key with ssh-keygen -R, else somebody may stand between",
     ),
     (
@@ -183,7 +183,7 @@ class Connection:
         else:
             how = f"its shell ended with status {status}"
         return EdgeError(
-            f"{self.host} {what} ({how}{reason}): expected an end of its own; mend what edge-deploy doctor {self.host} "
+            f"{self.host} {what} ({how}{reason}): correct what edge-deploy doctor {self.host} "
             "names, and give the same command again",
             "board.lost",
         )

@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.command import say
+from edge.command import log
 from edge.errors import EdgeError
 from edge.strict_json import dumps
 
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> None:
         print(dumps({"model": file.manifest.name, **report.record(), "compiled": compiled}, "the answer"))
     else:
         for line in (*_lines(file.manifest.name, report), *_compiled_lines(file.manifest.edgetpu)):
-            say(line)
+            log(line)
 
 
 def _lines(name: str, report: Report) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge import __version__
-from edge.command import say
+from edge.command import log
 from edge.errors import EdgeError
 
 if TYPE_CHECKING:
@@ -48,12 +48,12 @@ def run(options: argparse.Namespace) -> None:
     paths = {options.output / f"{name}.h": header(file, trial), options.output / f"{name}.c": source(file)}
     write(paths)
     for path in paths:
-        say(str(path))
-    say(f"arena   {trial.arena_bytes:,} bytes, found by running it in tflite-micro {trial.version} on this machine")
+        log(str(path))
+    log(f"arena   {trial.arena_bytes:,} bytes, found by running it in tflite-micro {trial.version} on this machine")
     for verdict in trial.verdicts:
-        say(f"{verdict.image}: {verdict.verdict}: {verdict.reason}")
+        log(f"{verdict.image}: {verdict.verdict}: {verdict.reason}")
     if not trial.verdicts:
-        say("not compared: the model file holds no golden vectors")
+        log("not compared: the model file holds no golden vectors")
 
 
 def identifier(name: str) -> str:
@@ -65,15 +65,15 @@ def identifier(name: str) -> str:
 def header(file: ModelFile, trial: Trial) -> str:
     """Return NAME.h: sizes, quantization, preprocessing and decision as macros, and what NAME.c defines."""
     manifest = file.manifest
-    name, how = identifier(manifest.name), manifest.input
+    name, spec = identifier(manifest.name), manifest.input
     macros: dict[str, object] = {
         "ARENA_BYTES": trial.arena_bytes,
         "OPERATORS": len(manifest.operators),
-        "INPUT_HEIGHT": how.height,
-        "INPUT_WIDTH": how.width,
-        "INPUT_CHANNELS": how.channels,
-        "INPUT_MEAN": _list(how.mean),
-        "INPUT_STD": _list(how.std),
+        "INPUT_HEIGHT": spec.height,
+        "INPUT_WIDTH": spec.width,
+        "INPUT_CHANNELS": spec.channels,
+        "INPUT_MEAN": _list(spec.mean),
+        "INPUT_STD": _list(spec.std),
         "OUTPUT_ELEMENTS": math.prod(trial.output.shape),
         "LABELS": len(manifest.labels),
     }
@@ -86,8 +86,8 @@ def header(file: ModelFile, trial: Trial) -> str:
         macros["DECISION_THRESHOLD"] = _float(manifest.decision.threshold)
         if manifest.task == "segmentation":
             macros["DECISION_MINIMUM_AREA"] = _float(manifest.decision.minimum_area)
-    if how.window is not None:
-        macros["INPUT_WINDOW_LOW"], macros["INPUT_WINDOW_HIGH"] = how.window
+    if spec.window is not None:
+        macros["INPUT_WINDOW_LOW"], macros["INPUT_WINDOW_HIGH"] = spec.window
     guard = f"EDGE_{name.upper()}_H"
     operators = ", ".join(f"{operator} {count}" for operator, count in manifest.operators.items())
     return f"""\
@@ -98,7 +98,7 @@ def header(file: ModelFile, trial: Trial) -> str:
  * {manifest.model_sha256}.
  * Software for engineers; not a medical device.
  *
- * Input: {_shape(trial.input.shape)}, {how.color}, values (pixel / 255 - mean) / std.{_window(how.window)}
+ * Input: {_shape(trial.input.shape)}, {spec.color}, values (pixel / 255 - mean) / std.{_window(spec.window)}
  * Output: {_shape(trial.output.shape)}, {_outputs(manifest.activation)}.
  * int8: real = (q - zero point) * scale.
  * The arena is the smallest with which tflite-micro {trial.version} ran the network on a 64-bit machine

@@ -49,4 +49,4 @@ def _run(*command: str) -> None:
     if done.returncode:
         lines = (done.stderr.strip() or done.stdout.strip() or f"status {done.returncode}").splitlines()
         reason = next((line for line in lines if "rror" in line), lines[0])
-        raise EdgeError(f"the native edge-infer can't be built ({reason.strip()}): mend what the compiler names")
+        raise EdgeError(f"the native edge-infer can't be built ({reason.strip()}): correct what the compiler names")

@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 
 @pytest.fixture(scope="session")
 def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder of phantoms, 24 training and 8 test pictures of each class, 48x48."""
+    """A data folder of phantoms, 24 training and 8 test images of each class, 48x48."""
     root = tmp_path_factory.mktemp("phantoms")
     write_folder(root, train=24, test=8, size=48)
     return root

@@ -204,7 +204,7 @@ def test_show_says_what_is_in_a_model_file(packed: Path) -> None:
         "parameters       816",
         "latency_ms       <= 10,000  (tests)",
         "data             none",
-        "0 pictures",
+        "0 images",
     ):
         assert words in done.stdout
 
@@ -279,7 +279,7 @@ def test_impossible_phantoms_are_refused(
     option: str, value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["phantoms", str(tmp_path / "p"), option, value]) == 2
-    assert "expected at least 1 picture of each kind, and a size from 16" in capsys.readouterr().err
+    assert "expected at least 1 image of each kind, and a size from 16" in capsys.readouterr().err
     assert not (tmp_path / "p").exists()
 
 

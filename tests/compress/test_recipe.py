@@ -239,10 +239,10 @@ UNSEEN = [
     (("targets", 0, "target"), float("inf"), "a target that no manifest takes, known only when training is over"),
     (("targets", 0, "source"), "", "a target without a source: no manifest takes it, known only when training is over"),
     (("title",), "two\nlines", "a title that no manifest takes, known only when training is over"),
-    (("input", "mean"), [0.5, 0.4, 0.3], "three planes that differ, and a step that folds them into one"),
+    (("input", "mean"), [0.5, 0.4, 0.3], "three channels that differ, and a step that folds them into one"),
     (("network",), ":build", "no module's name before the colon"),
     (("data", "group"), "p{99999999999999999999}", "a repetition that re refuses with another exception"),
-    (("steps", 0, "augment"), {"zoom": 1.5}, "a picture of less than no size"),
+    (("steps", 0, "augment"), {"zoom": 1.5}, "an image of less than no size"),
     (("steps", 0, "augment"), {"rotate": -8.0}, "a range that begins above its end"),
 ]
 

@@ -113,7 +113,7 @@ samples = 4
     decision = Decision("polyp", 0.3, 0.01)
     run.judge(decision)
     assert [row.step for row in run.ledger.rows] == ["network", "train", "prune", "ghost"]
-    expected = Segmentation().worth(logits(last.network, run.data.val, last.how), run.data, decision)
+    expected = Segmentation().evaluate(logits(last.network, run.data.val, last.spec), run.data, decision)
     assert run.ledger.rows[-1].metric == expected
     assert [replace(row, metric=0) for row in run.ledger.rows] == [replace(row, metric=0) for row in before]
     assert [row.metric for row in run.ledger.rows] != [row.metric for row in before]

@@ -162,7 +162,7 @@ def test_a_recipe_that_can_not_be_done_is_refused_before_any_training(phantoms: 
     done = edge_compress("run", "recipe.toml", "--data", phantoms, "--output", "out", cwd=where)
     refused(done, "step 3, prune: pruning pattern 'nothing' matches no convolution")
     assert "epoch" not in done.stderr
-    assert list(where.glob("out/checkpoints/*.recipe.json")) == []  # the mended one is no changed one
+    assert list(where.glob("out/checkpoints/*.recipe.json")) == []  # the corrected one is no changed one
 
 
 @pytest.mark.parametrize("number, steps", [(1, SOFTLY[SOFTLY.index("[[", 3) :]), (2, TAUGHT)])

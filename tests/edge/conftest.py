@@ -1,4 +1,4 @@
-"""Model files and pictures that the tests share. What is made here is small, and the same at every run."""
+"""Model files and images that the tests share. What is made here is small, and the same at every run."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def picture(tmp_path: Path) -> Path:
-    """A grey picture of 60 x 50 pixels."""
+    """A grey image of 60 x 50 pixels."""
     path = tmp_path / "picture.png"
     path.write_bytes(png(grey_ramp()))
     return path

@@ -1,4 +1,4 @@
-"""Small pictures, made and encoded."""
+"""Small images, made and encoded."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def encoded(image: Image.Image, form: str, **options: object) -> bytes:
 
 
 def turned(way: int) -> Image.Exif:
-    """Return EXIF data that says how a picture lies: 1 upright to 8."""
+    """Return EXIF data that says how an image lies: 1 upright to 8."""
     exif = Image.Exif()
     exif[0x0112] = way
     return exif

@@ -24,7 +24,7 @@ class Ended:
 
     @property
     def complaints(self) -> list[str]:
-        """The sentences about things to mend."""
+        """The sentences about things to correct."""
         return [line for line in self.err.splitlines() if line.startswith("edge-infer: ")]
 
 

@@ -144,7 +144,7 @@ static bool holds(const struct ints *list, int index) {
 
 /*
  * The runtime plans memory for tensors of the nodes that it sees. Those between nodes that it does not see get theirs
- * here, and anew at each invoke, because the runtime takes it away again.
+ * here, and again at each invoke, because the runtime takes it away again.
  */
 static void make_memory(const struct context *context, const struct ints *tensors, void **memory) {
     for (int i = 0; i < tensors->size && i < MOST_TENSORS; i++) {

@@ -78,7 +78,7 @@ def test_another_input_fails(checked):
 
 def test_a_picture_or_output_that_is_none_fails(checked):
     def change(members, entries, path):
-        members["golden/0.png"] = b"no picture"
+        members["golden/0.png"] = b"no image"
         members[f"golden/1.{path}"] = b"123"
 
     first, second = checked(change)

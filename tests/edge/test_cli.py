@@ -75,7 +75,7 @@ def test_standard_input_folders_and_patterns(infer, tmp_path):
 BAD = {
     "missing.png": (None, "does not exist"),
     "empty.png": (b"", "is empty"),
-    "text.png": (b"I am a text.\n", "not a picture"),
+    "text.png": (b"I am a text.\n", "not an image"),
     "half.png": (png(GREY)[: len(png(GREY)) // 2], "damaged or cut short"),
     "half.jpg": (encoded(Image.fromarray(GREY), "JPEG")[:-200], "damaged or cut short"),
     "huge.png": (huge_png(20000, 20000), "--max-pixels 400000000"),
@@ -260,11 +260,11 @@ def test_no_standard_output_or_error_at_all(model, picture):
         assert done.returncode == 0 and "Traceback" not in done.stderr, (closing, done.stderr)
 
 
-def interrupted(model, picture, **how):
-    """A process that was sent a Ctrl-C while it waited for the picture on standard input."""
+def interrupted(model, picture, **spec):
+    """A process that was sent a Ctrl-C while it waited for the image on standard input."""
     command = [sys.executable, "-m", "edge", "--model", model, picture, "-", "--json"]
     pipe = subprocess.PIPE
-    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment(), **how)
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment(), **spec)
     assert process.stdout is not None and process.stdout.readline().startswith(b"{")
     process.send_signal(signal.SIGINT)
     return process
@@ -341,7 +341,7 @@ def test_imports_that_end_early(model, picture, tmp_path, line, status, said):
     assert done.status == status and done.out == "" and said in done.err
 
 
-# The second picture is of a form whose decoder was not imported yet; native modules turn a Ctrl-C in there into this.
+# The second image is of a form whose decoder was not imported yet; native modules turn a Ctrl-C in there into this.
 INTERRUPTED_DECODER = """
 import sys
 class Finder:

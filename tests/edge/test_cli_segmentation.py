@@ -22,7 +22,7 @@ NOTHING = np.zeros((60, 80, 3), np.uint8)
 
 @pytest.fixture
 def scene(tmp_path):
-    """A picture with a large and a small bright box."""
+    """An image with a large and a small bright box."""
     path = tmp_path / "scene.jpg"
     path.write_bytes(encoded(Image.fromarray(blobs()), "JPEG", quality=95))
     return path
@@ -40,7 +40,7 @@ def test_people_see_regions_decision_and_cost(outline, scene):
     assert done.status == 0 and done.err == "" and done.out.isascii()
     lines = done.out.splitlines()
     assert lines[0] == str(scene)
-    assert lines[1].split()[:2] == ["1", "polyp"] and " % of the picture, " in lines[1] and " pixels at " in lines[1]
+    assert lines[1].split()[:2] == ["1", "polyp"] and " % of the image, " in lines[1] and " pixels at " in lines[1]
     assert lines[2].split()[:2] == ["2", "polyp"]
     assert lines[3].startswith("  decision: polyp (2 regions, ") and "score 0.5 on, regions from 0.1 % on)" in lines[3]
     assert lines[4].startswith("  cost: read ") and "targets: " in done.out
@@ -148,7 +148,7 @@ def test_a_picture_is_never_replaced_by_a_mask(outline, scene, tmp_path):
     assert "scene.mask.png was not made by edge-infer and would be replaced: give --output another" in done.err
     assert truth.read_bytes() == png(NOTHING)
     assert json.loads((tmp_path / "scene.json").read_text())["error"]["code"] == "output.foreign"
-    assert (tmp_path / "scene.mask.json").exists()  # the other picture is answered
+    assert (tmp_path / "scene.mask.json").exists()  # the other image is answered
 
 
 def test_bad_pictures_are_named_and_good_ones_drawn(outline, scene, tmp_path):
@@ -182,7 +182,7 @@ def test_what_is_in_the_way_is_said(outline, scene, tmp_path, name):
 
 
 def test_results_among_the_pictures_are_refused(outline, scene, tmp_path):
-    """They would be taken for pictures the next time."""
+    """They would be taken for images the next time."""
     done = outline(tmp_path, "--output", tmp_path)
     assert done.status == 2 and "is where the images are and where results would go" in done.err
     assert os.listdir(tmp_path) == ["scene.jpg"] and done.out == ""
@@ -211,14 +211,14 @@ def test_a_pillow_without_freetype_draws_any_label(monkeypatch):
 
 
 def test_the_peak_in_json_knows_of_the_drawing(outline, tmp_path):
-    """The largest share of the memory goes into mask and overlay, where the picture is large."""
+    """The largest share of the memory goes into mask and overlay, where the image is large."""
     large = tmp_path / "large.jpg"
     large.write_bytes(encoded(Image.fromarray(blobs(1536, 2048)), "JPEG"))
     plain, drawn = outline(large, "--json"), outline(large, "--json", "--output", tmp_path / "out")
     peaks = [json.loads(done.out)["memory_mb"]["peak"] for done in (plain, drawn)]
     if None in peaks:
         pytest.skip("this system does not say how much memory a process holds")
-    assert peaks[1] - peaks[0] > 10  # the picture in colour alone is 9.4 MB
+    assert peaks[1] - peaks[0] > 10  # the image in colour alone is 9.4 MB
     assert json.loads((tmp_path / "out/large.json").read_text())["memory_mb"]["peak"] == peaks[1]
 
 
@@ -237,4 +237,4 @@ def test_many_pictures_take_no_more_memory_than_one(outline, tmp_path):
     peaks = [json.loads(line)["memory_mb"]["peak"] for line in done.out.splitlines()]
     if None in peaks:
         pytest.skip("this system does not say how much memory a process holds")
-    assert len(peaks) == 12 and peaks[-1] - peaks[2] < 8  # one decoded picture is 2.4 MB, its mask 0.8
+    assert len(peaks) == 12 and peaks[-1] - peaks[2] < 8  # one decoded image is 2.4 MB, its mask 0.8

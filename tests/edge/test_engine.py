@@ -148,7 +148,7 @@ def outliner(mask_model):
 def test_a_segmentation_answers_with_regions_and_a_mask(outliner):
     array = blobs()
     answer = outliner(array)
-    assert isinstance(answer, edge.Outline) and answer.decision == "polyp"
+    assert isinstance(answer, edge.SegmentationResult) and answer.decision == "polyp"
     large, small = answer.results
     assert large["area"] > small["area"] and math.isclose(large["area"] + small["area"], answer.runs.area)
     assert answer.mask.shape == array.shape[:2] and answer.mask.dtype == np.bool_
@@ -210,9 +210,9 @@ def test_a_segmentation_that_does_not_fit_its_network_is_refused(tmp_path, mask_
 
 
 def test_logits_that_are_no_finite_numbers_are_no_answer(float_flatbuffer, tmp_path):
-    how = packing.manifest(float_flatbuffer)["input"] | {"std": [1e-300]}
+    spec = packing.manifest(float_flatbuffer)["input"] | {"std": [1e-300]}
     runs = {"type": "float32", "operators": {"CONV_2D": 2}}
-    path = pack(tmp_path / "m.tflite", float_flatbuffer, input=how, runtime=runs)
+    path = pack(tmp_path / "m.tflite", float_flatbuffer, input=spec, runtime=runs)
     with pytest.raises(EdgeError, match="no finite numbers: expected logits or scores; convert"):
         edge.load(path, threads=1)(GREY)
 

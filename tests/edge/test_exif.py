@@ -134,7 +134,7 @@ def test_every_format_is_turned_alike(form, value):
         8: np.rot90(UPRIGHT),
     }[value]
     data = stored(form, tiff(entry("<", field=bytes([value, 0]))))
-    shown = images.decode(data, how=Preprocessing(10, 10, "grey", 1))
+    shown = images.decode(data, spec=Preprocessing(10, 10, "grey", 1))
     decoded = np.asarray(shown.image.convert("L")).astype(int)
     assert decoded.shape == by_hand.shape and abs(decoded - by_hand).max() < (40 if form == "JPEG" else 2)
     assert "image.orientation" not in [warning.code for warning in shown.warnings]

@@ -29,7 +29,7 @@ def test_what_begins_like_no_image_is_not_read_further(path):
     if not os.path.exists(path):
         pytest.skip(f"there is no {path} here")
     code, sentence = refused(path)
-    assert code == "image.format" and "is not a picture that can be read (it begins with b" in sentence
+    assert code == "image.format" and "is not an image that can be read (it begins with b" in sentence
     assert len(files.read_image(path)) == 12
 
 

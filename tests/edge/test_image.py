@@ -1,4 +1,4 @@
-"""Pictures of every usual form, and files that are none. Bad ones go through the real process in test_cli.py, too."""
+"""Images of every usual form, and files that are none. Bad ones go through the real process in test_cli.py, too."""
 
 from __future__ import annotations
 
@@ -155,14 +155,14 @@ def test_half_a_file_is_refused(form):
 
 def test_what_is_no_picture_is_refused(tmp_path):
     assert "is empty" in refused(b"")
-    assert "not a picture" in refused(b"Dear Sir or Madam")
+    assert "not an image" in refused(b"Dear Sir or Madam")
     assert "does not exist" in refused(tmp_path / "none.png")
     assert "is a folder" in refused(tmp_path)
     assert "can't be read" in refused("nul\0l.png")
 
 
 def test_a_form_that_was_not_asked_for_is_refused():
-    assert "not a picture" in refused(encoded(Image.fromarray(COLOUR), "PPM"))
+    assert "not an image" in refused(encoded(Image.fromarray(COLOUR), "PPM"))
 
 
 WHOLE = {
@@ -197,13 +197,13 @@ def test_any_damage_is_an_answer_or_one_sentence(form, data):
 )
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_jpeg_is_decoded_as_small_as_the_network_can_use_it(size, reduction, turned):
-    how = Preprocessing(height=20, width=24)
+    spec = Preprocessing(height=20, width=24)
     whole = Image.fromarray(grey_ramp(size[1], size[0])).convert("RGB")
     exif = Image.Exif()
     exif[0x0112] = 6
     stored = whole.transpose(Image.Transpose.ROTATE_90) if turned else whole
     data = encoded(stored, "JPEG", quality=95, exif=exif if turned else b"")
-    picture = images.read(data, how)
+    picture = images.read(data, spec)
     assert (picture.size, picture.reduction) == (size, reduction)
     assert picture.image.size == (-(-size[0] // reduction), -(-size[1] // reduction))
     assert images.read(data).reduction == 1 and images.read(data).image.size == size

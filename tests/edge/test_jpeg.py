@@ -54,7 +54,7 @@ def test_bytes_lost_from_the_middle_are_missed(name, share, reduced):
     lost = max(60, (len(data) - begin) // 20)
     damaged = data[:at] + data[min(at + lost, len(data) - 3) :]
     assert damaged.endswith(b"\xff\xd9") and images.decode(data).size
-    code, sentence = refused(damaged, how=Preprocessing(20, 20) if reduced else None)
+    code, sentence = refused(damaged, spec=Preprocessing(20, 20) if reduced else None)
     assert code == "image.damaged" and "is damaged or cut short (" in sentence and "copy it again" in sentence
 
 

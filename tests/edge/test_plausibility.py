@@ -22,9 +22,9 @@ NOISE = np.random.default_rng(1)
 
 def codes(data: bytes | Image.Image, color: str = "grey", size: int = 24, **more: object) -> list[str]:
     """What is warned of where a network of this input is asked."""
-    how = Preprocessing(height=size, width=size, color=color, channels=1 if color == "grey" else 3, **more)
-    picture = images.decode(data, how=how) if isinstance(data, bytes) else images.take(data, how=how)
-    doubt = uniform(pixels(picture, how), picture.size, how)
+    spec = Preprocessing(height=size, width=size, color=color, channels=1 if color == "grey" else 3, **more)
+    picture = images.decode(data, spec=spec) if isinstance(data, bytes) else images.take(data, spec=spec)
+    doubt = uniform(pixels(picture, spec), picture.size, spec)
     return [warning.code for warning in (*picture.warnings, doubt) if warning]
 
 
@@ -61,8 +61,8 @@ def test_the_highest_value_decides_and_is_told():
     for value, warned in ((4095, True), (4096, False)):
         array[5, 5] = value
         assert ("image.depth" in codes(png(array))) == warned
-    how = Preprocessing(24, 24, "grey", 1)
-    (warning, *_) = images.decode(png(GREY.astype(np.uint16) * 4), how=how).warnings
+    spec = Preprocessing(24, 24, "grey", 1)
+    (warning, *_) = images.decode(png(GREY.astype(np.uint16) * 4), spec=spec).warnings
     assert "value above 1020" in warning.message and "[0, 1023]" in warning.message
 
 
@@ -196,9 +196,9 @@ def test_smaller_than_the_input(fit, size, small):
 def test_a_jpeg_is_as_large_as_it_is_upright_and_in_full():
     exif = Image.Exif()
     exif[0x0112] = 6
-    how = {"height": 40, "width": 100, "color": "grey", "channels": 1}
+    spec = {"height": 40, "width": 100, "color": "grey", "channels": 1}
     lying = encoded(Image.fromarray(grey_ramp(100, 40)), "JPEG", exif=exif)
-    assert images.decode(lying, how=Preprocessing(**how)).warnings == ()
+    assert images.decode(lying, spec=Preprocessing(**spec)).warnings == ()
     assert codes(encoded(Image.fromarray(grey_ramp(400, 400)), "JPEG"), size=200) == []
 
 
@@ -244,13 +244,13 @@ def test_further_images(form, count):
     first, *more = frames(count)
     data = encoded(first, form, save_all=True, append_images=more)
     assert codes(data) == (["image.pages"] if count > 1 else [])
-    warnings = images.decode(data, how=Preprocessing(24, 24, "grey", 1)).warnings
+    warnings = images.decode(data, spec=Preprocessing(24, 24, "grey", 1)).warnings
     assert count == 1 or (f"{count} images (" in warnings[0].message and f"{count - 1} left out" in warnings[0].message)
 
 
 def test_further_images_behind_a_picture_that_is_no_frame():
     data = encoded(Image.fromarray(GREY), "PNG", save_all=True, append_images=frames(3), default_image=True)
-    assert "4 images" in images.decode(data, how=Preprocessing(24, 24, "grey", 1)).warnings[0].message
+    assert "4 images" in images.decode(data, spec=Preprocessing(24, 24, "grey", 1)).warnings[0].message
 
 
 def test_further_images_of_a_camera():

@@ -183,7 +183,7 @@ def test_a_colour_that_the_palette_has_not_is_damage(depth):
 
 def turned(*chunks: bytes, behind: bool = False) -> tuple[tuple[int, int], list[str]]:
     parts = (IHDR, IDAT, *chunks, IEND) if behind else (IHDR, *chunks, IDAT, IEND)
-    shown = images.decode(png(*parts), how=Preprocessing(5, 5))
+    shown = images.decode(png(*parts), spec=Preprocessing(5, 5))
     return shown.image.size, [warning.code for warning in shown.warnings]
 
 
@@ -237,5 +237,5 @@ def test_16_bits_and_transparency_stay_what_they_are():
     )
     assert np.array_equal(np.asarray(images.decode(deep).image), [[0x12, 0xAB]])
     clear = encoded(Image.fromarray(grey_ramp()).quantize(5), "PNG", transparency=bytes(5))
-    codes = [warning.code for warning in images.decode(clear, how=Preprocessing(9, 9)).warnings]
+    codes = [warning.code for warning in images.decode(clear, spec=Preprocessing(9, 9)).warnings]
     assert "image.alpha" in codes

@@ -24,9 +24,9 @@ spreads = st.floats(0.05, 2.0)
     seed=st.integers(0, 2**32 - 1),
 )
 def test_int8_table_is_the_formula_pixel_by_pixel(mean, std, scale, zero_point, seed):
-    how = Preprocessing(4, 5, "rgb", 3, mean=tuple(mean), std=tuple(std))
+    spec = Preprocessing(4, 5, "rgb", 3, mean=tuple(mean), std=tuple(std))
     array = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), dtype=np.uint8)
-    tensor = look_up(array, int8_table(how, scale, zero_point))
+    tensor = look_up(array, int8_table(spec, scale, zero_point))
     assert tensor.shape == (1, 4, 5, 3) and tensor.dtype == np.int8
     for (row, column, channel), pixel in np.ndenumerate(array):
         x = np.float32((float(pixel) / 255 - mean[channel]) / std[channel])

@@ -81,11 +81,11 @@ def test_what_a_picture_shows_comes_back_where_it_was(fit, width, height, data):
     right, bottom = data.draw(st.integers(left + 15, width)), data.draw(st.integers(top + 15, height))
     box = np.zeros((height, width), np.bool_)
     box[top:bottom, left:right] = True
-    how = Preprocessing(48, 32, "grey", 1, fit)
-    seen = pixels(Image.fromarray(box.astype(np.uint8) * 255), how)[:, :, 0]
-    found = mask((seen.astype(np.float32) - 127.5) / 20, (width, height), HALF, how)
+    spec = Preprocessing(48, 32, "grey", 1, fit)
+    seen = pixels(Image.fromarray(box.astype(np.uint8) * 255), spec)[:, :, 0]
+    found = mask((seen.astype(np.float32) - 127.5) / 20, (width, height), HALF, spec)
     x, y = np.arange(width) + 0.5, np.arange(height)[:, None] + 0.5
-    across, down = width / 32, height / 48  # pixels of the picture in one of the network's
+    across, down = width / 32, height / 48  # pixels of the image in one of the network's
     if fit != "stretch":
         across = down = min(across, down) if fit == "crop" else max(across, down)
     shown = np.ones_like(box)
@@ -100,11 +100,11 @@ def test_what_a_picture_shows_comes_back_where_it_was(fit, width, height, data):
 
 
 def test_padding_is_cut_away():
-    how = Preprocessing(40, 40, "grey", 1, "pad")
+    spec = Preprocessing(40, 40, "grey", 1, "pad")
     logits = np.full((20, 20), 5, np.float32)
-    logits[5:15] = -5  # what the picture, 40 x 20, is: all that is found is padding
-    assert not mask(logits, (40, 20), HALF, how)[1:-1].any()
-    assert mask(-logits, (40, 20), HALF, how)[1:-1].all()
+    logits[5:15] = -5  # what the image, 40 x 20, is: all that is found is padding
+    assert not mask(logits, (40, 20), HALF, spec)[1:-1].any()
+    assert mask(-logits, (40, 20), HALF, spec)[1:-1].all()
 
 
 def test_outside_of_a_crop_is_no_finding():
@@ -178,13 +178,13 @@ def test_a_regions_score_is_the_mean_over_its_pixels(seed, threshold):
 @pytest.mark.parametrize("size", [(1, 1), (3000, 20), (20, 3000), (1, 90), (640, 480)])
 @pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])
 def test_every_size_has_its_mask(size, fit):
-    how = Preprocessing(24, 24, "rgb", 3, fit)
+    spec = Preprocessing(24, 24, "rgb", 3, fit)
     full, empty = np.full((12, 12), 3, np.float32), np.full((12, 12), -3, np.float32)
-    regions, found = segment(full, size, HALF, how)
+    regions, found = segment(full, size, HALF, spec)
     assert found.array().shape == size[::-1] and len(regions) == 1 and math.isclose(regions[0]["area"], found.area)
     assert fit == "crop" or found.area == 1
     assert math.isclose(regions[0]["score"], 1 / (1 + math.exp(-3)), rel_tol=1e-6)
-    regions, found = segment(empty, size, HALF, how)
+    regions, found = segment(empty, size, HALF, spec)
     assert regions == [] and found.area == 0 and not found.array().any()
 
 

@@ -60,7 +60,7 @@ def test_logits_and_checks_wait_as_well(model: Path) -> None:
 def test_one_first_invoke_is_counted(model: Path) -> None:
     engine, barrier = edge.load(model, threads=1), Barrier(THREADS)
 
-    def ask(number: int) -> edge.Answer | edge.Outline:
+    def ask(number: int) -> edge.Answer | edge.SegmentationResult:
         barrier.wait()
         return engine(PICTURES[number % 4])
 

@@ -25,12 +25,12 @@ GREY = grey_ramp()
 WINDOWS = st.tuples(st.integers(0, 65535), st.integers(0, 65535)).filter(lambda ends: ends[0] < ends[1])
 
 
-def how(window: tuple[int, int] | None, **more: object) -> Preprocessing:
+def spec(window: tuple[int, int] | None, **more: object) -> Preprocessing:
     return Preprocessing(**{"height": 24, "width": 24, "color": "grey", "channels": 1, "window": window, **more})
 
 
 def stored(data: bytes, window: tuple[int, int] | None, **more: object) -> np.ndarray:
-    return np.asarray(images.decode(data, how=how(window, **more)).image)
+    return np.asarray(images.decode(data, spec=spec(window, **more)).image)
 
 
 @settings(max_examples=60)
@@ -65,7 +65,7 @@ def test_8_bits_go_through_the_window_channel_by_channel() -> None:
 
 def test_the_window_comes_before_grey() -> None:
     colour = np.full((24, 24, 3), (250, 10, 10), np.uint8)
-    seen = pixels(images.decode(png(colour), how=how((0, 100))), how((0, 100)))
+    seen = pixels(images.decode(png(colour), spec=spec((0, 100))), spec((0, 100)))
     assert (seen == (255 * 19595 + 26 * 38470 + 26 * 7471 + 0x8000) >> 16).all()
 
 
@@ -73,7 +73,7 @@ def test_16_bit_colour_counts_by_its_high_bytes() -> None:
     deep = np.repeat(np.arange(0, 65536, 257, np.uint16), 3).reshape(1, 256, 3)
     data = raw_png(256, 1, 16, 2, b"\0" + deep.astype(">u2").tobytes())
     assert np.array_equal(stored(data, (0, 65535), color="rgb", channels=3)[0, :, 0], np.arange(256))
-    picture = images.decode(data, how=how((0, 4095)))
+    picture = images.decode(data, spec=spec((0, 4095)))
     assert "image.window" in [warning.code for warning in picture.warnings]
 
 

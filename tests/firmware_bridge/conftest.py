@@ -102,7 +102,7 @@ def program(request: pytest.FixtureRequest, programs: dict[str, Callable[..., En
 
 @pytest.fixture
 def outlined(tmp_path: Path) -> list[Path]:
-    """Pictures in which a segmentation finds much, little and nothing."""
+    """Images in which a segmentation finds much, little and nothing."""
     noise = np.random.default_rng(9).integers(0, 256, (16, 16, 3), dtype=np.uint8)
     names = {
         "blobs.png": png(blobs()),

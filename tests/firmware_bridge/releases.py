@@ -21,7 +21,7 @@ esac
 def payload(
     seconds: float = 0, status: int = 0, verdict: str = "1 of 1 golden vectors passed", bulk: int = 0
 ) -> Payload:
-    """Return files whose program passes or fails `--check` and says its release's version for every picture."""
+    """Return files whose program passes or fails `--check` and says its release's version for every image."""
     program = SCRIPT.format(seconds=seconds, status=status, verdict=verdict)
     noise = b"".join(number.to_bytes(4, "big") for number in range(bulk // 4))  # compresses little
     return {

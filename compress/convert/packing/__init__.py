@@ -101,17 +101,17 @@ def _vectors(
     """Return golden vectors; EdgeError where the outputs on them, and on noise, are not what the manifest says."""
     from edge.preprocess import float_table, int8_table, look_up
 
-    runtime, how = runtimes[0], manifest.input
+    runtime, spec = runtimes[0], manifest.input
     entry = runtime.input
-    table = int8_table(how, entry.scale, entry.zero_point) if facts.type == "int8" else float_table(how)
+    table = int8_table(spec, entry.scale, entry.zero_point) if facts.type == "int8" else float_table(spec)
     noise = np.random.default_rng(0)
-    shape = (how.height, how.width, 1 if how.color == "grey" else 3)
+    shape = (spec.height, spec.width, 1 if spec.color == "grey" else 3)
     probes = [look_up(noise.integers(0, 256, shape, np.uint8), table) for _ in range(PROBES)]
     outputs = np.stack([_real(runtime.run(probe), runtime.output) for probe in probes])
     if not np.isfinite(outputs).all():
         raise EdgeError(f"{model} gives values that are no finite numbers: expected logits or scores", "model.output")
     tolerance = TOLERANCE if facts.type == "int8" else float(f"{FLOAT_TOLERANCE * max(1, np.abs(outputs).max()):.3g}")
-    entries, members = golden(how, table, _drawing(how.color), runtimes, tolerance)
+    entries, members = golden(spec, table, _drawing(spec.color), runtimes, tolerance)
     stored = [members[name] for entry in entries for name in entry["outputs"].values()]
     kind = np.int8 if facts.type == "int8" else np.float32
     drawn = [_real(np.frombuffer(data, kind).reshape(outputs.shape[1:]), runtime.output) for data in stored]

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from edge.command import say
+from edge.command import log
 from edge.errors import EdgeError, one_line, quoted
 from edge.strict_json import loads
 
@@ -39,7 +39,7 @@ def run(model: Path, manifest: Path | None, output: Path | None, init: bool) -> 
         _tell(f"note: {note}")
     _tell(f"golden vectors: {packed.golden}")
     _tell(f"compare with them on a device: edge-infer --check --model {quoted(str(output))}")
-    say(str(output))
+    log(str(output))
 
 
 def _absent(manifest: Path | None, output: Path | None) -> list[str]:
@@ -56,7 +56,7 @@ def _init(model: Path, manifest: Path | None, output: Path | None) -> None:
     path = manifest or model.with_name(f"{model.stem}.manifest.json")
     example.write(_bytes(model), model, path)
     _tell(f"fill in what is null, then: {example.next_command(model, path)}")
-    say(str(path))
+    log(str(path))
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -36,11 +36,11 @@ def with_window(raw: Mapping[str, Any], where: str) -> tuple[Mapping[str, Any], 
 
     Raises EdgeError where the bits are none, or both are there.
     """
-    how = raw.get("input")
-    if not isinstance(how, Mapping) or "bits" not in how:
+    spec = raw.get("input")
+    if not isinstance(spec, Mapping) or "bits" not in spec:
         return raw, []
     try:
-        rest, window = taken(how, where)
+        rest, window = taken(spec, where)
     except EdgeError as error:
         raise EdgeError(str(error), "model.manifest") from None
     assert window is not None

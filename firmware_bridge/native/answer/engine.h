@@ -12,7 +12,7 @@ struct result {
     double score;
 };
 
-/* What the network says of one picture. */
+/* What the network says of one image. */
 struct answer {
     struct result *results; /* of a classification: every label, the highest score first */
     struct outline outline; /* of a segmentation */
@@ -20,10 +20,10 @@ struct answer {
     double ms[PHASES];
     double *warm_ms; /* of each counted invoke */
     size_t warm_count; /* 0: all that ran was the engine's first */
-    struct warnings warnings; /* what makes it doubtful; moved here from the picture */
+    struct warnings warnings; /* what makes it doubtful; moved here from the image */
 };
 
-/* A model that is loaded and answers pictures. NaN: not known yet, or not at all. */
+/* A model that is loaded and answers images. NaN: not known yet, or not at all. */
 struct engine {
     struct model model;
     char model_sha256[65]; /* the digest that the file ends with */
@@ -39,11 +39,11 @@ struct engine {
 bool engine_load(struct engine *engine, const char *model, const char *runtime, int threads, bool once,
                  struct failure *failure);
 void engine_close(struct engine *engine);
-/* Answer the picture in a file's bytes, invoking the network `warmup` times uncounted and then `repeat` times. */
+/* Answer the image in a file's bytes, invoking the network `warmup` times uncounted and then `repeat` times. */
 bool engine_answer(struct engine *engine, const struct bytes *data, const char *name, long warmup, long repeat,
                    uint64_t max_pixels, struct answer *answer, struct failure *failure);
 void answer_free(struct answer *answer);
-/* Make the network's input of a decoded picture; what makes the answer doubtful is added to `warnings`. */
+/* Make the network's input of a decoded image; what makes the answer doubtful is added to `warnings`. */
 bool engine_fill(struct engine *engine, struct picture *picture, struct warnings *warnings, struct failure *failure);
 bool engine_invoke(struct engine *engine, struct failure *failure);
 /* How many values the output has, and the logit of one of a raw output. */

@@ -1,4 +1,4 @@
-/* Words in a picture: the bitmaps of letters.h in a line, and the line resampled to the size that is asked for. */
+/* Words in an image: the bitmaps of letters.h in a line, and the line resampled to the size that is asked for. */
 #include "lettering.h"
 
 #include <stdlib.h>

@@ -48,7 +48,7 @@ static unsigned char *show_nearest(const unsigned char *pixels, int64_t width, i
     return shown;
 }
 
-/* Fill the canvas with the picture. */
+/* Fill the canvas with the image. */
 static void show_picture(const struct canvas *canvas, const struct picture *picture, bool magnified)
 {
     double box[4] = {0, 0, (double)picture->columns, (double)picture->rows};
@@ -109,7 +109,7 @@ static void fill(const struct canvas *canvas, int64_t left, int64_t top, int64_t
             memcpy(canvas->pixels + (row * canvas->columns + column) * 3, BLACK, 3);
 }
 
-/* Write number and score of each region above its box, inside of the picture; the largest on top. */
+/* Write number and score of each region above its box, inside of the image; the largest on top. */
 static void draw_numbers(const struct canvas *canvas, const struct outline *outline, int64_t size)
 {
     double across = (double)canvas->columns / (double)outline->width, down = (double)canvas->rows / (double)outline->height;

@@ -5,8 +5,8 @@
 #include "segmentation.h"
 #include "text.h"
 
-/* A JPEG of the picture in a file's bytes with its mask tinted and outlined, for people: edge/overlay.py. The largest
-   regions bear their number and score; `captions`, which end in NULL, are lines below the picture. */
+/* A JPEG of the image in a file's bytes with its mask tinted and outlined, for people: edge/overlay.py. The largest
+   regions bear their number and score; `captions`, which end in NULL, are lines below the image. */
 bool overlay_jpeg(const struct bytes *data, const char *name, const struct outline *outline,
                   const char *const *captions, struct text *jpeg, struct failure *failure);
 

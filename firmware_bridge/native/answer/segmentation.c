@@ -1,5 +1,5 @@
 /* From a segmentation network's logits to a mask and its regions: edge/segmentation.py, step by step. Between two rows
-   of logits, bilinear interpolation is linear along a column of the picture, so a column of the mask is a few runs. */
+   of logits, bilinear interpolation is linear along a column of the image, so a column of the mask is a few runs. */
 #include "segmentation.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@
 #include "memory.h"
 #include "resample.h"
 
-/* One axis of the picture, as far as the network saw it. */
+/* One axis of the image, as far as the network saw it. */
 struct axis {
     int64_t first; /* pixel that is seen */
     double *at;    /* where the centres of the pixels from there on lie among those of the cells of the logits */

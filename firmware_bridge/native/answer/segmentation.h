@@ -11,9 +11,9 @@ struct region {
     int64_t box[4]; /* left, top, width, height */
 };
 
-/* A mask as runs of pixels down the columns of the picture, one column after the other. */
+/* A mask as runs of pixels down the columns of the image, one column after the other. */
 struct outline {
-    int64_t width, height; /* of the picture */
+    int64_t width, height; /* of the image */
     struct value_window window;  /* in which the network saw it */
     struct region *regions; /* the largest first */
     size_t region_count;
@@ -25,7 +25,7 @@ struct outline {
 void segment(struct outline *outline, const float *logits, int64_t rows, int64_t columns, int64_t width, int64_t height,
              const struct decision *decision, const struct preprocessing *how, bool are_scores);
 void outline_free(struct outline *outline);
-/* Share of the picture. */
+/* Share of the image. */
 double outline_area(const struct outline *outline);
 double outline_share(const struct outline *outline, int64_t pixels);
 /* The network's output whose score is `threshold`: a logit, or the score itself. */

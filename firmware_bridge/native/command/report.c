@@ -36,7 +36,7 @@ static void add_extent(const struct outline *outline, struct text *text)
     }
     text_print(text, "%zu region%s, ", outline->region_count, outline->region_count > 1 ? "s" : "");
     add_percent(outline_area(outline), text);
-    text_word(text, " of the picture");
+    text_word(text, " of the image");
 }
 
 void report_caption(const struct answer *answer, struct text *text)
@@ -63,7 +63,7 @@ static void add_regions(const struct engine *engine, const struct outline *outli
         }
         struct text percent = {0};
         add_percent(outline_share(outline, region->pixels), &percent);
-        text_print(text, "  %2zu  %s  %.4f  %6s of the picture, %lld x %lld pixels at %lld, %lld\n", index + 1,
+        text_print(text, "  %2zu  %s  %.4f  %6s of the image, %lld x %lld pixels at %lld, %lld\n", index + 1,
                    engine->model.manifest.decision.label, region->score, percent.at, (long long)region->box[2],
                    (long long)region->box[3], (long long)region->box[0], (long long)region->box[1]);
         text_free(&percent);

@@ -7,7 +7,7 @@
 /* What a decoder is given, and what it says besides the pixels. */
 struct decoding {
     const struct bytes *data;
-    const char *name; /* of the picture, for messages */
+    const char *name; /* of the image, for messages */
     const struct preprocessing *how;
     bool full_size; /* no JPEG decoded smaller */
     uint64_t max_pixels;
@@ -17,7 +17,7 @@ struct decoding {
     unsigned char shown[256]; /* what 8-bit values become in the network's window */
 };
 
-/* Fill the picture with the pixels as they lie in the file; grey from the start where the network is. On failure the
+/* Fill the image with the pixels as they lie in the file; grey from the start where the network is. On failure the
    caller frees what there is of them. */
 bool png_decode(struct decoding *decoding, struct picture *picture);
 bool jpeg_decode(struct decoding *decoding, struct picture *picture);
@@ -25,7 +25,7 @@ bool jpeg_decode(struct decoding *decoding, struct picture *picture);
 bool damaged(const struct decoding *decoding, const char *reason);
 /* Hold the limit of pixels. */
 bool hold_size(const struct decoding *decoding, uint64_t width, uint64_t height);
-/* Make room for rows x columns of the picture's planes. */
+/* Make room for rows x columns of the image's channels. */
 bool make_canvas(const struct decoding *decoding, struct picture *picture);
 /* How a JPEG of this upright size may be decoded smaller: 8, 4, 2 or 1. */
 int reduction_for(int64_t width, int64_t height, const struct preprocessing *how);

@@ -53,7 +53,7 @@ static void nothing(j_decompress_ptr jpeg)
     (void)jpeg;
 }
 
-/* There is no more than the buffer: decoding stops, and the picture counts as cut short. */
+/* There is no more than the buffer: decoding stops, and the image counts as cut short. */
 static boolean no_more(j_decompress_ptr jpeg)
 {
     (void)jpeg;

@@ -1,4 +1,4 @@
-/* Reading a picture file that nobody vouches for. */
+/* Reading an image file that nobody vouches for. */
 #include "picture.h"
 
 #include <stdlib.h>
@@ -25,7 +25,7 @@ bool damaged(const struct decoding *decoding, const char *reason)
 {
     if (lacks_memory()) /* the decoders' libraries say so in words of their own */
         return no_memory(decoding);
-    return fail_as(decoding->failure, "image.damaged", "%s is damaged or cut short (%s): expected a whole picture; copy it again",
+    return fail_as(decoding->failure, "image.damaged", "%s is damaged or cut short (%s): expected a whole image; copy it again",
                    decoding->name, reason);
 }
 
@@ -94,7 +94,7 @@ bool picture_decode(struct picture *picture, const struct bytes *data, const cha
     struct decoding decoding = {data, name, how, full_size, max_pixels, 0, failure, NULL, {0}};
     *picture = (struct picture){.reduction = 1};
     if (data->count == 0)
-        return fail_as(failure, "image.empty", "%s is empty: expected a picture (" FORMATS "); copy the file again", name);
+        return fail_as(failure, "image.empty", "%s is empty: expected an image (" FORMATS "); copy the file again", name);
     decoding.evidence = need(sizeof *decoding.evidence);
     window_bytes(&how->window, false, decoding.shown);
     const char *format = image_format(data);
@@ -104,12 +104,12 @@ bool picture_decode(struct picture *picture, const struct bytes *data, const cha
     } else if (format && strcmp(format, "JPEG") == 0) {
         done = jpeg_decode(&decoding, picture);
     } else if (format) {
-        fail_as(failure, "image.unsupported", "%s is a %s picture, which the native edge-infer does not read: expected " FORMATS
+        fail_as(failure, "image.unsupported", "%s is a %s image, which the native edge-infer does not read: expected " FORMATS
              "; convert it first", name, format);
     } else {
         struct text shown = {0};
         text_repr_bytes(&shown, data->at, data->count < 8 ? data->count : 8);
-        fail_as(failure, "image.format", "%s is not a picture that can be read (it begins with %s): expected " FORMATS "; convert it first",
+        fail_as(failure, "image.format", "%s is not an image that can be read (it begins with %s): expected " FORMATS "; convert it first",
              name, shown.at);
         text_free(&shown);
     }

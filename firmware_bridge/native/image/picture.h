@@ -12,12 +12,12 @@ struct preprocessing;
 
 #define MAX_PIXELS 64000000
 
-/* A decoded, upright picture of 8-bit grey or RGB. */
+/* A decoded, upright image of 8-bit grey or RGB. */
 struct picture {
-    int64_t width, height; /* of the picture itself */
+    int64_t width, height; /* of the image itself */
     int64_t columns, rows; /* of `pixels`: fewer where a JPEG was decoded smaller */
     int planes;            /* 1 or 3, interleaved */
-    int reduction;         /* how many of the picture's pixels one in `pixels` stands for, either way: 1, 2, 4 or 8 */
+    int reduction;         /* how many of the image's pixels one in `pixels` stands for, either way: 1, 2, 4 or 8 */
     unsigned char *pixels;
     struct warnings warnings; /* what makes an answer about it doubtful */
 };

@@ -120,7 +120,7 @@ static void on_row(png_struct *png, png_byte *row, png_uint_32 number, int pass)
         take_sample(reading, row, number, column, step, channels);
     if (step == 1 && header->depth >= 8 && !reading->is_deep_grey && channels == planes && header->colour != PALETTE &&
         !reading->decoding->how->window.high) {
-        memcpy(line, row, (size_t)header->width * channels); /* they lie as the picture has them */
+        memcpy(line, row, (size_t)header->width * channels); /* they lie as the image has them */
         column = header->width;
     }
     for (uint32_t index = column; header->colour == PALETTE && index < header->width; index += step)

@@ -1,4 +1,4 @@
-/* From a decoded picture to the tensor that a network reads: edge/preprocess.py, to the bit. */
+/* From a decoded image to the tensor that a network reads: edge/preprocess.py, to the bit. */
 #include "preprocess.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* Two passes, along the rows and down the columns, each a weighted sum over the pixels under a triangle as wide as
-   two pixels of the result (or of the picture, where that is larger). For bytes the weights are integers of
+   two pixels of the result (or of the image, where that is larger). For bytes the weights are integers of
    PRECISION_BITS fractional bits, and what lies between the passes is rounded to bytes. The steps of every
    calculation, single precision of the box included, are Pillow's (src/libImaging/Resample.c), and so are the results. */
 #include "resample.h"
@@ -68,8 +68,8 @@ static unsigned char to_byte(int32_t sum)
     return (unsigned char)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
 }
 
-/* One pixel of the result in each of `lanes` lanes, which are planes, or rows below each other: the weights are the same.
-   A lane's pixels lie `step` bytes apart; the lanes lie so far apart in the picture and in the result. */
+/* One pixel of the result in each of `lanes` lanes, which are channels, or rows below each other: the weights are the same.
+   A lane's pixels lie `step` bytes apart; the lanes lie so far apart in the image and in the result. */
 static inline void weigh(const unsigned char *from, int64_t step, int64_t apart, int lanes, const int32_t *weight,
                          int64_t number, unsigned char *to, int64_t to_apart)
 {
@@ -83,7 +83,7 @@ static inline void weigh(const unsigned char *from, int64_t step, int64_t apart,
         to[lane * to_apart] = to_byte(sums[lane]);
 }
 
-/* Rows `top` to before `top + rows` of the picture, each resampled to `weights->count` columns. */
+/* Rows `top` to before `top + rows` of the image, each resampled to `weights->count` columns. */
 static void across(const unsigned char *from, int64_t width, int planes, int64_t top, int64_t rows,
                    const struct weights *weights, unsigned char *to)
 {
@@ -105,7 +105,7 @@ static void across(const unsigned char *from, int64_t width, int planes, int64_t
     }
 }
 
-/* Columns of `bytes` bytes a row; row 0 of `from` is the picture's row `top`. */
+/* Columns of `bytes` bytes a row; row 0 of `from` is the image's row `top`. */
 static void down(const unsigned char *from, size_t bytes, int64_t top, const struct weights *weights, int32_t *sums,
                  unsigned char *to)
 {

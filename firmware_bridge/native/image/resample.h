@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-/* The part of a picture between left, top, right and bottom (pixels, fractions count), resampled to columns x rows by
+/* The part of an image between left, top, right and bottom (pixels, fractions count), resampled to columns x rows by
    Pillow's bilinear filter with antialiasing: the same bits as its Image.resize(..., BILINEAR, box). The caller frees
    what is returned; NULL where the memory is full. */
 unsigned char *resample_bytes(const unsigned char *pixels, int64_t width, int64_t height, int planes,

@@ -10,7 +10,7 @@ static char *printed(const char *format, va_list arguments)
 {
     char *text = NULL;
     if (vasprintf(&text, format, arguments) < 0)
-        text = need_copy("the memory is full: use smaller pictures or a smaller model");
+        text = need_copy("the memory is full: use smaller images or a smaller model");
     return text;
 }
 

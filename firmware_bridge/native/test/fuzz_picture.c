@@ -1,5 +1,5 @@
-/* For libFuzzer: a picture's way into a network, and into an overlay. The first four bytes of an input say how, the rest
-   is the picture's file. */
+/* For libFuzzer: an image's way into a network, and into an overlay. The first four bytes of an input say how, the rest
+   is the image's file. */
 #include <stdlib.h>
 
 #include "overlay.h"

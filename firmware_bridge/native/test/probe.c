@@ -1,7 +1,7 @@
 /* For tests. `edge-probe manifest` and `edge-probe network` read manifests or flatbuffers from standard input, each after a
    line with the number of its bytes, and answer a line each: "ok", or the code and the sentence of what is wrong.
 
-   Without an argument: the picture's way into a network, without the network. Each line asks for one tensor:
+   Without an argument: the image's way into a network, without the network. Each line asks for one tensor:
 
        height width grey|rgb channels stretch|crop|pad full|draft int8|float32 scale zero_point mean mean mean std std std
        low high PATH

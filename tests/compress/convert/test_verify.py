@@ -33,10 +33,10 @@ def test_latency_times_every_model() -> None:
 
 def model_file(folder: Path) -> Path:
     """A model file with golden vectors, as a run makes it."""
-    how = parse(packing.manifest(FLATBUFFER), "test").input
+    spec = parse(packing.manifest(FLATBUFFER), "test").input
     runtimes = [open_runtime(FLATBUFFER, name) for name in installed()]
     entry = runtimes[0].input
-    entries, members = golden(how, int8_table(how, entry.scale, entry.zero_point), Classification().golden, runtimes)
+    entries, members = golden(spec, int8_table(spec, entry.scale, entry.zero_point), Classification().golden, runtimes)
     assert parse(packing.manifest(FLATBUFFER, golden=entries), "test").golden
     write(folder / "tiny.tflite", FLATBUFFER, packing.manifest(FLATBUFFER, golden=entries), members)
     return folder / "tiny.tflite"

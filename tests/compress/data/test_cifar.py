@@ -81,11 +81,11 @@ def test_each_class_gives_its_share_to_validation(drawn: Path) -> None:
 
 
 def test_a_network_with_another_input_reads_what_the_device_would(drawn: Path) -> None:
-    how = Preprocessing(24, 24, "grey", 1)
-    data = load_cifar(TASK, drawn, how)
+    spec = Preprocessing(24, 24, "grey", 1)
+    data = load_cifar(TASK, drawn, spec)
     record = np.fromfile(drawn / PARTS["test"][0], np.uint8)[1:3073]
     picture = Image.fromarray(record.reshape(3, 32, 32).transpose(1, 2, 0).copy())
-    assert (data.test.pixels[0] == pixels(picture, how)).all()
+    assert (data.test.pixels[0] == pixels(picture, spec)).all()
 
 
 def test_the_folder_is_found_from_within_and_from_above(drawn: Path, tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_recipe_reads_it(drawn: Path) -> None:
     guesses = np.eye(10, dtype=np.float32)[data.val.truth]
     guesses[:5] = 0  # the first class wins
     expected = (15 + (data.val.truth[:5] == 0).sum()) / 20
-    assert TASK.worth(guesses, data) == pytest.approx(expected)
+    assert TASK.evaluate(guesses, data) == pytest.approx(expected)
 
 
 def refusal(folder: Path) -> str:

@@ -28,7 +28,7 @@ def draw(path: Path, value: int | None = None) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two classes of 12 training pictures, 3 of each of 4 patients, and 2 test pictures each."""
+    """Two classes of 12 training images, 3 of each of 4 patients, and 2 test images each."""
     for name, first in (("ill", 0), ("well", 50)):
         for patient in range(4):
             for picture in range(3):
@@ -226,7 +226,7 @@ def test_a_test_class_that_train_has_not_is_named(folder: Path) -> None:
     assert "ill, well" in message
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture", None])
+@pytest.mark.parametrize("content", [b"", b"no image", None])
 def test_an_unreadable_training_picture_is_named(folder: Path, content: bytes | None) -> None:
     path = folder / "train/ill/0-p2.png"
     path.write_bytes(path.read_bytes()[:40] if content is None else content)
@@ -236,7 +236,7 @@ def test_an_unreadable_training_picture_is_named(folder: Path, content: bytes | 
 def test_all_unreadable_images_are_named_at_once(folder: Path) -> None:
     damaged = sorted((folder / "train/ill").iterdir())[:8] + sorted((folder / "test/well").iterdir())
     for number, path in enumerate(damaged):
-        path.write_bytes((b"", b"no picture", path.read_bytes()[:50])[number % 3])
+        path.write_bytes((b"", b"no image", path.read_bytes()[:50])[number % 3])
     message = refusal(folder)
     assert message.startswith(f"10 of 28 files of {folder} can't be used (")
     assert all(str(path) in message for path in damaged)

@@ -47,8 +47,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def load(root: Path, group: str | None = None, allowed: Allowed = NOTHING, how: Preprocessing = HOW) -> DataSet:
-    return load_folder(Classification(), root, how, 0.25, group, allowed=allowed)
+def load(root: Path, group: str | None = None, allowed: Allowed = NOTHING, spec: Preprocessing = HOW) -> DataSet:
+    return load_folder(Classification(), root, spec, 0.25, group, allowed=allowed)
 
 
 def refusal(root: Path, group: str | None = None, allowed: Allowed = NOTHING) -> EdgeError:

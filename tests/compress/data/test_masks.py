@@ -22,12 +22,12 @@ VIDEO = r"v\d+"
 
 
 def left(share: float, width: int = 16, height: int = 12) -> np.ndarray:
-    """A mask of the picture's left part."""
+    """A mask of the image's left part."""
     return np.arange(width) < share * width + np.zeros((height, 1))
 
 
 def draw(root: Path, stem: str, mask: np.ndarray, image: str = ".png", drawn: str = ".png") -> None:
-    """One picture of noise and its mask, in the two folders in `root`."""
+    """One image of noise and its mask, in the two folders in `root`."""
     noise = np.random.default_rng(zlib.crc32(stem.encode())).integers(0, 256, (*mask.shape, 3), np.uint8)
     for kind, pixels, ending in (("images", noise, image), ("masks", np.uint8(255) * mask, drawn)):
         (root / kind).mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def draw(root: Path, stem: str, mask: np.ndarray, image: str = ".png", drawn: st
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Five videos of four pictures each, 16x12, a mask of another size in each."""
+    """Five videos of four images each, 16x12, a mask of another size in each."""
     for n in range(20):
         draw(tmp_path, f"{n:02d}-v{n // 4}", left(n / 20))
     return tmp_path
@@ -126,7 +126,7 @@ def test_the_digest_changes_with_a_pixel_of_a_mask_and_with_a_name(folder: Path)
 
 
 def divided(root: Path, *names: str) -> Path:
-    """Pictures that their publisher divided into these folders, five each."""
+    """Images that their publisher divided into these folders, five each."""
     for name in names:
         for n in range(5):
             draw(root / name, f"{name}{n}", left(0.5))
@@ -155,7 +155,7 @@ def test_what_has_no_folder_is_taken_from_train(tmp_path: Path) -> None:
 
 
 def only(root: Path, *stems: str) -> Split:
-    """Read pictures that are the test folder's, beside others that are trained on."""
+    """Read images that are the test folder's, beside others that are trained on."""
     divided(root, "train", "val")
     data = load(root)
     assert tuple(Path(name).stem for name in data.test.names) == stems
@@ -241,7 +241,7 @@ def test_other_files_are_left_out_and_counted(folder: Path) -> None:
         (folder / kind / "picture.png.part").write_bytes(b"half a pict")
     (folder / "more").mkdir()
     for stray in ("more/1.jpg", "more/2.png", "3.png"):  # beside the two folders
-        (folder / stray).write_bytes(b"a picture")
+        (folder / stray).write_bytes(b"an image")
     summary = load(folder).summary
     assert summary["digest"] == first["digest"]
     assert summary["left_out"] == {"in the folder 'more'": 2, ".png": 1, ".db": 2, ".part": 2, "hidden": 2}
@@ -258,7 +258,7 @@ def test_sub_folders_are_read(folder: Path) -> None:
 
 
 def turned(path: Path, upright: np.ndarray) -> None:
-    """Write a picture that is stored lying on its side, with the EXIF orientation that says so."""
+    """Write an image that is stored lying on its side, with the EXIF orientation that says so."""
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 90 degrees, clockwise
     Image.fromarray(np.rot90(upright)).save(path, exif=exif, quality=95)
@@ -291,7 +291,7 @@ def test_the_shares_of_pixels_add_up_to_the_mask(fit: str, size: tuple[int, int]
     draw(tmp_path, "b", mask)
     draw(tmp_path, "c", mask)
     data = load_masks(TASK, tmp_path, Preprocessing(16, 16, "grey", 1, fit), "polyp", 0.5, 0.3)
-    seen = min(size) ** 2 if fit == "crop" else size[0] * size[1]  # pixels of the picture
+    seen = min(size) ** 2 if fit == "crop" else size[0] * size[1]  # pixels of the image
     shown = 16 * round(16 * min(size) / max(size)) if fit == "pad" else 16 * 16  # pixels of the input that show them
     assert data.test.truth[0].sum() / 255 * seen / shown == pytest.approx(mask.sum(), rel=0.03)
 
@@ -401,7 +401,7 @@ def test_a_turned_picture_is_not_taken_for_the_size_it_is_stored_in(folder: Path
 
 
 @pytest.mark.parametrize("kind", ["images", "masks"])
-@pytest.mark.parametrize("content", [b"", b"no picture", None])
+@pytest.mark.parametrize("content", [b"", b"no image", None])
 def test_an_unreadable_file_is_named(kind: str, content: bytes | None, folder: Path) -> None:
     path = folder / kind / "07-v1.png"
     path.write_bytes(path.read_bytes()[:40] if content is None else content)
@@ -412,4 +412,4 @@ def test_too_few_pictures_to_divide_are_named(folder: Path) -> None:
     for path in folder.glob("*/*"):
         if path.stem not in ("05-v1", "07-v1"):
             path.unlink()
-    assert "images has 2 pictures: expected at least 3, to train, to validate and to test" in refusal(folder)
+    assert "images has 2 images: expected at least 3, to train, to validate and to test" in refusal(folder)

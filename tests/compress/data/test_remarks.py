@@ -48,8 +48,8 @@ def test_each_remark_has_its_count_and_its_reason() -> None:
 def test_the_card_has_the_remarks() -> None:
     source = {"source": "", "licence": ""}
     provenance = {"data": source, "network": "n", "notes": "", "steps": [], "seed": 1, "calibration": 8}
-    how = {"color": "grey", "height": 8, "width": 8, "fit": "stretch"}
-    manifest = {"name": "own", "title": "Own", "labels": ["ill", "well"], "decision": None, "input": how}
+    spec = {"color": "grey", "height": 8, "width": 8, "fit": "stretch"}
+    manifest = {"name": "own", "title": "Own", "labels": ["ill", "well"], "decision": None, "input": spec}
     figures = {"accuracy": {"value": 1.0, "low": 1.0, "high": 1.0}}
     result = {"data": SUMMARY, "test": {"int8": figures}, "differences": []}
     page = card(manifest | {"provenance": provenance, "measured": {}}, result)

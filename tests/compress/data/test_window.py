@@ -84,21 +84,21 @@ def test_nonsense_is_refused(more: dict[str, object], words: str) -> None:
 @pytest.mark.parametrize("name", shipped())
 def test_where_no_window_is_said_nothing_is_written(name: str) -> None:
     """Checkpoints are found again by what was written, and shipped files stay what they are."""
-    how = load(name).input
-    assert list(how.record()) == ["height", "width", "color", "channels", "fit", "mean", "std"]
-    before = {key: value for key, value in dataclasses.asdict(how).items() if key != "window"}
-    assert json.dumps(how.record(), sort_keys=True) == json.dumps(before, sort_keys=True)
+    spec = load(name).input
+    assert list(spec.record()) == ["height", "width", "color", "channels", "fit", "mean", "std"]
+    before = {key: value for key, value in dataclasses.asdict(spec).items() if key != "window"}
+    assert json.dumps(spec.record(), sort_keys=True) == json.dumps(before, sort_keys=True)
 
 
 @pytest.mark.parametrize("ends", [None, (0, 4095)])
 def test_what_is_written_is_what_a_reader_takes(ends: tuple[int, int] | None) -> None:
-    how = Preprocessing(24, 24, "grey", 3, mean=(0.5,), std=(0.25,), window=ends)
-    assert parse_manifest(packing.manifest(TINY.read_bytes(), input=how.record()), "m").input == how
-    assert dataclasses.replace(how, window=(0, 9)).record()["window"] == [0, 9]
+    spec = Preprocessing(24, 24, "grey", 3, mean=(0.5,), std=(0.25,), window=ends)
+    assert parse_manifest(packing.manifest(TINY.read_bytes(), input=spec.record()), "m").input == spec
+    assert dataclasses.replace(spec, window=(0, 9)).record()["window"] == [0, 9]
 
 
 def test_training_sees_what_the_device_sees(tmp_path: Path) -> None:
-    how = Preprocessing(32, 32, "grey", 1, window=(0, 4080))
+    spec = Preprocessing(32, 32, "grey", 1, window=(0, 4080))
     for bits in (8, 12):
         for part, count in (("train", 4), ("test", 2)):
             for kind, label in enumerate(CLASSES):
@@ -107,8 +107,8 @@ def test_training_sees_what_the_device_sees(tmp_path: Path) -> None:
                 for number in range(count):
                     grey = phantom(number + 10 * (part == "test"), opacity=bool(kind), size=48)
                     Image.fromarray(grey if bits == 8 else grey.astype(np.uint16) * 16).save(folder / f"{number}.png")
-    plain = load_folder(Classification(), tmp_path / "8", dataclasses.replace(how, window=None), validation=0.25)
-    deep = load_folder(Classification(), tmp_path / "12", how, validation=0.25)
+    plain = load_folder(Classification(), tmp_path / "8", dataclasses.replace(spec, window=None), validation=0.25)
+    deep = load_folder(Classification(), tmp_path / "12", spec, validation=0.25)
     assert np.array_equal(plain.train.pixels, deep.train.pixels) and np.array_equal(plain.test.pixels, deep.test.pixels)
 
 
@@ -119,9 +119,9 @@ def test_masks_have_no_window(tmp_path: Path) -> None:
         grey = phantom(number, opacity=True, size=40)
         Image.fromarray(grey.astype(np.uint16) * 16).save(tmp_path / "images" / f"{number}.png")
         Image.fromarray((grey > 120) * np.uint8(255)).save(tmp_path / "masks" / f"{number}.png")
-    how = Preprocessing(20, 20, "grey", 1)
+    spec = Preprocessing(20, 20, "grey", 1)
     truths = [
-        load_masks(Segmentation(), tmp_path, dataclasses.replace(how, window=ends), "lesion", 0.2, 0.2)
+        load_masks(Segmentation(), tmp_path, dataclasses.replace(spec, window=ends), "lesion", 0.2, 0.2)
         for ends in (None, (0, 4080), (300, 4080))
     ]
     for other in truths[1:]:
@@ -132,20 +132,20 @@ def test_masks_have_no_window(tmp_path: Path) -> None:
 
 def test_cifars_pictures_have_it_too() -> None:
     record = np.concatenate([[3], np.random.default_rng(0).integers(0, 256, 3 * 32 * 32)]).astype(np.uint8)
-    how = Preprocessing(32, 32, window=(20, 200))
-    seen = cifar._split([Entry("one", 3, "one")], {"one": record}, how).pixels[0]
+    spec = Preprocessing(32, 32, window=(20, 200))
+    seen = cifar._split([Entry("one", 3, "one")], {"one": record}, spec).pixels[0]
     stored = np.ascontiguousarray(record[1:].reshape(3, 32, 32).transpose(1, 2, 0))
-    assert np.array_equal(seen, np.asarray(images.decode(png(stored), how=how).image))
+    assert np.array_equal(seen, np.asarray(images.decode(png(stored), spec=spec).image))
 
 
 @pytest.mark.parametrize("ends", [(0, 4095), (1000, 1255), (10, 200)])
 def test_golden_images_lie_in_the_window(ends: tuple[int, int]) -> None:
-    how = Preprocessing(24, 24, "grey", 3, mean=(0.5,), std=(0.25,), window=ends)
+    spec = Preprocessing(24, 24, "grey", 3, mean=(0.5,), std=(0.25,), window=ends)
     runtimes = [open_runtime(TINY.read_bytes(), name) for name in installed()]
-    entries, members = golden(how, int8_table(how, 0.0157, 0), Classification().golden, runtimes)
+    entries, members = golden(spec, int8_table(spec, 0.0157, 0), Classification().golden, runtimes)
     assert len(entries) == 4
     for entry in entries:
-        picture = images.decode(members[entry["image"]], how=how)
+        picture = images.decode(members[entry["image"]], spec=spec)
         least, most = picture.image.getextrema()
         assert most - least > 150
         assert {warning.code for warning in picture.warnings} <= {"image.small"}
@@ -161,6 +161,6 @@ def test_a_colour_image_keeps_its_colours_where_8_bits_hold_the_window() -> None
 
 
 def test_the_card_says_it() -> None:
-    how = Preprocessing(24, 24, "grey", 1, window=(0, 4095)).record()
-    assert card._input(how) == "grey of values from 0 to 4095, resampled to 24x24 (stretch)"
+    spec = Preprocessing(24, 24, "grey", 1, window=(0, 4095)).record()
+    assert card._input(spec) == "grey of values from 0 to 4095, resampled to 24x24 (stretch)"
     assert "values" not in card._input(Preprocessing(24, 24).record())

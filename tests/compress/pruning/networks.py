@@ -19,7 +19,7 @@ def conv_norm_relu(inputs: int, outputs: int, kernel: int = 3) -> nn.Sequential:
 
 
 class UNet(nn.Module):
-    """Two levels, skips by concatenation, bilinear upsampling; with `picture`, the input is concatenated too."""
+    """Two levels, skips by concatenation, bilinear upsampling; with `image`, the input is concatenated too."""
 
     def __init__(self, picture: bool = False):
         super().__init__()
@@ -81,7 +81,7 @@ class Mixed(nn.Module):
 NETWORKS = {
     "resnet": lambda: resnet_mini(2),
     "unet": UNet,
-    "unet with the picture": lambda: UNet(picture=True),
+    "unet with the image": lambda: UNet(picture=True),
     "residual": Residual,
     "own": lambda: Own(2, 3),
     "mixed": Mixed,

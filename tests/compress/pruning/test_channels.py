@@ -112,7 +112,7 @@ def test_logits_are_never_pruned() -> None:
 
 
 @pytest.mark.parametrize("criterion", CRITERIA)
-@pytest.mark.parametrize("name", ["resnet", "unet", "unet with the picture", "own"])
+@pytest.mark.parametrize("name", ["resnet", "unet", "unet with the image", "own"])
 def test_the_share_that_was_asked_for_goes(name: str, criterion: str) -> None:
     network = build(name)
     before, whole, shapes = widths(network), cost(network, SHAPE), network(IMAGES).shape
@@ -226,7 +226,7 @@ def test_random_pruning_is_the_same_for_a_seed() -> None:
 
 
 def trained() -> tuple[nn.Module, Examples]:
-    """Return a U-Net that has learned to outline bright squares, and 32 pictures of them that it has not seen."""
+    """Return a U-Net that has learned to outline bright squares, and 32 images of them that it has not seen."""
     generator = torch.Generator().manual_seed(1)
 
     def draw(count: int) -> tuple[Tensor, Tensor]:

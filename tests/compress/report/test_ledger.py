@@ -13,7 +13,7 @@ HEADER = header("AUC")
 ROWS = [
     Row("network", "resnet50", 23_512_130, 4_087_136_256, 94_048_520, 0.5, 0.2),
     Row("prune", "bn-scale, 60% to 90%", 3_454_999, 523_090_000, 13_819_996, 0.98765, 12.6),
-    Row("fold-grey", "three equal planes to one", 120, 999, 480, 1.0, 86_400.0),
+    Row("fold-grey", "three equal channels to one", 120, 999, 480, 1.0, 86_400.0),
 ]
 COLUMNS = ("parameters", "MACs", "size", "val. AUC", "time")
 

@@ -103,7 +103,7 @@ def test_progress_escapes_names(capsys: pytest.CaptureFixture[str]) -> None:
     progress.INTERVAL = 0.0
     progress("reading \x1b]0;title\x07.png")
     progress("kept \x1b[2J\n")
-    progress.say("result \x1b[2J\nand a second line")
+    progress.log("result \x1b[2J\nand a second line")
     out = capsys.readouterr()
     assert out.err == "reading \\x1b]0;title\\x07.png\nkept \\x1b[2J\n"
     assert out.out == "result \\x1b[2J\nand a second line\n"

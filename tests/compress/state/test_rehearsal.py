@@ -74,11 +74,11 @@ def test_the_network_and_the_random_numbers_stay_as_they_were() -> None:
 )
 def test_shipped_recipes_can_be_done(name: str) -> None:
     recipe = load(name)
-    how = recipe.input
+    spec = recipe.input
     rehearse(
         build_network(recipe, 1 if recipe.task == "segmentation" else 10),
         recipe.steps,
-        (how.channels, how.height, how.width),
+        (spec.channels, spec.height, spec.width),
     )
 
 

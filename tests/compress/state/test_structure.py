@@ -159,7 +159,7 @@ def test_a_parameter_beside_the_layers_and_a_layer_norm_come_back_pruned() -> No
 
 
 class Mean(nn.Module):
-    """Reads the three planes before its first convolution does, each with numbers of its own."""
+    """Reads the three channels before its first convolution does, each with numbers of its own."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -171,7 +171,7 @@ class Mean(nn.Module):
 
 
 class Sum(nn.Module):
-    """Adds up the planes that there are, besides its first convolution."""
+    """Adds up the channels that there are, besides its first convolution."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -182,7 +182,7 @@ class Sum(nn.Module):
 
 
 class Last(Sum):
-    """Takes a plane by its number."""
+    """Takes a channel by its number."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.fc(self.conv(x).mean((2, 3))) + x[:, 2].mean((1, 2)).view(-1, 1)

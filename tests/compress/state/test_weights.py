@@ -93,9 +93,9 @@ def trained() -> nn.Module:
     return resnet_mini(2)
 
 
-def loaded(content: object, path: Path, **how: bool) -> tuple[nn.Module, list[str]]:
+def loaded(content: object, path: Path, **spec: bool) -> tuple[nn.Module, list[str]]:
     said: list[str] = []
-    torch.save(content, path, **how)
+    torch.save(content, path, **spec)
     return load_weights(path).into(resnet_mini(2), said.append), said
 
 
@@ -400,7 +400,7 @@ def test_the_public_resnet56_is_as_good_here_as_its_author_says(cifar10: Path) -
     path = next((DATA / "weights").glob("*resnet56*4bfd9763.th"), None)
     if path is None:
         pytest.skip("EDGE_DATA has no weights/resnet56-4bfd9763.th, the public ones that docs/bpcp.md names")
-    how = Preprocessing(32, 32, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
-    data = cifar.load_cifar(Classification(), cifar10, how)
-    found = logits(load_weights(path).into(resnet56(10)), data.test, how)
+    spec = Preprocessing(32, 32, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+    data = cifar.load_cifar(Classification(), cifar10, spec)
+    found = logits(load_weights(path).into(resnet56(10)), data.test, spec)
     assert np.mean(found.argmax(1) == data.test.truth) == 0.9339

@@ -28,9 +28,9 @@ def test_to_input_is_the_manifests_formula() -> None:
 
 def test_to_input_keeps_the_planes_of_a_colour_picture_apart() -> None:
     pixels = noise(2, 16, planes=3)
-    how = Preprocessing(16, 16, "rgb", 3)
+    spec = Preprocessing(16, 16, "rgb", 3)
     expected = pixels.numpy().transpose(0, 3, 1, 2) / 255
-    np.testing.assert_allclose(to_input(pixels, how).numpy(), expected, rtol=1e-6)
+    np.testing.assert_allclose(to_input(pixels, spec).numpy(), expected, rtol=1e-6)
 
 
 def test_no_augmentation_is_what_the_device_reads() -> None:
@@ -54,7 +54,7 @@ def dot(row: int, column: int, count: int = 64) -> Tensor:
 
 
 def places(x: Tensor) -> np.ndarray:
-    """Where the spot is in each picture, (N, 2): down and right of the picture's middle."""
+    """Where the spot is in each image, (N, 2): down and right of the image's middle."""
     axis = torch.arange(32) - 15.5
     weight = x[:, 0].double()
     total = weight.sum((1, 2))
@@ -121,7 +121,7 @@ def test_a_mask_moves_with_its_picture() -> None:
     assert mask is not None
     assert mask.shape == (64, 1, 32, 32)
     assert mask.min() >= 0 and mask.max() <= 1
-    seen = mask.flatten(1).amax(1) > 0.5  # some spots leave the picture
+    seen = mask.flatten(1).amax(1) > 0.5  # some spots leave the image
     assert 32 < seen.sum() < 65
     bright = places((x - x.amin((2, 3), keepdim=True))[seen])  # contrast and brightness lift the ground
     np.testing.assert_allclose(places(mask[seen]), bright, atol=0.15)
@@ -176,8 +176,8 @@ def test_a_crop_and_a_flip_are_drawn_for_each_picture() -> None:
 def test_a_square_is_erased_with_its_centre_anywhere(augment: Augmentation) -> None:
     torch.manual_seed(0)
     pixels = torch.full((400, 32, 32, 3), 200, dtype=torch.uint8)
-    how = replace(COLOUR, mean=(0.5,), std=(0.25,))
-    x = augmented(pixels, None, how, augment)[0]
+    spec = replace(COLOUR, mean=(0.5,), std=(0.25,))
+    x = augmented(pixels, None, spec, augment)[0]
     gone = (x == 0).numpy()  # of what is 200 nothing is read as 0
     assert (gone == gone[:, :1]).all()
     rows, columns = gone[:, 0].any(2), gone[:, 0].any(1)
@@ -188,7 +188,7 @@ def test_a_square_is_erased_with_its_centre_anywhere(augment: Augmentation) -> N
         assert 0.65 < whole.mean() < 0.85  # centres are spread evenly: 24 or 25 of 32 squares lie inside
         assert set(line[whole].argmax(1)) == set(range(25))
     assert abs(np.corrcoef(rows.argmax(1), columns.argmax(1))[0, 1]) < 0.2
-    left = augmented(pixels, None, how, Augmentation())[0]
+    left = augmented(pixels, None, spec, Augmentation())[0]
     torch.testing.assert_close(x[~torch.from_numpy(gone)], left[~torch.from_numpy(gone)], rtol=1e-4, atol=1e-4)
 
 

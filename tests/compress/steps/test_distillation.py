@@ -108,7 +108,7 @@ def test_a_student_learns_from_its_teacher_what_no_label_says(kind: str, tmp_pat
 def test_the_share_weighs_labels_and_teacher(tmp_path: Path) -> None:
     """One batch, one step of Nesterov's: weights move by lr (1 + momentum) times its gradient."""
     data = outlines(8)
-    x = to_input(torch.from_numpy(data.train.pixels), data.how)
+    x = to_input(torch.from_numpy(data.train.pixels), data.spec)
     truth = torch.from_numpy(data.train.truth)
     lr, temperature = 0.01, 3.0
     for share in (0.0, 0.3, 1.0):
@@ -120,7 +120,7 @@ def test_the_share_weighs_labels_and_teacher(tmp_path: Path) -> None:
         labels, distance = data.task.losses(y, truth).mean(), data.task.divergence(y, taught, temperature).mean()
         ((1 - share) * labels + share * 9 * distance).backward()
         settings = Training(1, lr=lr, batch=8, weight_decay=0.0, distill=Distillation(share, temperature))
-        train(student, data, data.how, settings, tmp_path / f"{share}.pt", teacher=teacher)
+        train(student, data, data.spec, settings, tmp_path / f"{share}.pt", teacher=teacher)
         pairs = list(zip(copy.parameters(), student.parameters(), strict=True))
         moved = torch.cat([(before - after).detach().flatten() for before, after in pairs])
         expected = torch.cat([lr * 1.9 * before.grad.flatten() for before, _ in pairs])
@@ -139,7 +139,7 @@ class Watched(nn.Sequential):
 
 def test_the_teacher_answers_as_it_would_on_the_device(tmp_path: Path) -> None:
     data, teacher = outlines(8), Watched(*outliner()).train()
-    train(outliner(), data, data.how, Training(2, batch=4, distill=TEACHER_ONLY), tmp_path / "x.pt", teacher=teacher)
+    train(outliner(), data, data.spec, Training(2, batch=4, distill=TEACHER_ONLY), tmp_path / "x.pt", teacher=teacher)
     assert Watched.modes == [False] * 4
 
 

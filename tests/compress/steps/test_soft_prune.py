@@ -59,7 +59,7 @@ def ends(network: nn.Module) -> dict[str, str]:
 
 
 def zeros(network: nn.Module) -> dict[str, list[int]]:
-    """The filters of each convolution that give zero, whatever the picture."""
+    """The filters of each convolution that give zero, whatever the image."""
     silent = {}
     for name, end in ends(network).items():
         module = network.get_submodule(end)
@@ -117,7 +117,7 @@ def test_filters_are_zero_after_each_epoch_and_come_back_in_the_next(
     for found in after:
         assert found["begin.0"] == found["one.0.conv2"] == found["one.1.conv2"]
         assert found["two.0.conv2"] == found["two.0.downsample.0"] == found["two.2.body.3"]
-    assert any(a != b for a, b in pairwise(after))  # the choice is made anew
+    assert any(a != b for a, b in pairwise(after))  # the choice is made again
     widths = {name: m.out_channels for name, m in network.named_modules() if isinstance(m, nn.Conv2d)}
     assert (widths["begin.0"], widths["one.1.conv1"], widths["two.1.body.0"], widths["three.project"]) == (8, 8, 14, 24)
 

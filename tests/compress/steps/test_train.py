@@ -149,7 +149,7 @@ def test_logits_do_not_depend_on_the_batch() -> None:
 
 
 def outlines(count: int, size: int = 16) -> DataSet:
-    """Bright squares on noise, their masks, and pictures without one; truth at the picture's size."""
+    """Bright squares on noise, their masks, and images without one; truth at the image's size."""
     random = np.random.default_rng(4)
     pixels = random.normal(90, 25, (count, size, size))
     truth = np.zeros((count, size, size), np.uint8)
@@ -166,7 +166,7 @@ def outlines(count: int, size: int = 16) -> DataSet:
 
 
 def outliner() -> nn.Module:
-    """Logits at half the picture's side."""
+    """Logits at half the image's side."""
     torch.manual_seed(5)
     return nn.Sequential(
         nn.Conv2d(1, 8, 3, padding=1, stride=2), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 1, 3, padding=1)
@@ -175,7 +175,7 @@ def outliner() -> nn.Module:
 
 def test_logits_that_are_maps_have_their_channels_last() -> None:
     data = outlines(5)
-    rows = logits(outliner(), data.val, data.how, batch=2)
+    rows = logits(outliner(), data.val, data.spec, batch=2)
     assert rows.shape == (5, 8, 8, 1)
     expected = outliner().eval()(torch.from_numpy(data.val.pixels).permute(0, 3, 1, 2).float() / 255)
     np.testing.assert_allclose(rows[..., 0], expected[:, 0].detach().numpy(), rtol=1e-4, atol=1e-5)
@@ -187,23 +187,23 @@ def test_what_can_be_outlined_is_outlined(size: int, optimizer: str, lr: float, 
     data, said = outlines(24), list[str]()
     augment = Augmentation(flip=True, rotate=180, shift=0.1, zoom=0.1)
     settings = Training(25, lr=lr, batch=8, size=size, augment=augment, optimizer=optimizer)
-    trained = train(outliner(), data, data.how, settings, tmp_path / "x.pt", said.append)
-    quality = data.task.worth(logits(trained, data.val, data.how), data)
+    trained = train(outliner(), data, data.spec, settings, tmp_path / "x.pt", said.append)
+    quality = data.task.evaluate(logits(trained, data.val, data.spec), data)
     assert quality > 0.8
     assert f"validation Dice {quality:.4f}" in said[-1]
 
 
 def test_an_interrupted_training_of_outlines_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     data, settings = outlines(10), Training(3, lr=0.01, batch=4, augment=Augmentation(rotate=90), optimizer="adamw")
-    unbroken = weights(train(outliner(), data, data.how, settings, tmp_path / "unbroken.pt"))
+    unbroken = weights(train(outliner(), data, data.spec, settings, tmp_path / "unbroken.pt"))
 
     def interrupt(text: str) -> None:
         if text.startswith("epoch 2/3"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(outliner(), data, data.how, settings, tmp_path / "broken.pt", interrupt)
-    again = weights(train(outliner(), data, data.how, settings, tmp_path / "broken.pt"))
+        train(outliner(), data, data.spec, settings, tmp_path / "broken.pt", interrupt)
+    again = weights(train(outliner(), data, data.spec, settings, tmp_path / "broken.pt"))
     for name, tensor in unbroken.items():
         assert torch.equal(again[name], tensor), name
 

@@ -230,13 +230,13 @@ def outputs(split: Split, where_void: float) -> np.ndarray:
 
 
 def test_metrics_do_not_depend_on_what_is_found_where_nobody_labelled(data: DataSet) -> None:
-    how = Preprocessing(32, 32, "grey", 1)
-    data = DataSet(TASK, how, data.labels, data.train, data.val, data.test, {})
-    recipe = Recipe("own", "A recipe", "own:build", how, (), Data("thing"), task="segmentation")
+    spec = Preprocessing(32, 32, "grey", 1)
+    data = DataSet(TASK, spec, data.labels, data.train, data.val, data.test, {})
+    recipe = Recipe("own", "A recipe", "own:build", spec, (), Data("thing"), task="segmentation")
     reports = []
     for logit in (-6.0, 6.0):
         both = outputs(data.val, logit), outputs(data.test, logit)
-        assert TASK.worth(both[0], data) == 1.0
+        assert TASK.evaluate(both[0], data) == 1.0
         found = {"baseline": both, "float": (outputs(data.val, -logit), outputs(data.test, -logit)), "int8": both}
         reports.append(TASK.figures(recipe, data, found))
         assert TASK.sheet(recipe, data, found, reports[-1])

@@ -114,7 +114,7 @@ def test_the_output_is_a_map_no_larger_than_the_input(found: tuple[int, ...], fi
 
 
 def disc(x: float, y: float, reach: float, size: tuple[int, int] = (SIDE, SIDE)) -> np.ndarray:
-    """A round mask; x, y and reach in shares of the picture, `size` (width, height)."""
+    """A round mask; x, y and reach in shares of the image, `size` (width, height)."""
     rows, columns = np.mgrid[0 : size[1], 0 : size[0]]
     return ((columns + 0.5) / size[0] - x) ** 2 + ((rows + 0.5) / size[1] - y) ** 2 < reach**2
 
@@ -125,8 +125,8 @@ def split(masks: Sequence[np.ndarray], names: str = "picture") -> Split:
     return Split(blank, blank[..., 0], tuple(f"{names}{i}.png" for i in range(n)), tuple(masks))
 
 
-def data_set(val: Sequence[np.ndarray], test: Sequence[np.ndarray], how: Preprocessing = HOW) -> DataSet:
-    return DataSet(TASK, how, ("polyp",), split(val), split(val, "val"), split(test, "test"), {})
+def data_set(val: Sequence[np.ndarray], test: Sequence[np.ndarray], spec: Preprocessing = HOW) -> DataSet:
+    return DataSet(TASK, spec, ("polyp",), split(val), split(val, "val"), split(test, "test"), {})
 
 
 def logits(scores: Sequence[np.ndarray]) -> np.ndarray:
@@ -145,13 +145,13 @@ NOTHING = np.zeros((SIDE, SIDE), bool)
 
 def test_perfect_logits_are_worth_everything() -> None:
     data = data_set([*DISCS, NOTHING], DISCS)
-    assert TASK.worth(sure(data.val.masks), data) == 1.0
+    assert TASK.evaluate(sure(data.val.masks), data) == 1.0
 
 
 def test_nothing_found_where_nothing_is_counts_and_where_something_is_does_not() -> None:
     data = data_set([NOTHING, NOTHING, DISCS[0], DISCS[1]], DISCS)
-    assert TASK.worth(sure([NOTHING] * 4), data) == 0.5
-    assert TASK.worth(sure([DISCS[0], NOTHING, DISCS[0], NOTHING]), data) == 0.5
+    assert TASK.evaluate(sure([NOTHING] * 4), data) == 0.5
+    assert TASK.evaluate(sure([DISCS[0], NOTHING, DISCS[0], NOTHING]), data) == 0.5
 
 
 def test_it_is_judged_in_the_pictures_own_sizes() -> None:
@@ -165,8 +165,8 @@ def test_it_is_judged_in_the_pictures_own_sizes() -> None:
         top, left = (SIDE - inner[1]) // 2, (SIDE - inner[0]) // 2
         seen[top : top + inner[1], left : left + inner[0]] = disc(0.5, 0.45, 0.3, inner)
         scores.append(seen)
-    assert TASK.worth(sure(scores), data_set(masks, masks, padded)) > 0.93
-    assert TASK.worth(sure(scores), data_set(masks, masks)) < 0.9  # where nothing was padded
+    assert TASK.evaluate(sure(scores), data_set(masks, masks, padded)) > 0.93
+    assert TASK.evaluate(sure(scores), data_set(masks, masks)) < 0.9  # where nothing was padded
 
 
 def pixels_of(mask: np.ndarray) -> set[tuple[int, int]]:
@@ -196,7 +196,7 @@ def hazy(val: Sequence[np.ndarray], test: Sequence[np.ndarray], int8: float = 1.
 
 
 def by_threshold(outputs: np.ndarray, threshold: float) -> list[np.ndarray]:
-    """Masks of logits that are as large as their pictures."""
+    """Masks of logits that are as large as their images."""
     return [1 / (1 + np.exp(-rows[..., 0].astype(np.float64))) >= threshold for rows in outputs]
 
 
@@ -307,9 +307,9 @@ def test_regions_under_the_minimum_area_are_no_finding() -> None:
 
 @pytest.mark.parametrize("fit", ["stretch", "pad", "crop"])
 def test_the_sheet_begins_with_the_worst_pictures_and_outlines_what_was_seen(fit: str) -> None:
-    how = Preprocessing(SIDE, SIDE, fit=fit)
+    spec = Preprocessing(SIDE, SIDE, fit=fit)
     truth = [disc(0.5, 0.5, 0.3, (96, 48)) for _ in range(12)]
-    data = data_set(truth, truth, how)
+    data = data_set(truth, truth, spec)
     scores = sure([disc(0.5, 0.5, 0.1 + 0.01 * n) for n in range(12)])  # the last one is the best
     outputs = dict.fromkeys(("baseline", "float", "int8"), (scores, scores))
     report = TASK.figures(recipe(), data, outputs)

@@ -104,7 +104,7 @@ def test_whatever_a_board_says_is_one_line_each(facts: dict[str, str]) -> None:
 
 def test_a_real_board(local_board: LocalBoard, tmp_path: Path) -> None:
     done = Ended(local_board.deploy("doctor", "board", "--folder", tmp_path / "not there/yet"))
-    assert done.status == 2 and done.err.count("\n") == 1 and "to mend" in done.err  # it trusts no key
+    assert done.status == 2 and done.err.count("\n") == 1 and "to correct" in done.err  # it trusts no key
     lines = {line[6:].split("  ")[0]: line for line in done.out.splitlines()}
     architecture = subprocess.run(["uname", "-m"], capture_output=True, text=True).stdout.strip()
     assert lines["processor"].startswith("fine") and architecture in lines["processor"]
@@ -140,5 +140,5 @@ def test_a_serving_release_that_is_damaged(place: Place) -> None:
     assert "fine  release     0001-" in done.out
     place.damage("0.1.0-1")
     done = place("doctor", "board")
-    assert done.status == 2 and "board has 1 thing to mend" in done.err
+    assert done.status == 2 and "board has 1 thing to correct" in done.err
     assert "serves and is damaged (models/one.tflite: FAILED): push it again" in done.out

@@ -15,7 +15,7 @@ CDPATH QUOTING_STYLE ENV EDGE_INFER_LITERT EDGE_INFER_MODELS LD_LIBRARY_PATH LD_
 PYTHONSTARTUP TAR_OPTIONS GZIP POSIXLY_CORRECT LC_ALL LANG LANGUAGE GREP_OPTIONS GREP_COLORS TMPDIR BLOCKSIZE
 BLOCK_SIZE DF_BLOCK_SIZE LS_BLOCK_SIZE TIME_STYLE AWKPATH SHELLOPTS OMP_NUM_THREADS MALLOC_PERTURB_ TZ
 """
-# It says what its environment is, as a picture's answer, and does not pass its golden vectors in a foreign one.
+# It says what its environment is, as an image's answer, and does not pass its golden vectors in a foreign one.
 PROGRAM = """#!/bin/sh
 case $(env) in *evil*) echo "evil: $(env | grep evil)"; exit 1 ;; esac
 case "$*" in

@@ -20,7 +20,7 @@ from tests.firmware_bridge import releases
 from tests.firmware_bridge.boards import LocalBoard
 from tests.firmware_bridge.places import Place
 
-# Answers with its picture's length, and has no answer for an empty one, as edge-infer would say it.
+# Answers with its image's length, and has no answer for an empty one, as edge-infer would say it.
 PROGRAM = """#!/bin/sh
 case "$*" in *--check*) sleep {seconds}; echo "1 of 1 golden vectors passed"; exit ;; esac
 output=
@@ -173,9 +173,9 @@ def test_more_hosts_than_are_asked_at_once(capsys: pytest.CaptureFixture[str]) -
     def act(here: fleet.Board) -> None:
         at_work.append(here.host)
         most.append(len(at_work))
-        here.say("one")
+        here.log("one")
         time.sleep(0.01)
-        here.say("two")
+        here.log("two")
         at_work.remove(here.host)
         if here.host in ("host3", "host7"):
             raise EdgeError("no", "board.refused")

@@ -58,7 +58,7 @@ def test_a_push_mends_a_damaged_release(place: Place, damaged: str) -> None:
     pushed(place, 1, 2)
     place.damage(damaged)
     done = place.push(place.archive(damaged), "--allow-downgrade")
-    assert done.status == 0 and "one.tflite: FAILED" in done.out and "it is taken anew" in done.out
+    assert done.status == 0 and "one.tflite: FAILED" in done.out and "it is taken again" in done.out
     assert place.serves() == damaged
     assert (place.release(damaged) / "models/one.tflite").read_bytes() == b"model"  # and the other copy went
     assert place.release(damaged).name.startswith("0003-")

@@ -54,7 +54,7 @@ def push(pi: VirtualPi, what: build.Content, number: int) -> subprocess.Complete
 
 
 def answers(pi: VirtualPi) -> str:
-    """The release that serves, after it has answered a picture."""
+    """The release that serves, after it has answered an image."""
     for _ in range(20):
         done = Ended(pi.deploy("run", "board", processes.ROOT / "docs/phantom.png"))
         if "can't be reached" not in done.err:  # else the emulator is slow, which says nothing of releases

@@ -469,8 +469,8 @@ def test_links_that_lead_nowhere(both, model, tmp_path):
 
 
 def test_logits_that_are_no_finite_numbers(both, float_flatbuffer, tmp_path):
-    how = packing.manifest(float_flatbuffer)["input"] | {"std": [1e-300]}
-    raw = packing.manifest(float_flatbuffer, input=how, runtime={"type": "float32", "operators": {"CONV_2D": 2}})
+    spec = packing.manifest(float_flatbuffer)["input"] | {"std": [1e-300]}
+    raw = packing.manifest(float_flatbuffer, input=spec, runtime={"type": "float32", "operators": {"CONV_2D": 2}})
     (tmp_path / "m.tflite").write_bytes(packing.pack(float_flatbuffer, raw))
     (tmp_path / "a.png").write_bytes(png(GREY))
     python, native = both("--model", tmp_path / "m.tflite", "--json", tmp_path / "a.png")
@@ -526,15 +526,15 @@ def test_ctrl_c_ends_quietly_unless_the_parent_ignores_it(build, model, tmp_path
     pipe = subprocess.PIPE
     native = [str(build / "edge-infer")]
     for program in ([sys.executable, "-m", "edge"], native):
-        for how in ({"preexec_fn": usual_ends}, {}):
+        for spec in ({"preexec_fn": usual_ends}, {}):
             command = [*program, "--model", model, tmp_path / "p.png", "-", "--json"]
             environ = environment(EDGE_INFER_LITERT=str(library()))
             with ignoring(signal.SIGINT):
-                process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environ, **how)
+                process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environ, **spec)
             assert process.stdout is not None and process.stdout.readline().startswith(b"{")
             time.sleep(0.3)
-            process.send_signal(signal.SIGINT)  # it waits for the picture on standard input
-            if how:
+            process.send_signal(signal.SIGINT)  # it waits for the image on standard input
+            if spec:
                 out, err = process.communicate(timeout=60)
                 assert process.returncode == 130 and out == b"" and err == b""
             else:
@@ -548,7 +548,7 @@ def test_formats_that_the_native_program_does_not_read(programs, model, tmp_path
         path.write_bytes(encoded(Image.fromarray(GREY).convert("RGB"), form))
         done = programs["native"]("--model", model, path)
         assert done.status == 2 and done.err.count("\n") == 1
-        assert f"is a {form} picture" in done.err and "expected PNG, JPEG; convert it" in done.err
+        assert f"is a {form} image" in done.err and "expected PNG, JPEG; convert it" in done.err
 
 
 def test_a_library_that_is_missing_or_of_an_unknown_version(programs, model, tmp_path):

@@ -43,7 +43,7 @@ def test_one_answer_takes_the_model_file_and_20_megabytes(programs, name):
 
 @pytest.fixture
 def waiting(build, tmp_path):
-    """A function that starts the program with a model; it has loaded it, and waits for a picture on standard input."""
+    """A function that starts the program with a model; it has loaded it, and waits for an image on standard input."""
     (tmp_path / "p.png").write_bytes(png(grey_ramp()))
     processes = []
 

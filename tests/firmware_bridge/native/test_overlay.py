@@ -63,7 +63,7 @@ def test_the_same_pixels_outside_of_the_letters(drawn, pictures):
             numbers += 1
         far = np.abs(one - other)[:rows, :columns][plain]
         assert not far.size or (far.max() <= JPEG and far.mean() < 1), (name, far.max(), far.mean())
-        bars = [picture[rows + 8 :] for picture in (one, other)]  # a block's height below the picture
+        bars = [picture[rows + 8 :] for picture in (one, other)]  # a block's height below the image
         assert abs(bars[0].mean() - bars[1].mean()) < 0.25 * bars[0].mean() and bars[1].max() > 200
     assert numbers > 10
 
@@ -85,7 +85,7 @@ def test_captions_can_be_read(programs, mask_model, tmp_path, height, width):
     record = json.loads((tmp_path / "out/p.json").read_text())
     size = max(14, width // 50)
     step = size * 6 // 5 + 7
-    caption = f"polyp: 2 regions, {100 * record['area']:.3g} % of the picture"
+    caption = f"polyp: 2 regions, {100 * record['area']:.3g} % of the image"
     for number, line in enumerate([caption, NOTICE]):
         top = height + 4 + number * step
         bar = grey[top : top + step - 4]

@@ -84,9 +84,9 @@ def doubtful(draw: st.DrawFn) -> bytes:
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(data=doubtful(), how=preprocessings(), full=st.booleans())
-def test_the_same_warnings(probe: Probe, data: bytes, how: Preprocessing, full: bool) -> None:
-    assert probe(data, how, "int8", full) == expected(data, how, "int8", full)
+@given(data=doubtful(), spec=preprocessings(), full=st.booleans())
+def test_the_same_warnings(probe: Probe, data: bytes, spec: Preprocessing, full: bool) -> None:
+    assert probe(data, spec, "int8", full) == expected(data, spec, "int8", full)
 
 
 @pytest.fixture

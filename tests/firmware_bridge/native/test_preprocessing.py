@@ -1,4 +1,4 @@
-"""The native program's tensors and warnings are edge's, to the byte: any picture, any size, any preprocessing."""
+"""The native program's tensors and warnings are edge's, to the byte: any image, any size, any preprocessing."""
 
 from __future__ import annotations
 
@@ -26,17 +26,26 @@ Probe = Callable[..., "Found | str"]
 
 @pytest.fixture(scope="module")
 def probe(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probe]:
-    """A picture's size, tensor and warnings by the native program, or its sentence."""
+    """An image's size, tensor and warnings by the native program, or its sentence."""
     path = tmp_path_factory.mktemp("probe") / "picture"
     pipe = subprocess.PIPE
     with subprocess.Popen([build / "edge-probe"], stdin=pipe, stdout=pipe) as process:
         assert process.stdin is not None and process.stdout is not None
 
-        def ask(data: bytes, how: Preprocessing, kind: str, full: bool) -> Found | str:
+        def ask(data: bytes, spec: Preprocessing, kind: str, full: bool) -> Found | str:
             path.write_bytes(data)
-            mean, std = (list(np.broadcast_to(values, 3)) for values in (how.mean, how.std))
-            words = [how.height, how.width, how.color, how.channels, how.fit, "full" if full else "draft", kind, SCALE]
-            line = " ".join(map(str, [*words, ZERO_POINT, *mean, *std, *(how.window or (0, 0)), path])) + "\n"
+            mean, std = (list(np.broadcast_to(values, 3)) for values in (spec.mean, spec.std))
+            words = [
+                spec.height,
+                spec.width,
+                spec.color,
+                spec.channels,
+                spec.fit,
+                "full" if full else "draft",
+                kind,
+                SCALE,
+            ]
+            line = " ".join(map(str, [*words, ZERO_POINT, *mean, *std, *(spec.window or (0, 0)), path])) + "\n"
             process.stdin.write(line.encode())
             process.stdin.flush()
             verdict, _, rest = process.stdout.readline().decode().rstrip("\n").partition(" ")
@@ -54,15 +63,15 @@ def probe(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pro
         assert process.wait(10) == 0
 
 
-def expected(data: bytes, how: Preprocessing, kind: str, full: bool) -> Found | None:
-    """The same by edge; None where it refuses the picture."""
+def expected(data: bytes, spec: Preprocessing, kind: str, full: bool) -> Found | None:
+    """The same by edge; None where it refuses the image."""
     try:
-        picture = images.decode(data, how=how, full_size=full)
+        picture = images.decode(data, spec=spec, full_size=full)
     except EdgeError:
         return None
-    table = int8_table(how, SCALE, ZERO_POINT) if kind == "int8" else float_table(how)
-    array = pixels(picture, how)
-    doubt = uniform(array, picture.size, how)
+    table = int8_table(spec, SCALE, ZERO_POINT) if kind == "int8" else float_table(spec)
+    array = pixels(picture, spec)
+    doubt = uniform(array, picture.size, spec)
     warnings = [tuple(warning) for warning in (*picture.warnings, doubt) if warning]
     return picture.size, look_up(array, table).tobytes(), warnings
 
@@ -151,18 +160,18 @@ def preprocessings(draw: st.DrawFn) -> Preprocessing:
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(data=pictures(), how=preprocessings(), kind=st.sampled_from(["int8", "float32"]), full=st.booleans())
-def test_the_same_bytes(probe: Probe, data: bytes, how: Preprocessing, kind: str, full: bool) -> None:
-    assert probe(data, how, kind, full) == expected(data, how, kind, full)
+@given(data=pictures(), spec=preprocessings(), kind=st.sampled_from(["int8", "float32"]), full=st.booleans())
+def test_the_same_bytes(probe: Probe, data: bytes, spec: Preprocessing, kind: str, full: bool) -> None:
+    assert probe(data, spec, kind, full) == expected(data, spec, kind, full)
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=pictures(), share=st.floats(0, 1))
 def test_what_is_cut_short_is_refused_the_same(probe: Probe, data: bytes, share: float) -> None:
-    how = Preprocessing(8, 8)
+    spec = Preprocessing(8, 8)
     cut = data[: int(len(data) * share)]
-    theirs = expected(cut, how, "int8", True)
-    mine = probe(cut, how, "int8", True)
+    theirs = expected(cut, spec, "int8", True)
+    mine = probe(cut, spec, "int8", True)
     assert mine == theirs if theirs is not None else isinstance(mine, str)
 
 
@@ -177,8 +186,8 @@ def test_rows_that_are_missing_are_refused_the_same(
     depth, colour = kind
     bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
     data = raw_png(width, height, depth, colour, (b"\0" + bytes([fill]) * ((width * bits + 7) // 8)) * rows, interlaced)
-    how = Preprocessing(8, 8)
-    theirs, mine = expected(data, how, "int8", True), probe(data, how, "int8", True)
+    spec = Preprocessing(8, 8)
+    theirs, mine = expected(data, spec, "int8", True), probe(data, spec, "int8", True)
     assert mine == theirs if theirs is not None else isinstance(mine, str)
     if not interlaced:
         assert (theirs is None) == (rows < height)

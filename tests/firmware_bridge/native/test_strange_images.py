@@ -27,16 +27,16 @@ SEEDS = 45
 NOISE = Image.fromarray(np.random.default_rng(1).integers(0, 256, (10, 15, 3), dtype=np.uint8)).resize((150, 90))
 
 
-def python(data: bytes, how: Preprocessing, full: bool) -> object:
+def python(data: bytes, spec: Preprocessing, full: bool) -> object:
     """Return size, tensor and warnings, or the error's code."""
     try:
-        picture = images.decode(data, how=how, full_size=full)
+        picture = images.decode(data, spec=spec, full_size=full)
     except EdgeError as error:
         return error.code
-    array = pixels(picture, how)
-    doubt = uniform(array, picture.size, how)
+    array = pixels(picture, spec)
+    doubt = uniform(array, picture.size, spec)
     warnings = [tuple(warning) for warning in (*picture.warnings, doubt) if warning]
-    return picture.size, look_up(array, int8_table(how, SCALE, ZERO_POINT)).tobytes(), warnings
+    return picture.size, look_up(array, int8_table(spec, SCALE, ZERO_POINT)).tobytes(), warnings
 
 
 def same(probe: Probe, data: bytes, whole: bool = True) -> object:  # noqa: F811
@@ -45,8 +45,8 @@ def same(probe: Probe, data: bytes, whole: bool = True) -> object:  # noqa: F811
         width, height = images.decode(data).size
     except EdgeError:
         width, height = 8, 8
-    how = Preprocessing(height, width) if whole else Preprocessing(max(1, height // 9), max(1, width // 9))
-    theirs, mine = python(data, how, whole), probe(data, how, "int8", whole)
+    spec = Preprocessing(height, width) if whole else Preprocessing(max(1, height // 9), max(1, width // 9))
+    theirs, mine = python(data, spec, whole), probe(data, spec, "int8", whole)
     assert (mine.partition(" ")[0] if isinstance(mine, str) else mine) == theirs
     return theirs
 
