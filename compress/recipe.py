@@ -412,8 +412,9 @@ def build_network(recipe: Recipe, classes: int) -> nn.Module:
             "correct it, or the recipe's input, or a training step's size"
         ) from error
     if not isinstance(found, tuple) or (expected := TASKS[recipe.task].output(recipe, classes, found)):
-        wanted = f" that returns {expected}; correct it, or the recipe's task"
-        wanted = wanted if isinstance(found, tuple) else "; correct it"
+        wanted = "; correct it"
+        if isinstance(found, tuple):
+            wanted = f" that returns {expected}; correct it, or the recipe's task"
         raise EdgeError(
             f"{recipe.origin}: network {recipe.network} gives {found} for input {shape}: expected an nn.Module{wanted}"
         )

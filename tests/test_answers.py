@@ -40,7 +40,7 @@ def constants(call: ast.Call) -> list[str]:
 def in_c(*functions: str) -> set[str]:
     """Return the codes that calls of these functions are given in the native program."""
     found = set()
-    for path in (ROOT / "firmware_bridge/native").glob("*.c"):
+    for path in (ROOT / "firmware_bridge/native").rglob("*.c"):
         for call in re.findall(rf"\b(?:{'|'.join(functions)})\(([^;]*);", path.read_text()):
             found |= {text for text in re.findall(r'"([^"]*)"', call) if CODE.fullmatch(text)}
     return found
@@ -69,7 +69,7 @@ def test_every_error_has_a_code() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "EdgeError":
                 assert len(node.args) + len(node.keywords) == 2, f"{path}:{node.lineno}"
-    for path in (ROOT / "firmware_bridge/native").glob("*.c"):
+    for path in (ROOT / "firmware_bridge/native").rglob("*.c"):
         assert not re.search(r"\bfail\(", path.read_text()), path
 
 

@@ -41,9 +41,9 @@ def test_digests_are_pythons(tmp_path: Path, plain: bool) -> None:
         pytest.skip(str(error))
     (tmp_path / "digests.c").write_text(PROGRAM)
     (tmp_path / "plain.c").write_text(PLAIN)
-    mixing = tmp_path / "plain.c" if plain else SOURCE / "sha256_hardware.c"
-    sources = [tmp_path / "digests.c", SOURCE / "sha256.c", mixing]
-    subprocess.run(["cc", "-O2", f"-I{SOURCE}", *sources, "-o", tmp_path / "digests"], check=True)
+    mixing = tmp_path / "plain.c" if plain else SOURCE / "model/sha256_hardware.c"
+    sources = [tmp_path / "digests.c", SOURCE / "model/sha256.c", mixing]
+    subprocess.run(["cc", "-O2", f"-I{SOURCE}/model", *sources, "-o", tmp_path / "digests"], check=True)
     data = bytes(index * index // 7 % 256 for index in range(1000))
     said = subprocess.run([tmp_path / "digests"], input=data, capture_output=True, check=True).stdout.decode().split()
     assert said == [hashlib.sha256(data[:length]).hexdigest() for length in range(1001)]
