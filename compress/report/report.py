@@ -111,8 +111,8 @@ def _float(state: State, split: Split) -> np.ndarray:
 
 
 def _measured(run: Run, result: dict[str, Any], baseline: State, state: State) -> dict[str, float]:
-    spent, times = cost(state.network, state.shape), result["latency_ms"]
-    before = cost(baseline.network, baseline.shape)
+    spent, times = cost(state.network, state.inputs), result["latency_ms"]
+    before = cost(baseline.network, baseline.inputs)
     return {
         "parameters": spent.parameters,
         "macs": spent.macs,
