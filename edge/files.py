@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from errno import EMFILE, ENFILE
 
+from edge import readers
 from edge.errors import EdgeError
 
 TYPE_CHECKING = False
@@ -12,25 +13,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 LIMIT = 1 << 30  # bytes of an image file: 64,000,000 pixels of 4 times 16 bits, not compressed, take half of that
-MAGIC = (
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"GIF8", "GIF"),
-    (b"BM", "BMP"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
-    (b"RIFF", "WEBP"),
-)
 
-_HEAD, _PIECE = 12, 1 << 20  # bytes
-
-
-def form_of(head: bytes) -> str | None:
-    """Return the format of an image that begins so, None where it is none of them."""
-    for magic, form in MAGIC:
-        if head.startswith(magic) and (form != "WEBP" or head[8:12] == b"WEBP"):
-            return form
-    return None
+_PIECE = 1 << 20  # bytes
 
 
 def read_image(path: str | os.PathLike[str]) -> bytes:
@@ -49,9 +33,12 @@ def read_image(path: str | os.PathLike[str]) -> bytes:
 
 def read_stream(file: BinaryIO, name: str, size: int = 0) -> bytes:
     """Do the same with an open file that has about `size` bytes, 0 where that is not known. `name` is for messages."""
-    head = file.read(_HEAD)
-    if form_of(head) is None:
-        return head
+    head = file.read(readers.SHORT_HEAD)
+    if readers.find(head, built_in=True) is None:
+        if readers.has_others():  # their magic may lie further back
+            head += file.read(readers.HEAD - len(head))
+        if readers.find(head) is None:
+            return head
     limit = image_limit()
     if size <= limit:
         pieces = [head]
