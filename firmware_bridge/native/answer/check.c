@@ -98,12 +98,12 @@ struct verdict check_vector(struct engine *engine, const struct golden *golden)
     struct failure failure = {0};
     struct text reason = {0};
     struct bytes file = {0};
-    struct picture picture = {0};
+    struct image image = {0};
     char hex[65];
     struct sha256 digest;
     if (!model_member(&engine->model, golden->image, &file, &failure) ||
-        !picture_decode(&picture, &file, golden->image, &manifest->input, true, MAX_PIXELS, &failure) ||
-        !engine_fill(engine, &picture, &picture.warnings, &failure)) {
+        !image_decode(&image, &file, golden->image, &manifest->input, true, MAX_PIXELS, &failure) ||
+        !engine_fill(engine, &image, &image.warnings, &failure)) {
         text_word(&reason, failure.text);
     } else {
         sha256_begin(&digest);
@@ -118,7 +118,7 @@ struct verdict check_vector(struct engine *engine, const struct golden *golden)
     }
     free(failure.text);
     free(file.at);
-    picture_free(&picture);
+    image_free(&image);
     verdict.reason = reason.at;
     return verdict;
 }

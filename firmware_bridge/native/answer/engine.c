@@ -27,7 +27,7 @@ static bool is_shape(const struct tensor *tensor, int rank, const int64_t *shape
     return same;
 }
 
-static bool hold_tensor(const struct engine *engine, const char *name, const struct tensor *tensor, bool fits,
+static bool check_tensor(const struct engine *engine, const char *name, const struct tensor *tensor, bool fits,
                         const char *expected, struct failure *failure)
 {
     const struct manifest *manifest = &engine->model.manifest;
@@ -56,7 +56,7 @@ static bool hold_tensor(const struct engine *engine, const char *name, const str
     return true;
 }
 
-static bool hold_tensors(const struct engine *engine, struct failure *failure)
+static bool check_tensors(const struct engine *engine, struct failure *failure)
 {
     const struct manifest *manifest = &engine->model.manifest;
     const struct preprocessing *how = &manifest->input;
@@ -74,9 +74,9 @@ static bool hold_tensors(const struct engine *engine, struct failure *failure)
         fits = output->rank == 4 && shape[0] == 1 && shape[3] == 1 && shape[1] >= 1 && shape[1] <= how->height &&
                shape[2] >= 1 && shape[2] <= how->width;
     }
-    return hold_tensor(engine, "input", &engine->runtime.input, is_shape(&engine->runtime.input, 4, in), expected_in,
+    return check_tensor(engine, "input", &engine->runtime.input, is_shape(&engine->runtime.input, 4, in), expected_in,
                        failure) &&
-           hold_tensor(engine, "output", output, fits, expected_out, failure);
+           check_tensor(engine, "output", output, fits, expected_out, failure);
 }
 
 bool engine_load(struct engine *engine, const char *model, const char *runtime, int threads, bool once,
@@ -90,15 +90,15 @@ bool engine_load(struct engine *engine, const char *model, const char *runtime, 
         fail_as(failure, "runtime.missing",
                 "the runtime %s is not part of the native edge-infer: expected litert; use --runtime litert, or "
                 "edge-infer for Python", runtime);
-    engine->library = failure->text || !hold_descriptors(failure) ? NULL : library_open(failure);
+    engine->library = failure->text || !check_descriptors(failure) ? NULL : library_open(failure);
     double before = now_mb(), begun = now_ms();
     bool has_sizes = false;
     bool loaded = engine->library && model_read(&engine->model, path, failure) &&
                   model_network(&engine->model, &has_sizes, failure) &&
-                  hold_threads(threads, engine->model.data.count, failure) &&
+                  check_threads(threads, engine->model.data.count, failure) &&
                   runtime_open(&engine->runtime, engine->library, &engine->model.data, threads, once, !has_sizes,
                                failure) &&
-                  hold_tensors(engine, failure);
+                  check_tensors(engine, failure);
     free(path);
     if (!loaded) {
         explain_shortage(failure);
@@ -127,14 +127,14 @@ void engine_close(struct engine *engine)
     free(engine->output);
 }
 
-bool engine_fill(struct engine *engine, struct picture *picture, struct warnings *warnings, struct failure *failure)
+bool engine_fill(struct engine *engine, struct image *image, struct warnings *warnings, struct failure *failure)
 {
     const struct manifest *manifest = &engine->model.manifest;
-    unsigned char *pixels = preprocess_pixels(picture, &manifest->input);
+    unsigned char *pixels = preprocess_pixels(image, &manifest->input);
     if (!pixels)
         return fail_as(failure, "image.memory", "the memory is full: use smaller images or a smaller model");
-    doubt_uniform(pixels, picture->planes, picture->width, picture->height, &manifest->input, warnings);
-    look_up(pixels, picture->planes, &manifest->input, manifest->is_int8 ? NULL : engine->floats,
+    doubt_uniform(pixels, image->channels, image->width, image->height, &manifest->input, warnings);
+    look_up(pixels, image->channels, &manifest->input, manifest->is_int8 ? NULL : engine->floats,
             manifest->is_int8 ? engine->int8s : NULL, engine->input);
     free(pixels);
     return true;
@@ -221,12 +221,12 @@ static void classify(const struct engine *engine, const float *outputs, struct a
     answer->decision = need_copy(decision);
 }
 
-static void draw_outline(const struct engine *engine, const float *logits, const struct picture *picture,
+static void draw_outline(const struct engine *engine, const float *logits, const struct image *image,
                          struct answer *answer)
 {
     const struct manifest *manifest = &engine->model.manifest;
     const int32_t *shape = engine->runtime.output.shape;
-    segment(&answer->outline, logits, shape[1], shape[2], picture->width, picture->height, &manifest->decision,
+    segment(&answer->outline, logits, shape[1], shape[2], image->width, image->height, &manifest->decision,
             &manifest->input, manifest->are_scores);
     struct text decision = {0};
     text_print(&decision, "%s%s", answer->outline.region_count ? "" : "no ", manifest->decision.label);
@@ -254,26 +254,26 @@ bool engine_answer(struct engine *engine, const struct bytes *data, const char *
 {
     *answer = (struct answer){0};
     const struct manifest *manifest = &engine->model.manifest;
-    struct picture picture;
+    struct image image;
     double before = now_ms();
-    if (!picture_decode(&picture, data, name, &manifest->input, false, max_pixels, failure))
+    if (!image_decode(&image, data, name, &manifest->input, false, max_pixels, failure))
         return false;
     answer->ms[DECODE] = now_ms() - before;
-    answer->warnings = picture.warnings;
-    picture.warnings.count = 0;
+    answer->warnings = image.warnings;
+    image.warnings.count = 0;
     long long columns = (long long)manifest->input.width, limit = (long long)(max_pixels > MAX_PIXELS ? max_pixels : MAX_PIXELS);
-    if (picture.rows > limit / columns) { /* rows are resampled first */
+    if (image.rows > limit / columns) { /* rows are resampled first */
         fail_as(failure, "image.too-large",
                 "%s has %lld rows, too many for a network that reads %lld columns: expected at most %lld; make it smaller",
-                name, (long long)picture.rows, columns, limit / columns);
-        picture_free(&picture);
+                name, (long long)image.rows, columns, limit / columns);
+        image_free(&image);
         answer_free(answer);
         return false;
     }
     before = now_ms();
-    bool done = engine_fill(engine, &picture, &answer->warnings, failure);
+    bool done = engine_fill(engine, &image, &answer->warnings, failure);
     answer->ms[PREPROCESS] = now_ms() - before;
-    picture_free(&picture);
+    image_free(&image);
     done = done && invoke_often(engine, warmup, repeat, answer, failure);
     before = now_ms();
     float *logits = need(output_count(engine) * sizeof *logits);
@@ -287,7 +287,7 @@ bool engine_answer(struct engine *engine, const struct bytes *data, const char *
     if (done && manifest->are_scores)
         done = clip_scores(logits, output_count(engine), manifest->is_segmentation ? "sigmoid" : "softmax", failure);
     if (done && manifest->is_segmentation)
-        draw_outline(engine, logits, &picture, answer);
+        draw_outline(engine, logits, &image, answer);
     else if (done)
         classify(engine, logits, answer);
     free(logits);

@@ -44,7 +44,7 @@ bool engine_answer(struct engine *engine, const struct bytes *data, const char *
                    uint64_t max_pixels, struct answer *answer, struct failure *failure);
 void answer_free(struct answer *answer);
 /* Make the network's input of a decoded image; what makes the answer doubtful is added to `warnings`. */
-bool engine_fill(struct engine *engine, struct picture *picture, struct warnings *warnings, struct failure *failure);
+bool engine_fill(struct engine *engine, struct image *image, struct warnings *warnings, struct failure *failure);
 bool engine_invoke(struct engine *engine, struct failure *failure);
 /* How many values the output has, and the logit of one of a raw output. */
 size_t output_count(const struct engine *engine);

@@ -192,7 +192,7 @@ void library_close(struct library *library)
 static volatile sig_atomic_t at_work, saved = -1; /* `saved`: standard error, while LiteRT is at work */
 
 /* LiteRT tells of its start and its troubles on standard error; nothing of that is for users. */
-static void hold_back(void)
+static void silence(void)
 {
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
     saved = fcntl(2, F_DUPFD_CLOEXEC, 3);
@@ -203,7 +203,7 @@ static void hold_back(void)
     at_work = 1;
 }
 
-static void let_go(void)
+static void unsilence(void)
 {
     at_work = 0;
     if (saved >= 0) {
@@ -339,9 +339,9 @@ bool runtime_open(struct runtime *runtime, const struct library *library, const 
                        "%d threads were asked for: expected a whole number from 1 to %d", threads, MAX_THREADS);
     runtime->session = need(sizeof *runtime->session);
     runtime->session->library = library;
-    hold_back();
+    silence();
     bool started = start(runtime, flatbuffer, once, early, counts, &status);
-    let_go();
+    unsilence();
     if (started)
         return true;
     runtime_close(runtime);
@@ -366,9 +366,9 @@ bool runtime_run(struct runtime *runtime, const void *input, void *output, struc
         status = library->UnlockTensorBuffer(session->input);
     }
     if (!status) {
-        hold_back();
+        silence();
         status = library->RunCompiledModel(session->compiled, 0, 1, &session->input, 1, &session->output);
-        let_go();
+        unsilence();
     }
     if (!status && !has_its_shape(session, &runtime->output, false))
         return fail_as(failure, "model.output", OTHER_SHAPE);
@@ -388,7 +388,7 @@ void runtime_close(struct runtime *runtime)
     if (!session)
         return;
     const struct library *library = session->library;
-    hold_back();
+    silence();
     if (session->input)
         library->DestroyTensorBuffer(session->input);
     if (session->output)
@@ -401,7 +401,7 @@ void runtime_close(struct runtime *runtime)
         library->DestroyModel(session->model);
     if (session->environment)
         library->DestroyEnvironment(session->environment);
-    let_go();
+    unsilence();
     free(session);
     runtime->session = NULL;
 }

@@ -35,14 +35,14 @@ void library_close(struct library *library); /* may be NULL */
 /* Load a network; `flatbuffer` must stay as long as the runtime is used. `once`: kernels make their tables of addresses
    when they run, in memory that they share, and do not keep them: megabytes less, and slower where there are more runs
    than one. `early`: tensors are
-   made at once, a megabyte or three more, and the output's shape is held before anything is written there: for networks
+   made at once, a megabyte or three more, and the output's shape is checked before anything is written there: for networks
    whose sizes do not follow from the file. */
 bool runtime_open(struct runtime *runtime, const struct library *library, const struct bytes *flatbuffer, int threads,
                   bool once, bool early, struct failure *failure);
 /* Run it: `input` and `output` are of the tensors' bytes. */
 bool runtime_run(struct runtime *runtime, const void *input, void *output, struct failure *failure);
 void runtime_close(struct runtime *runtime);
-/* Whether LiteRT is at work, and what it says is held back; then standard error is what it was before. A signal's handler
+/* Whether LiteRT is at work, and what it says is kept back; then standard error is what it was before. A signal's handler
    may call it. */
 bool runtime_interrupted(void);
 

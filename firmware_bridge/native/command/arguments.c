@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "memory.h"
-#include "picture.h"
+#include "image.h"
 
 static const char HELP[] =
     "usage: edge-infer [OPTION ...] IMAGE ...\n"

@@ -28,7 +28,7 @@ unsigned char (*evidence_row(struct evidence *evidence, int64_t row))[4];
 
 /* What makes the answer about an upright image doubtful, before the network's input is made of it. */
 void doubts(const struct evidence *evidence, const struct bytes *file, const struct preprocessing *how,
-            struct picture *picture);
+            struct image *image);
 /* ... and once it is made of an image of width x height: `pixels` of so many channels. */
 void doubt_uniform(const unsigned char *pixels, int channels, int64_t width, int64_t height,
                    const struct preprocessing *how, struct warnings *warnings);

@@ -234,7 +234,7 @@ static void get_numbers(const struct object *object, const char *key, double num
         numbers[index] = numbers[0];
 }
 
-static void hold_size(const struct object *object, const char *key, int channels)
+static void check_size(const struct object *object, const char *key, int channels)
 {
     size_t size;
     get_list(object, key, MAX_ITEMS, &size);
@@ -277,8 +277,8 @@ static void read_input(struct preprocessing *input, const struct object *object)
     input->channels = channels == 1 ? 1 : 3;
     get_numbers(object, "mean", input->mean);
     get_numbers(object, "std", input->std);
-    hold_size(object, "mean", input->channels);
-    hold_size(object, "std", input->channels);
+    check_size(object, "mean", input->channels);
+    check_size(object, "std", input->channels);
     for (int channel = 0; channel < input->channels && ok(object->reader); channel++)
         if (!(input->std[channel] > 0))
             wrong(object, "std", get(object, "std"), "numbers greater than 0");
@@ -424,7 +424,7 @@ static void read_golden(struct manifest *manifest, const struct object *top)
         wrong(top, "golden", list, "vectors of different images");
 }
 
-static void hold_operators(const struct object *runtime)
+static void check_operators(const struct object *runtime)
 {
     struct object operators = get_named(runtime, "operators");
     const char *name;
@@ -435,7 +435,7 @@ static void hold_operators(const struct object *runtime)
         get_integer(&operators, name);
 }
 
-static void hold_version(const struct object *top)
+static void check_version(const struct object *top)
 {
     int64_t version = get_integer(top, "version");
     if (ok(top->reader) && version > VERSION)
@@ -444,7 +444,7 @@ static void hold_version(const struct object *top)
                 top->reader->where, (long long)version, VERSION);
 }
 
-static void hold_name(const struct object *top, const char *name)
+static void check_name(const struct object *top, const char *name)
 {
     if (ok(top->reader) && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != strlen(name))
         wrong(top, "name", get(top, "name"), "lower-case letters, digits, - and _");
@@ -467,11 +467,11 @@ bool manifest_parse(struct manifest *manifest, const char *text, size_t count, c
     struct reader reader = {path, failure};
     struct object top = as_object(&reader, json, "");
     one_of(&top, "format", formats);
-    hold_version(&top);
+    check_version(&top);
     manifest->is_segmentation = one_of(&top, "task", tasks) == 1;
     read_labels(manifest, &top);
     manifest->name = get_words(&top, "name");
-    hold_name(&top, manifest->name);
+    check_name(&top, manifest->name);
     struct object model = get_object(&top, "model"), runtime = get_object(&top, "runtime");
     manifest->title = get_words(&top, "title");
     manifest->are_scores = one_of(&top, "activation", activations[manifest->is_segmentation]) == 1;
@@ -484,7 +484,7 @@ bool manifest_parse(struct manifest *manifest, const char *text, size_t count, c
     manifest->model_bytes = (uint64_t)get_integer(&model, "bytes");
     manifest->model_sha256 = get_sha256(&model, "sha256");
     manifest->is_int8 = one_of(&runtime, "type", types) == 0;
-    hold_operators(&runtime);
+    check_operators(&runtime);
     read_golden(manifest, &top);
     json_decref(json);
     return failure->text == NULL;

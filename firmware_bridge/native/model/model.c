@@ -92,7 +92,7 @@ static const struct member *find_member(const struct archive *archive, const cha
     return NULL;
 }
 
-static bool hold_members(const struct model *model, struct failure *failure)
+static bool check_members(const struct model *model, struct failure *failure)
 {
     const struct archive *archive = &model->archive;
     struct text shown = {0};
@@ -141,7 +141,7 @@ bool model_member(const struct model *model, const char *name, struct bytes *con
     return false;
 }
 
-static bool hold_labels(const struct model *model, struct failure *failure)
+static bool check_labels(const struct model *model, struct failure *failure)
 {
     struct bytes content;
     if (!model_member(model, "labels.txt", &content, failure))
@@ -157,7 +157,7 @@ static bool hold_labels(const struct model *model, struct failure *failure)
                            "%s has other labels in labels.txt than in its manifest: " REBUILD, model->path);
 }
 
-static bool hold_golden(const struct model *model, struct failure *failure)
+static bool check_golden(const struct model *model, struct failure *failure)
 {
     for (size_t index = 0; index < model->manifest.golden_count; index++) {
         const struct golden *golden = &model->manifest.golden[index];
@@ -171,7 +171,7 @@ static bool hold_golden(const struct model *model, struct failure *failure)
     return true;
 }
 
-static bool hold_digest(const struct model *model, const char *damage, char flatbuffer_hex[65], struct failure *failure)
+static bool check_digest(const struct model *model, const char *damage, char flatbuffer_hex[65], struct failure *failure)
 {
     const struct bytes *data = &model->data;
     size_t begin = damage ? 0 : model->archive.start;
@@ -191,7 +191,7 @@ static bool hold_digest(const struct model *model, const char *damage, char flat
     return true;
 }
 
-static bool hold_trailer(const struct model *model, struct failure *failure)
+static bool check_trailer(const struct model *model, struct failure *failure)
 {
     if (has_trailer(&model->data))
         return true;
@@ -211,18 +211,18 @@ static bool hold_trailer(const struct model *model, struct failure *failure)
 bool model_read(struct model *model, const char *path, struct failure *failure)
 {
     *model = (struct model){.path = need_copy(path)};
-    return read_bytes(path, &model->data, failure) && model_hold(model, failure);
+    return read_bytes(path, &model->data, failure) && model_check(model, failure);
 }
 
-bool model_hold(struct model *model, struct failure *failure)
+bool model_check(struct model *model, struct failure *failure)
 {
     const char *path = model->path;
     char flatbuffer_hex[65];
     struct bytes text;
-    if (!hold_trailer(model, failure))
+    if (!check_trailer(model, failure))
         return false;
     const char *damage = archive_open(&model->archive, model->data.at, model->data.count, TRAILER);
-    if (!hold_digest(model, damage, flatbuffer_hex, failure) || !hold_members(model, failure) ||
+    if (!check_digest(model, damage, flatbuffer_hex, failure) || !check_members(model, failure) ||
         !model_member(model, "manifest.json", &text, failure))
         return false;
     bool parsed = manifest_parse(&model->manifest, (const char *)text.at, text.count, path, failure);
@@ -232,7 +232,7 @@ bool model_hold(struct model *model, struct failure *failure)
     if (model->manifest.model_bytes != model->archive.start || strcmp(model->manifest.model_sha256, flatbuffer_hex) != 0)
         return fail_as(failure, "model.damaged",
                        "%s holds another flatbuffer than its manifest says (digests differ): " REBUILD, path);
-    return hold_labels(model, failure) && hold_golden(model, failure);
+    return check_labels(model, failure) && check_golden(model, failure);
 }
 
 bool model_network(const struct model *model, bool *has_sizes, struct failure *failure)

@@ -14,7 +14,7 @@ struct model {
 
 bool model_read(struct model *model, const char *path, struct failure *failure);
 /* Hold that the bytes in `data` are a model file, and read what they say. */
-bool model_hold(struct model *model, struct failure *failure);
+bool model_check(struct model *model, struct failure *failure);
 /* Hold the flatbuffer before a runtime sees it (network.h), and the activation to it (activation.h). `has_sizes`: whether the
    size of everything that is computed follows from the file. */
 bool model_network(const struct model *model, bool *has_sizes, struct failure *failure);

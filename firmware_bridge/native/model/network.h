@@ -46,7 +46,7 @@ const struct value *operator_option(const struct operator *operator, const char 
 /* What LiteRT's kernels take for granted of single operators, and would end the process for: NULL, or what is wrong,
    which the caller frees. The same as edge/operator_rules.py. */
 char *operator_fault(const struct operator *operator, const struct graph_tensor *tensors);
-/* Whether `operator_fault` has held how many elements come out. */
+/* Whether `operator_fault` has checked how many elements come out. */
 bool operator_has_size(const struct operator *operator, const struct graph_tensor *tensors);
 
 #endif

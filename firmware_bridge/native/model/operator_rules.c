@@ -53,7 +53,7 @@ static bool is_type(const struct graph_tensor *tensor, const char *type)
 
 static int64_t elements(const struct graph_tensor *tensor)
 {
-    int64_t product = 1; /* at most MAX_TENSOR_BYTES, which network.c holds */
+    int64_t product = 1; /* at most MAX_TENSOR_BYTES, which network.c checks */
     for (int index = 0; index < tensor->rank; index++)
         product *= tensor->shape[index];
     return product;

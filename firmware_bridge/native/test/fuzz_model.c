@@ -31,11 +31,11 @@ static void decode_golden(const struct model *model)
 {
     for (size_t index = 0; index < model->manifest.golden_count; index++) {
         struct bytes file;
-        struct picture picture;
+        struct image image;
         struct failure failure = {0};
         if (model_member(model, model->manifest.golden[index].image, &file, &failure)) {
-            if (picture_decode(&picture, &file, "golden", &model->manifest.input, true, PIXELS, &failure))
-                picture_free(&picture);
+            if (image_decode(&image, &file, "golden", &model->manifest.input, true, PIXELS, &failure))
+                image_free(&image);
             free(file.at);
         }
         free(failure.text);
@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t count)
     struct failure failure = {0};
     struct text text = {0};
     bool has_sizes;
-    if (model_hold(&model, &failure) && model_network(&model, &has_sizes, &failure)) {
+    if (model_check(&model, &failure) && model_network(&model, &has_sizes, &failure)) {
         record_model(&model, &text);
         report_models(&model, 1, &text);
         decode_golden(&model);
