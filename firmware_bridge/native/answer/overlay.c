@@ -9,6 +9,7 @@
 
 #include <jpeglib.h>
 
+#include "constants.h"
 #include "lettering.h"
 #include "mask.h"
 #include "memory.h"
@@ -18,7 +19,7 @@
 #include "text.h"
 
 /* Regions that get a number; pixels of the longer side; of 255; of JPEG. */
-enum { LABELLED = 10, LARGEST = 2048, SMALLEST = 256, TINT = 56, QUALITY = 90 };
+enum { SMALLEST = 256, TINT = 56, QUALITY = 90 };
 /* A caption's space: pixels about a line, letters' sizes that the notice needs in a row, and letters at most: a JPEG has
    no more than 65,500 pixels in a row. */
 enum { MARGIN = 6, LEADING = 7, WIDEST = 34, LETTERS = 200 };
@@ -135,7 +136,7 @@ static char *cut(const char *words)
 {
     const char *at = words, *end = words + strlen(words);
     for (int letters = 0; letters < LETTERS && at < end; letters++)
-        next_letter(&at, end, true);
+        next_letter(&at, end);
     char *shown = need_copy(words);
     shown[at - words] = 0;
     return shown;

@@ -9,7 +9,6 @@
 #include "memory.h"
 #include "preprocess.h"
 #include "shortage.h"
-#include "text.h"
 
 #define FORMATS "PNG, JPEG"
 
@@ -107,11 +106,7 @@ bool image_decode(struct image *image, const struct bytes *data, const char *nam
         fail_as(failure, "image.unsupported", "%s is a %s image, which the native edge-infer does not read: expected " FORMATS
              "; convert it first", name, format);
     } else {
-        struct text shown = {0};
-        text_repr_bytes(&shown, data->at, data->count < 8 ? data->count : 8);
-        fail_as(failure, "image.format", "%s is not an image that can be read (it begins with %s): expected " FORMATS "; convert it first",
-             name, shown.at);
-        text_free(&shown);
+        fail_as(failure, "image.format", "%s does not begin like an image: expected " FORMATS "; convert it first", name);
     }
     if (decoding.orientation == UNREADABLE_ORIENTATION)
         warn(&image->warnings, "image.orientation", "the image's orientation can't be read from its EXIF data: it is "

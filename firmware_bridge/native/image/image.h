@@ -5,12 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "constants.h"
 #include "failure.h"
 #include "file.h"
 
 struct preprocessing;
-
-#define MAX_PIXELS 64000000
 
 /* A decoded, upright image of 8-bit grey or RGB. */
 struct image {

@@ -4,11 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "constants.h"
 #include "frames.h"
-
-/* Of 255: what differs by no more is nearly one value; channels that differ by more are colour; 8 bits in a window of 12.
-   One pixel in so many may stray at either end; of so many, one that has colours is enough. The highest of 12 bits. */
-enum { NEAR = 16, COLOURED = 16, DARK = 16, STRAY = 1000, FEW = 500, DEPTH = 4095 };
 
 /* Which pixel of `from` is shown by each of `to`: the nearest one, added up as Pillow does. */
 static int spread_out(int64_t from, int64_t *to)

@@ -4,11 +4,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "constants.h"
 #include "failure.h"
 #include "file.h"
 #include "preprocess.h"
-
-enum { SAMPLED = 128 }; /* rows and columns of the sample, at most */
 
 /* What a decoder finds beside the pixels: how they are stored, and a sample of them on a grid, before a window. */
 struct evidence {

@@ -7,7 +7,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { ROOM = 64 << 20, DESCRIPTORS = 4, NEEDED = 2, MAX_THREADS = 64 };
+#include "constants.h"
+
+enum { ROOM = 64 << 20, DESCRIPTORS = 4, NEEDED = 2 };
 
 static const char too_few[] = "too few files may be open at once: allow more (`ulimit -n`)";
 

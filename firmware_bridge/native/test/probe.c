@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "board.h"
+#include "constants.h"
 #include "manifest.h"
 #include "memory.h"
 #include "meter.h"
