@@ -62,7 +62,8 @@ def test_the_oldest_pillow_is_the_one_that_is_tried() -> None:
     assert f"pillow>={OLDEST_PILLOW}\n" in (ROOT / "setup.cfg").read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.interpreters
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("version", "runtime"), RUNTIMES)
 def test_the_package_alone(version: str, runtime: str, tmp_path: Path) -> None:
     python = interpreter(version)
