@@ -38,8 +38,8 @@ def interpreter(version: str) -> str | None:
 
 
 def quoted(pattern: str) -> list[str]:
-    """Return what the README has pip install, by the one command that matches."""
-    (words,) = re.findall(rf"pip install ({pattern}?)(?: &&|`)", (ROOT / "README.md").read_text())
+    """Return what docs/install.md has pip install, by the one command that matches."""
+    (words,) = re.findall(rf"pip install ({pattern}?)(?: &&|`)", (ROOT / "docs/install.md").read_text())
     return shlex.split(words)
 
 
