@@ -24,7 +24,7 @@ from tests.compress.conftest import HEAD as HEAD_OF_OWN
 from tests.compress.conftest import HERE, edge_compress, refused
 from tests.compress.pruning.residual_networks import SHAPE, user
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.train, pytest.mark.timeout(600)]
 
 HEAD = HEAD_OF_OWN.replace("own_network", "residual_networks")
 BLOCKS_FIRST = """

@@ -11,7 +11,7 @@ from compress.convert import graph
 from compress.convert.tflite import to_tflite
 from edge.runtime import open_runtime
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.train, pytest.mark.timeout(300)]
 
 
 class PreActivation(nn.Module):
