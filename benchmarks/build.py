@@ -38,8 +38,9 @@ def build(name: str, kind: str, path: Path) -> None:
     from compress.convert.tflite import to_tflite
     from compress.networks.resnet import resnet50
     from compress.pruning.channels import Pruning, prune
-    from compress.recipe import load
-    from compress.steps.folding import Folding, fold_grey, fold_norms
+    from compress.recipe_parser import load
+    from compress.steps.fold_grey import GreyFolding, fold_grey
+    from compress.steps.fold_norms import fold_norms
     from compress.steps.ghost import Ghosting, ghost
 
     recipe_name, ghosts, _ = NETWORKS[name]
@@ -52,7 +53,7 @@ def build(name: str, kind: str, path: Path) -> None:
     for step in load(recipe_name).steps if recipe_name else ():
         if isinstance(step, Pruning):
             prune(network, step, shape)
-        if isinstance(step, Folding):
+        if isinstance(step, GreyFolding):
             network, shape = fold_grey(network, shape), (1, 224, 224)
     if ghosts:
         ghost(network, Ghosting(GHOSTED, init="random"), torch.randn(4, *shape))

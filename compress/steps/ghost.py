@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import copy
 import fnmatch
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from dataclasses import replace as changed
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from compress.layers.ghost import GhostConv2d, reconstruct
+from compress.networks.hooks import hooked
 from compress.state.structure import check_patterns, replace
+from compress.steps.registry import register
+from compress.steps.step import Context, Fault, Rehearsal, Step, shape_of
 from edge.errors import EdgeError
+from edge.preprocess import Preprocessing
 
 INITIALIZATIONS = ("trained", "random")
 
 
+@register
 @dataclass(frozen=True)
-class Ghosting:
-    """One ghosting step of a recipe.
+class Ghosting(Step):
+    """The step `ghost`.
 
     Attributes:
         layers: patterns of the convolutions to replace.
@@ -28,10 +36,35 @@ class Ghosting:
         samples: training images that the reconstruction looks at.
     """
 
+    kind: ClassVar[str] = "ghost"
+
     layers: tuple[str, ...]
     cheap_kernel: int = 3
     init: str = "trained"
     samples: int = 48
+
+    @property
+    def detail(self) -> str:
+        """Which convolutions are replaced."""
+        return ", ".join(self.layers)
+
+    def faults(self, spec: Preprocessing, earlier: Sequence[Step]) -> Iterator[Fault]:
+        """Yield what is out of range."""
+        if self.init not in INITIALIZATIONS:
+            yield "init", self.init, f"one of {', '.join(INITIALIZATIONS)}"
+        if self.cheap_kernel < 1 or self.cheap_kernel % 2 == 0:
+            yield "cheap_kernel", self.cheap_kernel, "an odd number"
+        if self.samples < 2:
+            yield "samples", self.samples, "2 or more"
+
+    def rehearse(self, network: nn.Module, rehearsal: Rehearsal) -> nn.Module:
+        """Put ghost convolutions in, with random weights."""
+        return ghost(network, changed(self, init="random"), torch.rand(2, *shape_of(rehearsal.inputs)))
+
+    def apply(self, context: Context) -> nn.Module:
+        """Put ghost convolutions in, fitted to training images."""
+        torch.manual_seed(context.seed)  # random weights are the same in a run that was taken up again
+        return ghost(context.network, self, context.samples(self.samples), context.progress)
 
 
 def ghost(
@@ -79,10 +112,8 @@ def _run(network: nn.Module, images: Tensor) -> set[str]:
     found: set[str] = set()
     convs = {name: m for name, m in network.named_modules() if isinstance(m, nn.Conv2d)}
     hooks = [conv.register_forward_pre_hook(lambda *_, name=name: found.add(name)) for name, conv in convs.items()]
-    with torch.no_grad():
+    with hooked(hooks), torch.no_grad():
         network(images)
-    for hook in hooks:
-        hook.remove()
     return found
 
 
@@ -99,16 +130,10 @@ def _seen(network: nn.Module, name: str, images: Tensor, batch: int = 16) -> tup
         outputs.append(y.detach().clone())
         raise _Reached
 
-    hook = network.get_submodule(name).register_forward_hook(keep)
-    try:
-        with torch.no_grad():
-            for part in images.split(batch):
-                try:
-                    network(part)
-                except _Reached:
-                    continue
-    finally:
-        hook.remove()
+    with hooked([network.get_submodule(name).register_forward_hook(keep)]), torch.no_grad():
+        for part in images.split(batch):
+            with suppress(_Reached):
+                network(part)
     return torch.cat(inputs), torch.cat(outputs)
 
 

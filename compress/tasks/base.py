@@ -1,24 +1,23 @@
-"""What a network is for, and all that depends on it: its data, its loss, its worth. The pipeline knows no more."""
+"""What a network is for, and all that depends on it: its data, its loss, its metric. The pipeline knows no more."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from compress.data.folder import DataSet
-    from compress.recipe import Recipe
-    from edge.manifest import Decision
+from compress.data.split import DataSet
+from compress.recipe import Data, Recipe
+from edge.manifest import Decision
 
 
 class Task(ABC):
-    """One task; `compress.recipe.TASKS` lists them.
+    """One task; `compress.tasks.registry` lists them.
 
     Attributes:
         name: as in the manifest. activation: from logits to scores, as in the manifest.
@@ -28,6 +27,10 @@ class Task(ABC):
     name: str
     activation: str
     drop: str
+
+    @abstractmethod
+    def faults(self, data: Data) -> Iterator[tuple[str, object, str]]:
+        """Yield (field, what it is, what was expected) for what is wrong with a recipe's `[data]` for this task."""
 
     @abstractmethod
     def labels(self, root: Path, recipe: Recipe) -> tuple[str, ...]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -12,8 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from compress.data import cifar
-from compress.data.folder import DataSet, folder_labels, load_folder
+from compress.data.folder import folder_labels, load_folder
 from compress.data.phantom import phantom
+from compress.data.split import DataSet
+from compress.recipe import Data, Recipe
 from compress.steps.distillation import class_divergence
 from compress.tasks import metrics
 from compress.tasks.base import Task
@@ -21,10 +23,6 @@ from compress.tasks.confusion import confusion, of_classes
 from edge.classification import decide, rank, softmax
 from edge.errors import EdgeError
 from edge.manifest import Decision
-
-if TYPE_CHECKING:
-    from compress.recipe import Recipe
-
 
 NAMED = 20  # flips that are told to people one by one
 
@@ -35,6 +33,12 @@ class Classification(Task):
     name = "classification"
     activation = "softmax"
     drop = "accuracy_drop"
+
+    def faults(self, data: Data) -> Iterator[tuple[str, object, str]]:
+        """No masks."""
+        for name in ("foreground", "ignore"):
+            if getattr(data, name):
+                yield name, list(getattr(data, name)), "none, as only a segmentation has masks"
 
     def labels(self, root: Path, recipe: Recipe) -> tuple[str, ...]:
         """Return the names of CIFAR-10's classes or of the folders; EdgeError where none is the positive label."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,19 +13,17 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from compress.data.folder import DataSet, Split
 from compress.data.masks import load_masks
 from compress.data.phantom import colon
+from compress.data.split import DataSet, Split
+from compress.recipe import LINE, Data, Recipe
 from compress.report.sheet import Entry, sheet
 from compress.steps.distillation import pixel_divergence
 from compress.tasks import metrics
 from compress.tasks.base import Task
-from edge.manifest import Decision
+from edge.manifest import Decision, is_line
 from edge.preprocess import Preprocessing, pixels
 from edge.segmentation import mask
-
-if TYPE_CHECKING:
-    from compress.recipe import Recipe
 
 WORST = 10  # images on the sheet
 DRAWN = ("float", "int8")
@@ -39,6 +37,11 @@ class Segmentation(Task):
     name = "segmentation"
     activation = "sigmoid"
     drop = "dice_drop"
+
+    def faults(self, data: Data) -> Iterator[tuple[str, object, str]]:
+        """What the masks show has a name."""
+        if not is_line(data.positive):
+            yield "positive", data.positive, f"a word for what the masks show, {LINE}"
 
     def labels(self, root: Path, recipe: Recipe) -> tuple[str, ...]:
         """Return what the masks show."""

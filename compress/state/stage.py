@@ -1,0 +1,38 @@
+"""Where a run is: the network, the input that it expects, and the key of everything that led to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from edge.preprocess import Preprocessing
+
+
+@dataclass
+class State:
+    """A network on its way, the preprocessing it expects, and the key of everything that led to it.
+
+    `note` is what the last step found out, for the ledger, where that says more than its settings do.
+    """
+
+    network: nn.Module
+    spec: Preprocessing
+    key: str
+    note: str = ""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of the network's input."""
+        return self.spec.channels, self.spec.height, self.spec.width
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """Example inputs of the network."""
+        return example_inputs(self.spec)
+
+
+def example_inputs(spec: Preprocessing) -> tuple[Tensor, ...]:
+    """Return what a network is traced and tried with: float32 (1, channels, height, width), zeros."""
+    return (torch.zeros(1, spec.channels, spec.height, spec.width),)
