@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from compress.data.independence import Allowed
 from compress.data.mask_values import Values
 from compress.steps.step import Fault, Step
-from edge.manifest import MAX_ITEMS, MAX_LETTERS, is_line
+from edge.fields import MAX_ITEMS, MAX_LETTERS, is_line
 from edge.preprocess import Preprocessing
 
 LINE = f"one line of printable text, at most {MAX_LETTERS} characters"

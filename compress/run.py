@@ -11,7 +11,7 @@ import copy
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from compress.convert import model_file
 from compress.convert import tflite as convert
 from compress.convert.verify import check_alive
 from compress.cost import Cost, cost
@@ -41,8 +40,9 @@ from compress.steps.step import Context, Step, samples, settings
 from compress.steps.train import logits, seconds_spent
 from compress.tasks.base import Task
 from compress.tasks.registry import task_named
+from edge.answer import Decision
 from edge.errors import EdgeError
-from edge.manifest import Decision
+from edge.files import write_beside
 from edge.strict_json import dumps
 
 Log = Callable[[str], None]
@@ -113,13 +113,13 @@ class Run:
         flatbuffers, seconds = self._flatbuffers(baseline, state)
         result = report.measure(self._finished(), baseline, state, flatbuffers)
         size = (self.output / f"{self.recipe.name}.tflite").stat().st_size
-        spent = cost(state.network, state.shape)
+        spent = cost(state.network, state.inputs)
         self._add(Row("int8", "model file", spent.parameters, spent.macs, size, result["validation"], seconds))
         stem = self.output / self.recipe.name
         self.ledger.save(stem.with_name(f"{stem.name}.ledger.json"))
         draw(self.ledger, self.recipe.title, stem.with_name(f"{stem.name}.ledger.png"))
         for name in ("baseline.float32", "float32"):
-            model_file.write_beside(stem.with_name(f"{stem.name}.{name}.tflite"), flatbuffers[name])
+            write_beside(stem.with_name(f"{stem.name}.{name}.tflite"), flatbuffers[name])
         return stem.with_name(f"{stem.name}.tflite")
 
     def _finished(self) -> report.Finished:
@@ -159,7 +159,7 @@ class Run:
             if baseline is None and step.compresses:
                 baseline = State(copy.deepcopy(state.network), state.spec, state.key)
                 self.teacher = baseline.network
-                self.whole = cost(baseline.network, baseline.shape)
+                self.whole = cost(baseline.network, baseline.inputs)
             with reported(number, step, "detail"):
                 detail = step.detail
             state = self._row(state, step.kind, detail, partial(self._apply, number, step), number, step)
@@ -222,12 +222,12 @@ class Run:
             return after
         begun = time.monotonic() - seconds_spent(self._epochs_file(key))
         after = replace(action(replace(state, key=key)), key=key)
-        spent = cost(after.network, after.shape)
+        spent = cost(after.network, after.inputs)
         quality = self.task.evaluate(logits(after.network, self.data.val, after.spec), self.data)
         seconds = time.monotonic() - begun
         entry = Row(kind, after.note or detail, spent.parameters, spent.macs, 4 * spent.parameters, quality, seconds)
         save_tensors(weights, after.network.state_dict())
-        model_file.write_beside(row, dumps(asdict(entry), f"the row of {kind}").encode())
+        write_beside(row, dumps(asdict(entry), f"the row of {kind}").encode())
         self._epochs_file(key).unlink(missing_ok=True)
         self._add(entry)
         return after
@@ -261,9 +261,7 @@ class Run:
             if not path.exists():
                 self.progress(f"evaluating the network of row {number} at the threshold {decision.threshold:g}")
                 outputs = logits(state.network, self.data.val, state.spec)
-                model_file.write_beside(
-                    path, dumps(self.task.evaluate(outputs, self.data, decision), "the score").encode()
-                )
+                write_beside(path, dumps(self.task.evaluate(outputs, self.data, decision), "the score").encode())
             self.ledger.rows[number] = replace(self.ledger.rows[number], metric=json.loads(path.read_text()))
 
     def _apply(self, number: int, step: Step, state: State) -> State:
@@ -297,34 +295,39 @@ class Run:
 
         Raises EdgeError, before anything is converted, where the network gives every image the same answer.
         """
-        wanted = {
-            "baseline.float32": (baseline, False, self._converted(baseline, False)),
-            "float32": (state, False, self._converted(state, False)),
-            "int8": (state, True, self._converted(state, True)),
+        wanted = {"baseline.float32": (baseline, "float32"), "float32": (state, "float32"), "int8": (state, "int8")}
+        paths = {name: self._converted(network, kind) for name, (network, kind) in wanted.items()}
+        left = {  # equal networks have one path
+            path: wanted[name]
+            for name, path in paths.items()
+            if not (path.exists() and path.with_suffix(".seconds.json").exists())
         }
-        if not all(path.exists() for _, _, path in wanted.values()):
+        if left:
             check_alive("the float network", logits(state.network, self.data.val, state.spec))
-        seconds = {path: self._convert(network, quantize, path) for network, quantize, path in wanted.values()}
-        return {name: path.read_bytes() for name, (_, _, path) in wanted.items()}, sum(seconds.values())
+            self._convert(left)
+        spent = {path: json.loads(path.with_suffix(".seconds.json").read_text()) for path in paths.values()}
+        return {name: path.read_bytes() for name, path in paths.items()}, sum(spent.values())
 
-    def _converted(self, state: State, quantize: bool) -> Path:
-        what = ["int8", self.recipe.calibration] if quantize else ["float32", 0]
+    def _converted(self, state: State, kind: str) -> Path:
+        what = ["int8", self.recipe.calibration] if kind == "int8" else ["float32", 0]
         return self.checkpoints / f"{_key(state.key, what)}.tflite"
 
-    def _convert(self, state: State, quantize: bool, path: Path) -> float:
-        """Convert the network, unless it was, to the file `path`; return the seconds that it took."""
-        spent, kind = path.with_suffix(".seconds.json"), "int8" if quantize else "float32"
-        if path.exists() and spent.exists():
-            return float(json.loads(spent.read_text()))
-        self.progress(f"converting to TFLite, {kind}")
-        begun = time.monotonic()
-        images = self.samples(state, self.recipe.calibration).permute(0, 2, 3, 1).contiguous().numpy()
-        flatbuffer = convert.to_tflite(state.network, images, quantize)
-        seconds = time.monotonic() - begun
-        model_file.write_beside(spent, dumps(seconds, "the seconds").encode())
-        model_file.write_beside(path, flatbuffer)
-        self.log(f"converted to TFLite {kind}: {len(flatbuffer) / 1e6:.2f} MB in {seconds:.0f} s")
-        return seconds
+    def _convert(self, left: Mapping[Path, tuple[State, str]]) -> None:
+        """Convert, in one process, to each file of `left` a network to a kind; beside it, the seconds that it took."""
+        self.progress(f"converting to TFLite, {', '.join(kind for _, kind in left.values())}")
+        states = {state.key: state for state, _ in left.values()}
+        places = [{kind: path for path, (state, kind) in left.items() if state.key == key} for key in states]
+        requests = [
+            convert.Request(state.network, self.samples(state, self.recipe.calibration), list(kinds))
+            for state, kinds in zip(states.values(), places, strict=True)
+        ]
+        for made in convert.convert(requests):
+            path = places[made.request][made.kind]
+            seconds = dumps(made.seconds, "the seconds").encode()
+            write_beside(path.with_suffix(".seconds.json"), seconds)
+            write_beside(path, made.flatbuffer)
+            size = f"{len(made.flatbuffer) / 1e6:.2f} MB in {made.seconds:.0f} s"
+            self.log(f"converted to TFLite {made.kind}: {size}")
 
 
 def _path_of(network: nn.Module) -> str:

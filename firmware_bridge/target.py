@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.errors import EdgeError, one_line
+from edge.terminal import columns
 from firmware_bridge.release import elf
 
 FOLDER = Path(__file__).with_name("targets")
@@ -111,8 +112,7 @@ def table(targets: Iterable[Target]) -> str:
         numbers = str(target.cores), str(target.memory_mb)
         first = (target.name, target.architecture, target.program, target.python, version)
         rows.append(tuple(map(one_line, (*first, *numbers, target.accelerator, target.title))))  # a user's own file
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    return "".join("  ".join(map(str.ljust, row, widths)).rstrip() + "\n" for row in rows)
+    return "".join(f"{line}\n" for line in columns(rows, range(len(header))))
 
 
 def hold_buildable(target: Target) -> None:

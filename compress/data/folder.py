@@ -17,7 +17,7 @@ from compress.data.reading import Read, each, equal, files, read, strays, warned
 from compress.data.remarks import remarks
 from compress.data.split import DataSet, Objective, Split, digest
 from edge.errors import EdgeError
-from edge.manifest import MAX_LABELS, MAX_LETTERS, is_line
+from edge.fields import MAX_LABELS, MAX_LETTERS, is_line
 from edge.preprocess import Preprocessing
 
 PARTS = ("train", "val", "test")
@@ -90,7 +90,7 @@ def folder_labels(root: Path) -> tuple[str, ...]:
     if not root.is_dir():
         raise EdgeError(f"data folder {root} does not exist: expected a folder with train/CLASS/images; check --data")
     if not (root / "train").is_dir():
-        hint = ', or task = "segmentation" in the recipe' if (root / "masks").is_dir() else ""
+        hint = ", or the recipe's task to be one of masks" if (root / "masks").is_dir() else ""
         raise EdgeError(
             f"{root} has no folder 'train': expected train/CLASS/images, one folder per class{hint}, or CIFAR-10's "
             "binary version"
@@ -108,8 +108,8 @@ def folder_labels(root: Path) -> tuple[str, ...]:
         raise EdgeError(f"{root / 'train'} has {len(labels)} class folders: expected two or more, named by their label")
     if set(labels) == {"images", "masks"}:
         raise EdgeError(
-            f"{root / 'train'} has the folders images and masks: expected one folder per class, or task = "
-            '"segmentation" in the recipe'
+            f"{root / 'train'} has the folders images and masks: expected one folder per class, or the recipe's task "
+            "to be one of masks"
         )
     return labels
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor
 
-from edge.manifest import Decision
+from edge.answer import Decision
 from edge.preprocess import Preprocessing
 
 
@@ -19,11 +19,12 @@ class Split:
 
     Attributes:
         pixels: uint8 (N, height, width, channels), as `edge.preprocess.pixels` returns them.
-        truth: what the network is to say. Classification: int64 (N,), an index into the data set's labels.
-            Segmentation: uint8 (N, height, width), 0 to 255, the share of each pixel that the mask covers; with pixels
-            that nobody labelled uint8 (N, 2, height, width): second, the share that is not labelled.
+        truth: what the network is to say; the task knows its meaning. Of classes int64 (N,), an index into the data
+            set's labels; of masks uint8 (N, height, width), 0 to 255, the share of each pixel that the mask covers, and
+            with pixels that nobody labelled uint8 (N, 2, height, width): second, the share that is not labelled. What
+            has three dimensions or more moves with the image when it is augmented.
         names: the files, relative to the data set's folder.
-        masks: segmentation, where the network is evaluated: bool (H, W) of each image in its own size.
+        masks: where the network is evaluated: bool (H, W) of each image in its own size; none without masks.
         voids: bool (H, W) of each of `masks`, what is not labelled; none where all is.
     """
 

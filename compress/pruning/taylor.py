@@ -77,7 +77,7 @@ class Batches:
         total = torch.zeros(len(self.images), len(group[0].idxs))
         for dependency, i, g in members(group, [function.prune_conv_out_channels]):
             layer = dependency.target.module
-            if layer is not self._seen.source:
+            if layer not in self._seen.sources:
                 total.index_add_(1, g, self._contributions[self._place[layer]][:, i])
         return total
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from compress.convert.tflite import export_onnx
+from compress.convert import onnx
 from compress.cost import Cost, cost
 from compress.networks.scores import check_logits
 from compress.state.stage import example_inputs
 from compress.steps.registry import reported
-from compress.steps.step import Rehearsal, Step, shape_of
+from compress.steps.step import Rehearsal, Step
 from edge.preprocess import Preprocessing
 from edge.scratch import scratch
 
@@ -31,13 +31,13 @@ def rehearse(network: nn.Module, steps: Sequence[Step], spec: Preprocessing) -> 
     where the network's outputs are no logits.
     """
     with torch.random.fork_rng(devices=[]):  # the training's random numbers are the same with and without
-        check_logits(network, shape_of(example_inputs(spec)))
+        check_logits(network, example_inputs(spec))
         network = copy.deepcopy(network)
         whole: Cost | None = None
         is_certain = True
         for number, step in enumerate(steps, start=1):
             inputs = example_inputs(spec)
-            now = cost(network, shape_of(inputs)) if whole is None else whole
+            now = cost(network, inputs) if whole is None else whole
             with reported(number, step, "rehearse"):
                 network = step.rehearse(network, Rehearsal(inputs, now, is_certain))
             with reported(number, step, "input_after"):
@@ -45,4 +45,4 @@ def rehearse(network: nn.Module, steps: Sequence[Step], spec: Preprocessing) -> 
             whole = now if step.compresses else whole
             is_certain = is_certain and step.is_certain
         with scratch("rehearse") as folder:
-            export_onnx(network, (spec.height, spec.width, spec.channels), folder / "network.onnx")
+            onnx.export(network, example_inputs(spec), folder / "network.onnx")

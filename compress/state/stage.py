@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
+from compress.inputs import Inputs, inputs_of
 from edge.preprocess import Preprocessing
 
 
@@ -23,16 +23,11 @@ class State:
     note: str = ""
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """(channels, height, width) of the network's input."""
-        return self.spec.channels, self.spec.height, self.spec.width
-
-    @property
-    def inputs(self) -> tuple[Tensor, ...]:
+    def inputs(self) -> Inputs:
         """Example inputs of the network."""
         return example_inputs(self.spec)
 
 
-def example_inputs(spec: Preprocessing) -> tuple[Tensor, ...]:
+def example_inputs(spec: Preprocessing) -> Inputs:
     """Return what a network is traced and tried with: float32 (1, channels, height, width), zeros."""
-    return (torch.zeros(1, spec.channels, spec.height, spec.width),)
+    return inputs_of((spec.channels, spec.height, spec.width))

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from compress.inputs import Inputs, as_inputs
 from compress.networks.hooks import hooked
 from compress.steps.registry import register
-from compress.steps.step import Context, Fault, Rehearsal, Step, shape_of
+from compress.steps.step import Context, Fault, Rehearsal, Step
 from edge.errors import EdgeError
 from edge.preprocess import Preprocessing
 
@@ -44,24 +45,24 @@ class GreyFolding(Step):
 
     def rehearse(self, network: nn.Module, rehearsal: Rehearsal) -> nn.Module:
         """Fold."""
-        return fold_grey(network, shape_of(rehearsal.inputs))
+        return fold_grey(network, rehearsal.inputs)
 
     def apply(self, context: Context) -> nn.Module:
         """Fold."""
-        return fold_grey(context.network, shape_of(context.inputs))
+        return fold_grey(context.network, context.inputs)
 
     def input_after(self, spec: Preprocessing) -> Preprocessing:
         """One channel."""
         return replace(spec, channels=1)
 
 
-def fold_grey(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
+def fold_grey(network: nn.Module, inputs: Tensor | Inputs) -> nn.Module:
     """Make the first convolution read one channel and return the network, which gives the same logits as before.
 
     With x the same channel three times, sum_c w_c * x = (sum_c w_c) * x. The three channels must be normalized alike.
 
     Args:
-        shape: (3, height, width) of the input.
+        inputs: example input, one image float32 (1, 3, height, width).
 
     Raises EdgeError where the first convolution is another, or what else the network does with the channels keeps the
     logits from being the same.
@@ -69,6 +70,13 @@ def fold_grey(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
     seen: list[nn.Conv2d] = []
     convs = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
     hooks = [conv.register_forward_hook(lambda module, *_: seen.append(module)) for conv in convs]
+    images = as_inputs(inputs)
+    if len(images) != 1:
+        raise EdgeError(
+            f"step fold-grey found a network of {len(images)} inputs: expected one image; take the step out of the "
+            "recipe"
+        )
+    shape = images[0].shape[1:]
     grey = torch.rand(1, 1, *shape[1:], generator=torch.Generator().manual_seed(0))
     with hooked(hooks), torch.no_grad():
         before = network.eval()(grey.expand(1, *shape).clone())

@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from compress.inputs import Inputs, as_inputs, outputs, run
 from compress.layers.ghost import GhostConv2d
 from compress.networks.hooks import hooked
 from compress.state.structure import replace
 from compress.steps.registry import register
-from compress.steps.step import Context, Rehearsal, Step, shape_of
+from compress.steps.step import Context, Rehearsal, Step
 
 
 @register
@@ -36,18 +37,18 @@ class NormFolding(Step):
 
     def rehearse(self, network: nn.Module, rehearsal: Rehearsal) -> nn.Module:
         """Fold."""
-        return fold_norms(network, shape_of(rehearsal.inputs))
+        return fold_norms(network, rehearsal.inputs)
 
     def apply(self, context: Context) -> nn.Module:
         """Fold."""
-        return fold_norms(context.network, shape_of(context.inputs))
+        return fold_norms(context.network, context.inputs)
 
-    def restore(self, network: nn.Module, tensors: Mapping[str, Tensor], inputs: tuple[Tensor, ...]) -> nn.Module:
+    def restore(self, network: nn.Module, tensors: Mapping[str, Tensor], inputs: Inputs) -> nn.Module:
         """Fold: the rectifiers that moved have no tensors."""
-        return fold_norms(network, shape_of(inputs))
+        return fold_norms(network, inputs)
 
 
-def fold_norms(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
+def fold_norms(network: nn.Module, inputs: Tensor | Inputs) -> nn.Module:
     """Move what directly follows a ghost convolution, normalization and then ReLU, into its halves; return the network.
 
     With y1 = s1 p + b1 the normalized primary maps, the cheap filters read y1 and not p: w becomes w / s1, and the
@@ -57,9 +58,9 @@ def fold_norms(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
     section 3.2): that has to be trained.
 
     Args:
-        shape: (channels, height, width) of the input.
+        inputs: example inputs, one tensor or several.
     """
-    for ghost, name, rectifier in _followers(network, shape):
+    for ghost, name, rectifier in _followers(network, as_inputs(inputs)):
         norm = network.get_submodule(name)
         assert isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None and norm.running_var is not None
         m = ghost.primary.out_channels
@@ -80,7 +81,7 @@ def fold_norms(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
     return network
 
 
-def _followers(network: nn.Module, shape: tuple[int, int, int]) -> list[tuple[GhostConv2d, str, str]]:
+def _followers(network: nn.Module, inputs: Inputs) -> list[tuple[GhostConv2d, str, str]]:
     """Return each ghost convolution whose output goes straight into a normalization and nowhere else, and its name.
 
     Third, the name of the ReLU that the normalization's output goes straight into, if it serves this place only.
@@ -112,9 +113,10 @@ def _followers(network: nn.Module, shape: tuple[int, int, int]) -> list[tuple[Gh
         if isinstance(module, GhostConv2d | nn.BatchNorm2d | nn.ReLU):
             hooks += [module.register_forward_pre_hook(into), module.register_forward_hook(out)]
     with hooked(hooks), torch.enable_grad():
-        logits = network.eval()(torch.zeros(1, *shape).requires_grad_().clone())
+        graded = tuple(x.clone().requires_grad_() if x.is_floating_point() else x for x in inputs)
+        found = outputs(run(network.eval(), graded))
     names = {module: name for name, module in network.named_modules()}
-    readers = _readers(logits.grad_fn)
+    readers = _readers([y.grad_fn for y in found])
     alone = {m for m in calls if calls[m] == 1 and ends[m] is not None and readers[ends[m]] == 1}
     once = {norm: relu for norm, relu in rectifiers.items() if calls[relu] == 1 and norm in alone}
     return [
@@ -124,10 +126,10 @@ def _followers(network: nn.Module, shape: tuple[int, int, int]) -> list[tuple[Gh
     ]
 
 
-def _readers(last: Any) -> Counter[Any]:
-    """Return how many nodes of autograd's graph, which ends in `last`, read each one's output."""
-    found: Counter[Any] = Counter([last])
-    waiting = [last] if last is not None else []  # a forward pass may hold gradients back
+def _readers(ends: list[Any]) -> Counter[Any]:
+    """Return how many nodes of autograd's graph that makes the outputs `ends`, or outputs, read each node's output."""
+    found: Counter[Any] = Counter(ends)
+    waiting = [node for node in found if node is not None]  # a forward pass may hold gradients back
     while waiting:
         for node, _ in waiting.pop().next_functions:
             if node is not None and node not in found:

@@ -15,7 +15,7 @@ from compress.pruning.scoring import rehearsing
 from compress.pruning.settings import Pruning
 from compress.state.structure import check_patterns
 from compress.steps.registry import register
-from compress.steps.step import Context, Fault, Rehearsal, Step, shape_of
+from compress.steps.step import Context, Fault, Rehearsal, Step
 from edge.preprocess import Preprocessing
 
 
@@ -37,13 +37,13 @@ class ChannelPruning(Pruning, Step):
                 names = [name for name, module in network.named_modules() if isinstance(module, kinds)]
                 check_patterns("pruning", patterns, names)
             return network
-        left = self.of_what_is_left(rehearsal.whole, cost(network, shape_of(rehearsal.inputs)))
+        left = self.of_what_is_left(rehearsal.whole, cost(network, rehearsal.inputs))
         return rehearsed(network, left, rehearsal) if left.ratios or left.shares else network
 
     def apply(self, context: Context) -> nn.Module:
         """Remove the channels with the lowest scores."""
         assert context.whole is not None
-        shape = shape_of(context.inputs)
+        shape = context.inputs
         left = self.of_what_is_left(context.whole, cost(context.network, shape))
         if not left.ratios and not left.shares:
             context.progress("nothing is left to remove: earlier steps removed as much overall\n")
@@ -54,4 +54,4 @@ class ChannelPruning(Pruning, Step):
 
 def rehearsed(network: nn.Module, settings: Pruning, rehearsal: Rehearsal) -> nn.Module:
     """Return the network with random channels removed, as many as the settings say."""
-    return prune(network, replace(settings, criterion=rehearsing(settings), steps=1), shape_of(rehearsal.inputs))
+    return prune(network, replace(settings, criterion=rehearsing(settings), steps=1), rehearsal.inputs)

@@ -14,9 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from compress.data.split import DataSet
+from compress.inputs import Inputs
 from compress.pruning.blocks import Residual, close, closed_in, residual_blocks
+from compress.state.stage import example_inputs
 from compress.steps.registry import register
-from compress.steps.step import Context, Fault, Rehearsal, Step, shape_of
+from compress.steps.step import Context, Fault, Rehearsal, Step
 from compress.steps.train import TrainingSettings, train
 from edge.preprocess import Preprocessing
 
@@ -52,7 +54,7 @@ class BlockPruning(TrainingSettings):
 
     def rehearse(self, network: nn.Module, rehearsal: Rehearsal) -> nn.Module:
         """Look for blocks; which of them go, training decides."""
-        residual_blocks(network, shape_of(rehearsal.inputs))
+        residual_blocks(network, rehearsal.inputs)
         return network
 
     def apply(self, context: Context) -> nn.Module:
@@ -63,9 +65,9 @@ class BlockPruning(TrainingSettings):
         context.note += self.taught
         return network
 
-    def restore(self, network: nn.Module, tensors: Mapping[str, Tensor], inputs: tuple[Tensor, ...]) -> nn.Module:
+    def restore(self, network: nn.Module, tensors: Mapping[str, Tensor], inputs: Inputs) -> nn.Module:
         """Take out the blocks that have no tensors in the checkpoint."""
-        return close(network, closed_in(residual_blocks(network, shape_of(inputs)), tensors))
+        return close(network, closed_in(residual_blocks(network, inputs), tensors))
 
 
 class StraightThrough(torch.autograd.Function):
@@ -144,7 +146,7 @@ def prune_blocks(
 
     Raises EdgeError where there is no residual block.
     """
-    gated = Gated(network, residual_blocks(network, (spec.channels, spec.height, spec.width)), settings.penalty)
+    gated = Gated(network, residual_blocks(network, example_inputs(spec)), settings.penalty)
     rates = {gated.alpha: settings.gate_lr}
     train(gated, data, spec, settings, checkpoint, progress, rates, teacher=teacher)
     closed = gated.closed()

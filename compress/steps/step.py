@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from compress.cost import Cost
 from compress.data.split import DataSet, Objective
+from compress.inputs import Inputs
 from compress.pruning.taylor import Examples
 from compress.steps.augmentation import to_input
 from edge.preprocess import Preprocessing
@@ -48,7 +49,7 @@ class Context:
     network: nn.Module
     data: DataSet
     spec: Preprocessing
-    inputs: tuple[Tensor, ...]
+    inputs: Inputs
     teacher: nn.Module | None
     whole: Cost | None
     epochs: Path
@@ -67,13 +68,18 @@ class Context:
 
     def examples(self, count: int) -> Examples:
         """Return the same images with their targets, and the task's loss of each."""
-        targets = torch.from_numpy(self.data.train.truth[_chosen(self.data, count)])
-        return Examples(self.samples(count), targets, self.task.losses)
+        return examples(self.data, self.spec, count)
 
 
 def samples(data: DataSet, spec: Preprocessing, count: int) -> Tensor:
     """Return float32 (count, channels, height, width): training images, always the same ones, classes mixed."""
     return to_input(torch.from_numpy(data.train.pixels[_chosen(data, count)]), spec)
+
+
+def examples(data: DataSet, spec: Preprocessing, count: int) -> Examples:
+    """Return the images that `samples` returns with their targets, and the loss of the data's task."""
+    targets = torch.from_numpy(data.train.truth[_chosen(data, count)])
+    return Examples(samples(data, spec, count), targets, data.task.losses)
 
 
 def _chosen(data: DataSet, count: int) -> np.ndarray:
@@ -91,7 +97,7 @@ class Rehearsal:
             cost, is not known then.
     """
 
-    inputs: tuple[Tensor, ...]
+    inputs: Inputs
     whole: Cost
     is_certain: bool
 
@@ -146,7 +152,7 @@ class Step(Protocol):
     def apply(self, context: Context) -> nn.Module:
         """Return what the step makes of `context.network`. Raises EdgeError where that can't be done."""
 
-    def restore(self, network: nn.Module, tensors: Mapping[str, Tensor], inputs: tuple[Tensor, ...]) -> nn.Module:
+    def restore(self, network: nn.Module, tensors: Mapping[str, Tensor], inputs: Inputs) -> nn.Module:
         """Return `network`, as it was before the step, with what a checkpoint's names and shapes can't show.
 
         `compress.state.structure.fit` does the rest: it resizes layers, puts ghost convolutions in, loads `tensors`.
@@ -160,13 +166,6 @@ class Step(Protocol):
     def input_after(self, spec: Preprocessing) -> Preprocessing:
         """Return the preprocessing that the network expects after the step."""
         return spec
-
-
-def shape_of(inputs: tuple[Tensor, ...]) -> tuple[int, int, int]:
-    """Return (channels, height, width) of a network's only input."""
-    (image,) = inputs
-    channels, height, width = image.shape[1:]
-    return channels, height, width
 
 
 def settings(step: Any) -> dict[str, Any]:

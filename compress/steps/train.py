@@ -294,7 +294,7 @@ class _Lessons:
         settings, task, weight = self.settings, self.data.task, self.weight
         pixels = torch.from_numpy(self.data.train.pixels[chosen.numpy()]).to(self.where)
         wanted = self.truth[chosen].to(self.where)
-        masks = wanted if wanted.ndim > 1 else None
+        masks = wanted if wanted.ndim > 2 else None
         x, moved = augmented(pixels, masks, self.spec, settings.augment, settings.size)
         with lower_precision(self.where):
             y = self.run(x).float()

@@ -19,11 +19,12 @@ from compress.data.split import DataSet, Split
 from compress.recipe import LINE, Data, Recipe
 from compress.report.sheet import Entry, sheet
 from compress.steps.distillation import pixel_divergence
-from compress.tasks import metrics
+from compress.tasks import metrics as measures
 from compress.tasks.base import Task
-from edge.manifest import Decision, is_line
+from edge.answer import Decision
+from edge.fields import is_line
+from edge.mask import mask
 from edge.preprocess import Preprocessing, pixels
-from edge.segmentation import mask
 
 WORST = 10  # images on the sheet
 DRAWN = ("float", "int8")
@@ -32,7 +33,7 @@ THRESHOLDS = tuple(n / 20 for n in range(4, 17))  # 0.2 to 0.8
 
 
 class Segmentation(Task):
-    """A mask of one thing. `truth` is each pixel's share that it covers, as `compress.data.folder.Split` has it."""
+    """A mask of one thing. `truth` is each pixel's share that it covers, as `compress.data.split.Split` has it."""
 
     name = "segmentation"
     activation = "sigmoid"
@@ -101,14 +102,14 @@ class Segmentation(Task):
         """Mean Dice at the images' own sizes; without a decision, scores of one half and more are taken."""
         return _validation(outputs, data, decision or Decision(data.labels[0], 0.5, 0.0))
 
-    def figures(
+    def metrics(
         self, recipe: Recipe, data: DataSet, outputs: dict[str, tuple[np.ndarray, np.ndarray]]
     ) -> dict[str, Any]:
         """Return the report.
 
         The pixels' threshold is the one of `THRESHOLDS` with the highest mean Dice on the validation images, chosen by
-        the int8 model as the device runs it; it serves the float network as well. The baseline gets its own in the same
-        way. Test images decide nothing. Besides the keys of `Task.figures`: `thresholds`, `agreement` (intersection
+        the int8 model as the device runs it; it is used for the float network as well. The baseline gets its own in
+        the same way. Test images decide nothing. Further keys: `thresholds`, `agreement` (intersection
         over union of the float network's and the int8 model's masks), `images` (each test image's Dice).
         """
 
@@ -123,23 +124,23 @@ class Segmentation(Task):
         found = {
             name: _masks(test, data.test, rule(thresholds[name]), data.spec) for name, (_, test) in outputs.items()
         }
-        dices = {name: metrics.dices(masks, data.test.masks) for name, masks in found.items()}
-        unions = {name: metrics.unions(masks, data.test.masks) for name, masks in found.items()}
-        test_figures = {
-            name: {"dice": metrics.mean_figure(dices[name]), "iou": metrics.mean_figure(unions[name])}
+        dices = {name: measures.dices(masks, data.test.masks) for name, masks in found.items()}
+        unions = {name: measures.unions(masks, data.test.masks) for name, masks in found.items()}
+        test_metrics = {
+            name: {"dice": measures.mean_metric(dices[name]), "iou": measures.mean_metric(unions[name])}
             for name in ("baseline", "float", "int8")
         }
-        agreement = metrics.unions(found["int8"], found["float"])
-        agreed = metrics.mean_figure(agreement)
+        agreement = measures.unions(found["int8"], found["float"])
+        agreed = measures.mean_metric(agreement)
         mean = {name: float(values.mean()) for name, values in dices.items()}
         lost = 100 * (mean["float"] - mean["int8"])
         return {
             "labels": list(data.labels),
-            "test": test_figures,
+            "test": test_metrics,
             "decision": rule(thresholds["int8"])._asdict(),
             "thresholds": thresholds,
             "drop": 100 * (mean["baseline"] - mean["int8"]),
-            "cosine": metrics.centred_cosine(*(np.concatenate(outputs[name]) for name in ("float", "int8"))),
+            "cosine": measures.centred_cosine(*(np.concatenate(outputs[name]) for name in ("float", "int8"))),
             "validation": self.evaluate(outputs["int8"][0], data, rule(thresholds["int8"])),
             "agreement": agreed,
             "images": [
@@ -149,7 +150,7 @@ class Segmentation(Task):
             ],
             "differences": [
                 f"Dice lost from float to int8: {lost:.2f} points",
-                f"IoU between the float and the int8 masks: {metrics.cell(agreed)}",
+                f"IoU between the float and the int8 masks: {measures.cell(agreed)}",
             ],
         }
 
@@ -183,7 +184,7 @@ class Segmentation(Task):
 
 def _validation(outputs: np.ndarray, data: DataSet, rule: Decision) -> float:
     """Return the mean Dice on the validation images, for their logits."""
-    return float(np.mean(metrics.dices(_masks(outputs, data.val, rule, data.spec), data.val.masks)))
+    return float(np.mean(measures.dices(_masks(outputs, data.val, rule, data.spec), data.val.masks)))
 
 
 def _masks(outputs: np.ndarray, split: Split, rule: Decision, spec: Preprocessing) -> list[np.ndarray]:

@@ -106,14 +106,13 @@ def _images(words: list[str], output: str | None) -> tuple[list[tuple[str, str |
 
     Says how many files folders hold that are no images.
     """
-    from edge.image import SUFFIXES  # Pillow comes with it
     from edge.sources import expand, left_out_line
 
     images: list[tuple[str, str | None]] = []
     failed: list[tuple[str, EdgeError]] = []
     for word in words:
         try:
-            found = expand(word, SUFFIXES, None if output is None else os.path.realpath(output))
+            found = expand(word, None if output is None else os.path.realpath(output))
         except EdgeError as error:
             failed.append((word, error))
             continue

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge import __version__
+from edge.answer import Decision
 from edge.command import log
 from edge.errors import EdgeError
+from edge.files import write_all_beside
 
 if TYPE_CHECKING:
     from edge.model import ModelFile
@@ -31,12 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run `edge-deploy export-c`."""
-    from edge.activation import check_activation
+    from edge.activation import check_activations
     from edge.model import find, read
     from firmware_bridge.micro import micro
 
     file = read(find(options.model))
-    check_activation(file.manifest.activation, file.network(), file.path)
+    check_activations(file.manifest.outputs, file.network(), file.path)
     trial = micro.run(file)
     for verdict in trial.verdicts:
         if verdict.failed:
@@ -65,41 +66,21 @@ def identifier(name: str) -> str:
 def header(file: ModelFile, trial: Trial) -> str:
     """Return NAME.h: sizes, quantization, preprocessing and decision as macros, and what NAME.c defines."""
     manifest = file.manifest
-    name, spec = identifier(manifest.name), manifest.input
-    macros: dict[str, object] = {
-        "ARENA_BYTES": trial.arena_bytes,
-        "OPERATORS": len(manifest.operators),
-        "INPUT_HEIGHT": spec.height,
-        "INPUT_WIDTH": spec.width,
-        "INPUT_CHANNELS": spec.channels,
-        "INPUT_MEAN": _list(spec.mean),
-        "INPUT_STD": _list(spec.std),
-        "OUTPUT_ELEMENTS": math.prod(trial.output.shape),
-        "LABELS": len(manifest.labels),
-    }
-    if manifest.type == "int8":
-        for side, tensor in (("INPUT", trial.input), ("OUTPUT", trial.output)):
-            macros[f"{side}_SCALE"] = _float(tensor.scale)
-            macros[f"{side}_ZERO_POINT"] = f"({tensor.zero_point})"
-    if manifest.decision is not None:
-        macros["DECISION_LABEL"] = manifest.labels.index(manifest.decision.label)
-        macros["DECISION_THRESHOLD"] = _float(manifest.decision.threshold)
-        if manifest.task == "segmentation":
-            macros["DECISION_MINIMUM_AREA"] = _float(manifest.decision.minimum_area)
-    if spec.window is not None:
-        macros["INPUT_WINDOW_LOW"], macros["INPUT_WINDOW_HIGH"] = spec.window
+    name, spec = identifier(manifest.name), manifest.inputs[0]
+    macros = _macros(file, trial)
+    task = manifest.task.name
     guard = f"EDGE_{name.upper()}_H"
     operators = ", ".join(f"{operator} {count}" for operator, count in manifest.operators.items())
     return f"""\
 /*
  * {_comment(manifest.title)}
  *
- * {manifest.task}, {manifest.type}; written by edge-deploy export-c {__version__} from the flatbuffer with the SHA-256
+ * {task}, {manifest.type}; written by edge-deploy export-c {__version__} from the flatbuffer with the SHA-256
  * {manifest.model_sha256}.
  * Software for engineers; not a medical device.
  *
  * Input: {_shape(trial.input.shape)}, {spec.color}, values (pixel / 255 - mean) / std.{_window(spec.window)}
- * Output: {_shape(trial.output.shape)}, {_outputs(manifest.activation)}.
+ * Output: {_shape(trial.output.shape)}, {_outputs(manifest.outputs[0].activation)}.
  * int8: real = (q - zero point) * scale.
  * The arena is the smallest with which tflite-micro {trial.version} ran the network on a 64-bit machine
  * with its reference kernels. A 32-bit machine needs less of it for structures; optimized kernels may need more.
@@ -127,6 +108,35 @@ extern const char *const {name}_labels[{name.upper()}_LABELS]; /* UTF-8, in the 
 """
 
 
+def _macros(file: ModelFile, trial: Trial) -> dict[str, object]:
+    """Return what NAME.h defines: name without the model's own in front -> value."""
+    manifest, spec = file.manifest, file.manifest.inputs[0]
+    macros: dict[str, object] = {
+        "ARENA_BYTES": trial.arena_bytes,
+        "OPERATORS": len(manifest.operators),
+        "INPUT_HEIGHT": spec.height,
+        "INPUT_WIDTH": spec.width,
+        "INPUT_CHANNELS": spec.channels,
+        "INPUT_MEAN": _list(spec.mean),
+        "INPUT_STD": _list(spec.std),
+        "OUTPUT_ELEMENTS": math.prod(trial.output.shape),
+        "LABELS": len(manifest.labels),
+    }
+    if manifest.type == "int8":
+        for side, tensor in (("INPUT", trial.input), ("OUTPUT", trial.output)):
+            macros[f"{side}_SCALE"] = _float(tensor.scale)
+            macros[f"{side}_ZERO_POINT"] = f"({tensor.zero_point})"
+    rule = getattr(manifest.task, "decision", None)
+    if isinstance(rule, Decision):
+        macros["DECISION_LABEL"] = manifest.labels.index(rule.label)
+        macros["DECISION_THRESHOLD"] = _float(rule.threshold)
+        if "minimum_area" in manifest.raw["outputs"][0]["decision"]:
+            macros["DECISION_MINIMUM_AREA"] = _float(rule.minimum_area)
+    if spec.window is not None:
+        macros["INPUT_WINDOW_LOW"], macros["INPUT_WINDOW_HIGH"] = spec.window
+    return macros
+
+
 def source(file: ModelFile) -> str:
     """Return NAME.c: the flatbuffer, its length and the labels."""
     name, flatbuffer = identifier(file.manifest.name), file.flatbuffer
@@ -151,34 +161,22 @@ const char *const {name}_labels[{name.upper()}_LABELS] = {{
 
 
 def write(contents: Mapping[Path, str]) -> None:
-    """Write all of the files beside their places, read them back, then rename them: none is there by half.
+    """Write all of the files or none.
 
-    Raises EdgeError where one can't be written, or reads as something else.
+    Raises EdgeError where one can't be written.
     """
-    for path in contents:
-        if path.exists() and not path.is_file():
-            raise EdgeError(f"{path} is no ordinary file and can't be written: give --output another folder")
-    parts = {path: path.with_name(f".{path.name}.part") for path in contents}
     try:
-        for path, part in parts.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(contents[path], encoding="utf-8", newline="\n")
-            if part.read_text(encoding="utf-8") != contents[path]:
-                raise EdgeError(f"{path} reads as something else: check the disk, or give --output another folder")
-        for path, part in parts.items():
-            os.replace(part, path)
+        write_all_beside({path: text.encode() for path, text in contents.items()})
     except OSError as error:
         raise EdgeError(
-            f"{error.filename or next(iter(parts))} can't be written ({error.strerror}): make room, or give --output "
-            "another folder"
+            f"{error.filename or next(iter(contents))} can't be written ({error.strerror}): make room, or give "
+            "--output another folder"
         ) from None
-    finally:
-        for part in parts.values():
-            if part.exists():
-                part.unlink()
 
 
 def _outputs(activation: str) -> str:
+    if not activation:
+        return "as its task has it"
     return "scores from 0 to 1" if activation == "none" else f"logits; {activation} after it gives scores"
 
 

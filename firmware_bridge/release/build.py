@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from importlib import metadata
@@ -11,6 +10,7 @@ from typing import NamedTuple
 
 from edge import __version__
 from edge.errors import EdgeError
+from edge.files import write_beside
 from edge.model import find, read, shipped
 from firmware_bridge.release import elf, program, python_runtime, release, sbom, signature, sysroot, wheel
 from firmware_bridge.release.release import File, Link, Payload
@@ -100,7 +100,13 @@ def write(content: Content, number: int, key: Path, output: Path) -> Path:
     digests, packed = release.digest_list(made, content.payload)
     data = release.archive_bytes(made, digests, signature.sign(digests, key), packed)
     path = output / f"{made.name}.tar"
-    _write(path, data)
+    try:
+        write_beside(path, data)
+    except OSError as error:
+        raise EdgeError(
+            f"{path} can't be written ({error.strerror}): expected room and the right to write; make room, or give "
+            "--output another folder"
+        ) from None
     return path
 
 
@@ -173,20 +179,3 @@ def _own_licence() -> bytes:
         return root.read_bytes()
     files = metadata.files("edge-infer") or []
     return Path(str(next(file.locate() for file in files if file.name == "LICENSE"))).read_bytes()
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write it whole or not at all: beside its place first, then renamed; EdgeError where it can't be written."""
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            beside.write_bytes(data)
-            os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise EdgeError(
-            f"{path} can't be written ({error.strerror}): expected room and the right to write; make room, or give "
-            "--output another folder"
-        ) from None

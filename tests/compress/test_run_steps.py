@@ -24,7 +24,7 @@ from compress.state.checkpoint import load_tensors
 from edge.model import read
 from tests.compress.conftest import HERE, RECIPE, command, edge_compress, environment, refused
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.train, pytest.mark.timeout(600)]
 
 FILES = {
     "own.tflite",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from edge.activation import LOGARITHMS, LOGITS, SCORES, UNKNOWN, check_activation, ending
+from edge.activation import LOGARITHMS, LOGITS, SCORES, UNKNOWN, check_activation, check_activations, ending
 from edge.errors import EdgeError
-from edge.flatbuffer import Graph, Network, Operator, Tensor, read
+from edge.flatbuffer import read
 from edge.model import read as read_file
 from edge.model import shipped
+from edge.network import Graph, Network, Operator, Tensor
 from tests.edge.conftest import HERE
 
 
@@ -120,4 +121,4 @@ def test_what_ships_ends_in_logits() -> None:
         file = read_file(path)
         found = read(file.flatbuffer, str(path))
         assert ending(found)[0] in (LOGITS, UNKNOWN)
-        check_activation(file.manifest.activation, found, str(path))
+        check_activations(file.manifest.outputs, found, str(path))

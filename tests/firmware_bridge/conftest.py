@@ -31,6 +31,7 @@ from tests.edge.pictures import blobs, encoded, png, turned
 from tests.edge.processes import ROOT, Ended, environment
 from tests.firmware_bridge.boards import LocalBoard
 from tests.firmware_bridge.places import Place
+from tests.once import once
 
 SOURCE = ROOT / "firmware_bridge/native"
 BUILT_WITH = {
@@ -60,12 +61,14 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
         debian.need(BUILT_WITH)
     except debian.Unavailable as error:
         pytest.skip(str(error))
-    folder = tmp_path_factory.mktemp("native")
-    options = ["-DEDGE_PROBE=ON", f"-DEDGE_SANITIZE={'ON' if SANITIZED else 'OFF'}"]
-    for command in (["cmake", "-S", SOURCE, "-B", folder, *options], ["cmake", "--build", folder]):
-        done = subprocess.run(command, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-    return folder
+
+    def make(folder: Path) -> None:
+        options = ["-DEDGE_PROBE=ON", f"-DEDGE_SANITIZE={'ON' if SANITIZED else 'OFF'}"]
+        for command in (["cmake", "-S", SOURCE, "-B", folder, *options], ["cmake", "--build", folder]):
+            done = subprocess.run(command, capture_output=True, text=True)
+            assert done.returncode == 0, done.stdout + done.stderr
+
+    return once(tmp_path_factory, "native", make)
 
 
 @pytest.fixture(scope="session")

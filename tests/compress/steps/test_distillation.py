@@ -80,7 +80,13 @@ def agreement(a: nn.Module, b: nn.Module) -> float:
 
 
 @pytest.mark.parametrize(
-    "kind", ["train", pytest.param("compiled", marks=pytest.mark.slow), "prune-blocks", "soft-prune"]
+    "kind",
+    [
+        "train",
+        pytest.param("compiled", marks=[pytest.mark.compile, pytest.mark.timeout(300)]),
+        "prune-blocks",
+        "soft-prune",
+    ],
 )
 def test_a_student_learns_from_its_teacher_what_no_label_says(kind: str, tmp_path: Path) -> None:
     data = data_set()

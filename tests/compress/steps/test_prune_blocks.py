@@ -196,7 +196,8 @@ def test_the_expected_cost_of_the_gates_has_the_gradient_that_is_added() -> None
     torch.testing.assert_close(mean, 0.05 * p * p * (1 - p))
 
 
-@pytest.mark.slow
+@pytest.mark.compile
+@pytest.mark.timeout(300)
 def test_gates_are_trained_in_a_compiled_network_too(tmp_path: Path) -> None:
     torch.manual_seed(0)
     step = BlockPruning(6, lr=0.02, batch=16, penalty=100.0, compiled=True)

@@ -224,7 +224,8 @@ def test_the_normalizations_are_measured_after_the_removal(tmp_path: Path) -> No
     torch.testing.assert_close(bn.running_mean, means, rtol=1e-2, atol=1e-2)
 
 
-@pytest.mark.slow
+@pytest.mark.compile
+@pytest.mark.timeout(300)
 def test_a_compiled_run_is_the_same_but_for_rounding(tmp_path: Path) -> None:
     said: dict[bool, list[str]] = {False: [], True: []}
     for compiled, lines in said.items():

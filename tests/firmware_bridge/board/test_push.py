@@ -47,7 +47,6 @@ def test_the_whole_life(place: Place) -> None:
     refused(place("run", "board", place.tmp_path / "picture.png"), "nothing is installed")
 
 
-@pytest.mark.slow
 def test_old_releases_go_and_the_last_good_stays(place: Place) -> None:
     for number in range(1, 6):
         assert place.push(place.archive(f"0.1.0-{number}")).status == 0
@@ -64,7 +63,6 @@ def test_old_releases_go_and_the_last_good_stays(place: Place) -> None:
     assert place.serves() == "0.1.0-3"
 
 
-@pytest.mark.slow
 def test_more_than_nine_releases_keep_their_order(place: Place) -> None:
     for number in range(7, 12):
         assert place.push(place.archive(f"0.1.0-{number}")).status == 0
@@ -173,7 +171,6 @@ def test_two_pushes_at_once(place: Place) -> None:
     assert place.serves() == "0.1.0-2"
 
 
-@pytest.mark.slow
 def test_a_push_that_is_killed_anywhere(place: Place) -> None:
     """edge-deploy and its ssh are killed at random moments: old or new answers, and the next push goes through."""
     moments = random.Random(5)

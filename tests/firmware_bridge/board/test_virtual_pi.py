@@ -21,7 +21,7 @@ from tests.edge import packing, processes
 from tests.edge.processes import Ended
 from tests.firmware_bridge.release.test_build import content
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.qemu, pytest.mark.timeout(600)]
 CUTS = 6  # benchmarks.power_cut has a hundred
 
 

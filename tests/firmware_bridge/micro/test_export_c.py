@@ -246,7 +246,8 @@ def test_a_network_that_computes_something_else(export, golden, tmp_path):
 
 
 @needs_micro
-@pytest.mark.slow
+@pytest.mark.train
+@pytest.mark.timeout(300)
 def test_operators_that_are_lacking_are_all_named(export, tmp_path):
     pytest.importorskip("tensorflow")
     from tests.firmware_bridge.graphs import Data, Step, build
@@ -292,7 +293,8 @@ def test_a_network_that_takes_too_long(monkeypatch, model):
 
 
 @needs_micro
-@pytest.mark.slow
+@pytest.mark.train
+@pytest.mark.timeout(300)
 def test_a_shipped_model(export, tmp_path):
     done = export("pneumonia")
     assert done.status == 0 and done.out.count("within tolerance") == 4

@@ -49,7 +49,8 @@ def content(name: str, models: list[str] | None = None) -> build.Content:
         raise
 
 
-@pytest.mark.slow
+@pytest.mark.compile
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", PLACES)
 def test_an_archive_is_small_whole_and_the_same_every_time(name: str, key: Path, tmp_path: Path) -> None:
     paths = []
@@ -98,7 +99,9 @@ def test_an_archive_is_small_whole_and_the_same_every_time(name: str, key: Path,
         assert (unpacked / "licences" / licence).stat().st_size > 500
 
 
-@pytest.mark.slow
+@pytest.mark.qemu
+@pytest.mark.network
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("name", "emulator", "architecture", "libraries"),
     [
@@ -163,7 +166,8 @@ def test_the_python_releases_run_on_arm(
     assert [name for name in libraries_in_it if (tmp_path / "licences" / name).stat().st_size < 500] == []
 
 
-@pytest.mark.slow
+@pytest.mark.compile
+@pytest.mark.timeout(300)
 def test_a_cache_whose_path_has_spaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / 'a "cache" of O\'Neill'
     folder.mkdir()
@@ -189,7 +193,8 @@ def test_openssh_verifies_what_was_signed(key: Path, tmp_path: Path) -> None:
     assert subprocess.run(verify, cwd=tmp_path, input=digests + b" ", capture_output=True).returncode != 0
 
 
-@pytest.mark.slow
+@pytest.mark.compile
+@pytest.mark.timeout(300)
 def test_a_target_with_an_older_system_is_refused_for_its_binaries(tmp_path: Path) -> None:
     """The wheel's file name says glibc 2.27, which this target has; the library in it asks for more."""
     content("pi4")
