@@ -9,7 +9,8 @@ import pytest
 
 import edge.model
 from compress.data.remarks import remarks
-from compress.recipe import TASKS, load
+from compress.recipe_parser import load
+from compress.tasks.registry import TASKS
 
 DATA = Path(os.environ.get("EDGE_DATA", "/nowhere"))
 
