@@ -478,9 +478,7 @@ def run(
             validation=about.validation,
             progress=progress,
         )
-    running = Run(
-        parsed, source, Path(output), log, progress, changed, network=network, task=own, on_row=on_row
-    )
+    running = Run(parsed, source, Path(output), log, progress, changed, network=network, task=own, on_row=on_row)
     model = running()
     report = json.loads(model.with_suffix(".report.json").read_text())
     lines = (*running.ledger.lines(), "", *table(report, parsed))
