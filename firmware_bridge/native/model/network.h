@@ -31,9 +31,8 @@ struct operator {
 
 /* What is to be known of a network that was checked. */
 struct network {
-    size_t input_count, output_count;   /* of its first graph, of which no more than MAX_ENTRIES are described below */
-    const char *origins[MAX_ENTRIES];   /* those of its outputs */
-    size_t input_places[MAX_ENTRIES], output_places[MAX_ENTRIES]; /* where its signature has them: a runtime's order */
+    size_t input_count, output_count; /* of its first graph */
+    const char *origins[MAX_ENTRIES]; /* those of its outputs; of more than there is room for they are left out */
     bool has_sizes; /* whether the size of everything that is computed follows from the file */
 };
 
