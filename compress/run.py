@@ -30,7 +30,7 @@ from compress.data.folder import DataSet
 from compress.pruning.blocks import close, closed_in, residual_blocks
 from compress.pruning.channels import Pruning, prune
 from compress.pruning.taylor import Examples
-from compress.recipe import TASKS, Recipe, Step, build_network, kind_of
+from compress.recipe import Recipe, Step, build_network, kind_of
 from compress.recipe_file import named
 from compress.report import report
 from compress.report.ledger import Ledger, Row, draw
@@ -43,8 +43,9 @@ from compress.steps.ghost import Ghosting, ghost
 from compress.steps.prune_blocks import BlockPruning, prune_blocks
 from compress.steps.soft_prune import SoftPruning, soft_prune
 from compress.steps.train import Training, logits, seconds_spent, to_input, train
+from compress.tasks.registry import task_named
+from edge.answer import Decision
 from edge.errors import EdgeError
-from edge.manifest import Decision
 from edge.preprocess import Preprocessing
 from edge.strict_json import dumps
 
@@ -84,7 +85,7 @@ class Run:
         With `changed`, a recipe may differ from the one of its name that `output` was begun with; else that is refused.
         """
         self.recipe, self.output, self.log, self.progress = recipe, output, log, progress
-        self.task = TASKS[recipe.task]
+        self.task = task_named(recipe.task, recipe.origin)
         self.weights = load_weights(named(recipe.weights, recipe.origin)) if recipe.weights else None
         _check_teacher(recipe, self.weights is not None)
         self._network(len(self.task.labels(data_folder, recipe)))  # which fails before thousands of images are read

@@ -134,7 +134,7 @@ def _try(library: str, name: str) -> int:
     try:
         runtime = _load(library, sys.stdin.buffer.read(), name, 1)
         try:
-            runtime.run(np.zeros(runtime.input.shape, runtime.input.dtype))
+            runtime.run(*(np.zeros(tensor.shape, tensor.dtype) for tensor in runtime.inputs))
         except EdgeError as error:
             raise EdgeError(
                 f"the Edge TPU's library {library} loads, but {error}: {_CURE}", "runtime.refused"

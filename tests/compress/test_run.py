@@ -14,8 +14,8 @@ from compress.recipe import load
 from compress.run import Run, State
 from compress.steps.train import logits
 from compress.tasks.segmentation import Segmentation
+from edge.answer import Decision
 from edge.errors import EdgeError
-from edge.manifest import Decision
 from tests.compress.own_network import build
 from tests.compress.test_run_steps import OUTLINE, colons
 
