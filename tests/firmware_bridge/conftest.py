@@ -55,7 +55,7 @@ def library() -> Path:
 
 @pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the built programs, which know a third task from a file outside of their sources (test_tasks.py)."""
+    """The folder of the built programs, which know a third task from a file outside of their sources."""
     try:
         debian.need(BUILT_WITH)
     except debian.Unavailable as error:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import flatbuffers
@@ -18,7 +17,8 @@ from edge.runtime import open_runtime
 from tests.edge import packing
 from tests.edge.pictures import png
 from tests.edge.processes import Ended
-from tests.firmware_bridge.graphs import Data, Step, build as graph
+from tests.firmware_bridge.graphs import Data, Step
+from tests.firmware_bridge.graphs import build as graph
 from tests.firmware_bridge.native.test_manifests import Native
 
 IMAGE = np.zeros((24, 24, 3), np.uint8) + np.array([255, 128, 40], np.uint8)
