@@ -101,8 +101,8 @@ static const struct {
     NAMED(GetPerTensorQuantization), NAMED(CreateOptions), NAMED(DestroyOptions), NAMED(SetOptionsHardwareAccelerators),
     NAMED(AddOpaqueOptions), NAMED(CreateOpaqueOptions), NAMED(CreateCompiledModel), NAMED(DestroyCompiledModel),
     NAMED(CompiledModelIsFullyAccelerated), NAMED(GetCompiledModelInputBufferRequirements),
-    NAMED(GetCompiledModelOutputTensorLayouts), NAMED(GetCompiledModelOutputBufferRequirements), NAMED(CreateManagedTensorBufferFromRequirements),
-    NAMED(DestroyTensorBuffer), NAMED(GetTensorBufferPackedSize), NAMED(LockTensorBuffer), NAMED(UnlockTensorBuffer),
+    NAMED(GetCompiledModelOutputTensorLayouts), NAMED(GetCompiledModelOutputBufferRequirements),
+    NAMED(CreateManagedTensorBufferFromRequirements), NAMED(DestroyTensorBuffer), NAMED(GetTensorBufferPackedSize), NAMED(LockTensorBuffer), NAMED(UnlockTensorBuffer),
     NAMED(RunCompiledModel),
     /* of generation 2.1 alone */
     NAMED(CreateCpuOptions), NAMED(FindCpuOptions), NAMED(SetCpuOptionsNumThread),
@@ -169,7 +169,7 @@ struct library *library_open(struct failure *failure)
         /* Other versions may have other arguments, and calling them with these would be a leap in the dark. */
         if (!library->version || major != 2 || minor < 1 || minor > 3 || !whole || library->first != (minor == 1))
             fail_as(failure, "runtime.broken",
-                    "%s is of LiteRT %s: expected 2.1, 2.2 or 2.3, said by its name (libLiteRt.so.2.3.0) or by the "
+                    "%s is of LiteRT %s: expected 2.1, 2.2 or 2.3, by its name (libLiteRt.so.2.3.0) or by the "
                     "__init__.py of ai-edge-litert beside it; take it from that package", path, library->version ?
                     library->version : "of no known version");
     }
@@ -264,7 +264,8 @@ static bool describe(const struct library *library, handle of, struct ranked_typ
     return true;
 }
 
-/* Whether the outputs have the shapes that the file says: operators may decide on it while they run. `make`: the tensors. */
+/* Whether the outputs have the shapes that the file says: operators may decide on it while they run. `make`: the
+   tensors. */
 static bool have_their_shapes(const struct runtime *runtime, bool make)
 {
     const struct session *session = runtime->session;

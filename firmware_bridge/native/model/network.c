@@ -196,7 +196,7 @@ static void read_content(struct reader *reader, size_t index, int64_t number, st
     if (buffer->count && (number == 0 || tensor->is_variable))
         damaged(reader, "tensor %zu can't be a constant and is one", index);
     else if (buffer->count && buffer->count != wanted)
-        damaged(reader, "tensor %zu has %zu bytes and is said to have %zu", index, buffer->count, (size_t)wanted);
+        damaged(reader, "tensor %zu has %zu bytes and should have %zu", index, buffer->count, (size_t)wanted);
     else if (buffer->count && buffer->at % alignment)
         damaged(reader, "tensor %zu is not aligned", index);
     tensor->bytes = buffer->count;
@@ -270,7 +270,7 @@ static void note_calls(struct reader *reader, size_t graph, size_t position, con
     }
 }
 
-/* Hold what the operator reads and gives, in the order of execution. */
+/* Check what the operator reads and gives, in the order of execution. */
 static void pass(struct reader *reader, size_t position, const struct operator *operator)
 {
     for (size_t index = 0; index < operator->input_count; index++) {

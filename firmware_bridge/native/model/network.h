@@ -36,7 +36,7 @@ struct network {
     bool has_sizes; /* whether the size of everything that is computed follows from the file */
 };
 
-/* Hold every offset, index, size, name and number of the TFLite flatbuffer in `data`; `where` names the file in messages.
+/* Check every offset, index, size, name and number of the TFLite flatbuffer in `data`; `where` names the file in messages.
    A runtime trusts much of what a flatbuffer says and ends the process where it should not have. The same as
    edge/flatbuffer.py: one file is accepted or refused by both. `network` may be NULL. */
 bool network_check(const unsigned char *data, size_t size, const char *where, struct network *network,
