@@ -264,8 +264,8 @@ def _check(recipe: Recipe, where: str) -> None:
             refuse(f"data.{key}", share, "a share between 0 and 1")
     if not 0 <= recipe.data.minimum_area < 1:
         refuse("data.minimum_area", recipe.data.minimum_area, "a share from 0 to below 1")
-    for name, found, expected in task.faults(recipe):
-        refuse(name, found, expected)
+    for name, found, expected in task.faults(recipe.data):
+        refuse(f"data.{name}", found, expected)
     for name, found, expected in recipe.data.faults():
         refuse(f"data.{name}", found, expected)
     try:

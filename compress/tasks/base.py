@@ -13,7 +13,7 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from compress.data.folder import DataSet
-    from compress.recipe import Recipe
+    from compress.recipe import Data, Recipe
     from edge.answer import Decision
 
 
@@ -29,8 +29,8 @@ class Task(ABC):
     activation: str
     drop: str
 
-    def faults(self, recipe: Recipe) -> Iterator[tuple[str, object, str]]:
-        """Yield (field, what it is, what was expected) for what the task can't do with a recipe."""
+    def faults(self, data: Data) -> Iterator[tuple[str, object, str]]:
+        """Yield (field, what it is, what was expected) for what is wrong with a recipe's `[data]` for this task."""
         yield from ()
 
     @abstractmethod

@@ -24,7 +24,7 @@ from edge.scores import softmax
 from edge.tasks.classification import decide, rank
 
 if TYPE_CHECKING:
-    from compress.recipe import Recipe
+    from compress.recipe import Data, Recipe
 
 
 NAMED = 20  # flips that are shown to people one by one
@@ -37,12 +37,11 @@ class Classification(Task):
     activation = "softmax"
     drop = "accuracy_drop"
 
-    def faults(self, recipe: Recipe) -> Iterator[tuple[str, object, str]]:
-        """There are no masks, so nothing can be said of their values."""
-        data = recipe.data
-        if data.foreground or data.ignore:
-            name = "foreground" if data.foreground else "ignore"
-            yield f"data.{name}", list(getattr(data, name)), f"none, as a {self.name} has no masks"
+    def faults(self, data: Data) -> Iterator[tuple[str, object, str]]:
+        """No masks."""
+        for name in ("foreground", "ignore"):
+            if getattr(data, name):
+                yield name, list(getattr(data, name)), "none, as only a segmentation has masks"
 
     def labels(self, root: Path, recipe: Recipe) -> tuple[str, ...]:
         """Return the names of CIFAR-10's classes or of the folders; EdgeError where none is the positive label."""

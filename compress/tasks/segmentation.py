@@ -26,7 +26,7 @@ from edge.mask import mask
 from edge.preprocess import Preprocessing, pixels
 
 if TYPE_CHECKING:
-    from compress.recipe import Recipe
+    from compress.recipe import Data, Recipe
 
 WORST = 10  # images on the sheet
 DRAWN = ("float", "int8")
@@ -41,12 +41,11 @@ class Segmentation(Task):
     activation = "sigmoid"
     drop = "dice_drop"
 
-    def faults(self, recipe: Recipe) -> Iterator[tuple[str, object, str]]:
-        """The masks' thing must have a name."""
-        word = recipe.data.positive
-        if not is_line(word):
+    def faults(self, data: Data) -> Iterator[tuple[str, object, str]]:
+        """What the masks show has a name."""
+        if not is_line(data.positive):
             expected = f"one line of printable text, at most {MAX_LETTERS} characters"
-            yield "data.positive", word, f"a word for what the masks show, {expected}"
+            yield "positive", data.positive, f"a word for what the masks show, {expected}"
 
     def labels(self, root: Path, recipe: Recipe) -> tuple[str, ...]:
         """Return what the masks show."""

@@ -169,7 +169,7 @@ def test_another_positive_label_makes_another_decision(finished: Finished, phant
         start(finished.folder, phantoms)
     finally:
         recipe.write_text(RECIPE)
-    decision = read(finished.folder / "out/own.tflite").manifest.decision
+    decision = read(finished.folder / "out/own.tflite").manifest.task.decision
     assert decision is not None
     assert decision.label == "clear"
 
@@ -338,9 +338,9 @@ def test_its_report_has_overlaps_with_intervals(outlined: Finished) -> None:
     assert len(report["images"]) == 8
     assert report["data"]["counts"] == {"train": [24], "val": [8], "test": [8]}
     assert sum(report["data"]["empty_masks"].values()) == 8
-    decision = file.manifest.decision
+    decision = file.manifest.task.decision
     assert decision == (report["decision"]["label"], report["decision"]["threshold"], 0.004)
-    assert (file.manifest.task, file.manifest.raw["labels"], decision.label) == ("segmentation", ["polyp"], "polyp")
+    assert (file.manifest.task.name, list(file.manifest.labels), decision.label) == ("segmentation", ["polyp"], "polyp")
     assert file.manifest.measured == report["measured"]
     assert {"dice", "iou", "agreement", "dice_drop"} <= file.manifest.measured.keys()
     measured = f"{report['measured']['dice']:.10g}"
@@ -378,7 +378,7 @@ def test_another_minimum_area_makes_another_decision_and_no_other_network(outlin
     try:
         again = start(outlined.folder, colons)
         everything_dropped = report_of(again)
-        decision = read(outlined.folder / "out/own.tflite").manifest.decision
+        decision = read(outlined.folder / "out/own.tflite").manifest.task.decision
         drawn = worst.read_bytes()
     finally:
         recipe.write_text(OUTLINE)
