@@ -56,15 +56,17 @@ def library() -> Path:
 
 @pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the built programs."""
+    """The folder of the built programs, which know a third task from a file outside of their sources."""
     try:
         debian.need(BUILT_WITH)
     except debian.Unavailable as error:
         pytest.skip(str(error))
+    task = tmp_path_factory.mktemp("task") / "multilabel.c"
+    shutil.copyfile(Path(__file__).with_name("native") / task.name, task)
 
     def make(folder: Path) -> None:
-        options = ["-DEDGE_PROBE=ON", f"-DEDGE_SANITIZE={'ON' if SANITIZED else 'OFF'}"]
-        for command in (["cmake", "-S", SOURCE, "-B", folder, *options], ["cmake", "--build", folder]):
+        options = ["-DEDGE_PROBE=ON", f"-DEDGE_SANITIZE={'ON' if SANITIZED else 'OFF'}", f"-DEDGE_TASKS={task}"]
+        for command in (["cmake", "-S", SOURCE, "-B", folder, *options], ["cmake", "--build", folder, "-j2"]):
             done = subprocess.run(command, capture_output=True, text=True)
             assert done.returncode == 0, done.stdout + done.stderr
 
