@@ -51,7 +51,8 @@ def test_it_installs_a_clone() -> None:
     assert install == "pip install ."  # tests/test_install.py does so
 
 
-@pytest.mark.slow
+@pytest.mark.train
+@pytest.mark.timeout(400)
 def test_a_network_of_ones_own(tmp_path: Path) -> None:
     """The README's recipe and commands, on phantoms; with a smaller input and fewer epochs."""
     (recipe,) = code("README.md", "toml")
