@@ -53,7 +53,7 @@ class Trial(NamedTuple):
 
 
 class Micro(Runtime):
-    """tflite-micro behind the door of the device's runtimes, so that `edge.check` can hold it to the golden vectors."""
+    """tflite-micro as one of the device's runtimes, so that `edge.check` can compare it with the golden vectors."""
 
     def __init__(self, flatbuffer: bytes, arena_bytes: int) -> None:
         self.name, self.version, self.threads = "tflite-micro", version("tflite-micro"), 1
@@ -97,16 +97,16 @@ def run(file: ModelFile) -> Trial:
         raise EdgeError(
             f"tflite-micro crashed with the network of {file.path} ({how}): export a smaller or a simpler network"
         )
-    told = json.loads(done.stdout)
-    if "error" in told:
-        raise EdgeError(told["error"])
-    tensors = {name: Tensor(tuple(told[name][0]), *told[name][1:]) for name in ("input", "output")}
-    verdicts = [Verdict(*verdict) for verdict in told["verdicts"]]
-    return Trial(told["version"], told["arena_bytes"], tensors["input"], tensors["output"], verdicts)
+    result = json.loads(done.stdout)
+    if "error" in result:
+        raise EdgeError(result["error"])
+    tensors = {name: Tensor(tuple(result[name][0]), *result[name][1:]) for name in ("input", "output")}
+    verdicts = [Verdict(*verdict) for verdict in result["verdicts"]]
+    return Trial(result["version"], result["arena_bytes"], tensors["input"], tensors["output"], verdicts)
 
 
 def smallest(runs: Callable[[int], bool], most: int) -> int:
-    """Return the smallest multiple of 16 up to `most`, itself one, for which `runs` holds; it holds from there on."""
+    """Return the smallest multiple of 16 up to `most`, itself one, from which on `runs` is true."""
     least = 0
     while most - least > ALIGNMENT:
         middle = (least + most) // (2 * ALIGNMENT) * ALIGNMENT

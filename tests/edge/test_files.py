@@ -165,7 +165,7 @@ def test_what_fails_its_check_or_reads_otherwise_is_not_put_in_place(tmp_path, m
     def refuse(part: object) -> None:
         raise EdgeError("no")
 
-    with pytest.raises(EdgeError, match="^no$"):
+    with pytest.raises(EdgeError, match=r"^no$"):
         files.write_beside(place, b"after", refuse)
     with monkeypatch.context() as patched:
         patched.setattr(type(place), "read_bytes", lambda path: b"other")
