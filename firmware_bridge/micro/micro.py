@@ -120,23 +120,15 @@ def smallest(runs: Callable[[int], bool], most: int) -> int:
 def lacking(flatbuffer: bytes) -> list[str]:
     """Return the operators of the network that tflite-micro does not have, in the order in which it meets them.
 
-    It names the first and gives up. So that one's code is written over with that of ABS, which it has, and it is asked
-    again; it looks up all operators before it looks at any of them closer.
+    It names the first and gives up. So that one is replaced by ABS, which it has, and it is asked again; it looks up
+    all operators before it looks at any of them closer.
     """
-    import tflite
+    from compress.convert.graph import replaced
 
-    codes = {name: value for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)}
-    network, names = bytearray(flatbuffer), []
-    while (found := _LACKS.search(_complaint(bytes(network)))) and found[1] not in names:
+    network, names = flatbuffer, list[str]()
+    while (found := _LACKS.search(_complaint(network))) and found[1] not in names:
         names.append(found[1])
-        model = tflite.Model.GetRootAsModel(network, 0)
-        for code in (model.OperatorCodes(i) for i in range(model.OperatorCodesLength())):
-            if max(code.BuiltinCode(), code.DeprecatedBuiltinCode()) != codes.get(found[1]):
-                continue
-            for slot, size in ((4, 1), (10, 4)):  # the code as one byte and as four, where it is there
-                if offset := code._tab.Offset(slot):
-                    place = code._tab.Pos + offset
-                    network[place : place + size] = codes["ABS"].to_bytes(size, "little")
+        network = replaced(network, found[1], "ABS")
     return names
 
 
