@@ -34,13 +34,13 @@ def build(name: str, kind: str, path: Path) -> None:
     import torch
     from torch import nn
 
-    from compress.convert.model_file import write_beside
     from compress.convert.tflite import to_tflite
     from compress.networks.resnet import resnet50
     from compress.pruning.channels import Pruning, prune
     from compress.recipe import load
     from compress.steps.folding import Folding, fold_grey, fold_norms
     from compress.steps.ghost import Ghosting, ghost
+    from edge.files import write_beside
 
     recipe_name, ghosts, _ = NETWORKS[name]
     torch.manual_seed(0)

@@ -22,8 +22,6 @@ import torch
 from torch import nn
 
 from benchmarks import table
-from compress.cli import Progress
-from compress.convert.model_file import write_beside
 from compress.cost import cost
 from compress.pruning.channels import prune
 from compress.pruning.settings import Pruning
@@ -31,6 +29,8 @@ from compress.pruning.taylor import Examples
 from compress.recipe import load
 from compress.run import Run, State
 from compress.steps.train import logits, lower_precision, to_input
+from edge.command import Progress
+from edge.files import write_beside
 from edge.strict_json import dumps
 
 SEEDS = (1, 2, 3)

@@ -6,7 +6,7 @@ from edge.errors import EdgeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from edge.flatbuffer import Graph, Network, Operator
+    from edge.network import Graph, Network, Operator
 
 SCORES, LOGARITHMS, LOGITS, UNKNOWN = "scores", "logarithms of scores", "logits", ""
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from edge import delegates, meter
 from edge import image as images
-from edge import meter
 from edge.activation import check_activation
 from edge.board import usable_cores
 from edge.classification import Result, decide, rank, scores, softmax
@@ -264,10 +264,9 @@ def load(model: str | os.PathLike[str] | None = None, runtime: str = "auto", thr
     check_activation(file.manifest.activation, network, file.path)
     check_threads(threads)
     hold_threads(threads, len(file.data))
-    if runtime == "edgetpu":
-        from edge.edgetpu import open_edgetpu
-
-        opened = open_edgetpu(file, name, threads)
+    opened: Runtime
+    if runtime in delegates.RUNTIMES:
+        opened = delegates.open_delegated(runtime, file, name, threads)
     else:
         opened = open_runtime(file.data, name, threads)
     if opened.output.shape != network.outputs[0].shape:

@@ -15,8 +15,8 @@ from compress.convert import model_file
 from compress.convert.packing.network import Facts, examine
 from edge import flatbuffer as flatbuffers
 from edge.errors import EdgeError, quoted
-from edge.flatbuffer import Tensor
 from edge.manifest import FORMAT, MAX_LETTERS, VERSION, is_line
+from edge.network import Tensor
 
 
 def write(data: bytes, model: Path, path: Path) -> None:
