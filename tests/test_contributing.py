@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 import compress
-from compress import recipe
+from compress import recipe_parser
 from edge.errors import EdgeError
 from firmware_bridge import target
 from tests.documents import ROOT, code
@@ -59,12 +59,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_a_step(folder: Path) -> None:
     file = folder / "mine.toml"
     file.write_text(RECIPE + IN_A_RECIPE)
-    loaded = recipe.load(str(file))
+    loaded = recipe_parser.load(str(file))
     (step,) = loaded.steps
     assert (step.kind, step.detail) == ("clip", "3 standard deviations")
     file.write_text(RECIPE + IN_A_RECIPE.replace("3.0", "-3.0"))
     with pytest.raises(EdgeError, match=r"limit.* -3.*expected a number above 0"):
-        recipe.load(str(file))
+        recipe_parser.load(str(file))
 
 
 def test_a_step_that_is_applied(folder: Path) -> None:
