@@ -35,6 +35,7 @@ def build(name: str, kind: str, path: Path) -> None:
     from torch import nn
 
     from compress.convert.tflite import to_tflite
+    from compress.inputs import inputs_of
     from compress.networks.resnet import resnet50
     from compress.pruning.channels import Pruning, prune
     from compress.recipe import load
@@ -51,14 +52,14 @@ def build(name: str, kind: str, path: Path) -> None:
             nn.init.ones_(module.weight)
     for step in load(recipe_name).steps if recipe_name else ():
         if isinstance(step, Pruning):
-            prune(network, step, shape)
+            prune(network, step, inputs_of(shape))
         if isinstance(step, Folding):
             network, shape = fold_grey(network, shape), (1, 224, 224)
     if ghosts:
         ghost(network, Ghosting(GHOSTED, init="random"), torch.randn(4, *shape))
         fold_norms(network, shape)
     images = torch.rand(16, *shape[1:], shape[0]) * 4 - 2
-    write_beside(path, to_tflite(network, images.numpy(), quantize=kind == "int8"))
+    write_beside(path, to_tflite(network, images.permute(0, 3, 1, 2), quantize=kind == "int8"))
 
 
 def build_all(folder: Path) -> None:

@@ -107,7 +107,8 @@ def models(folder: Path) -> list[bytes]:
     picture = io.BytesIO()
     Image.new("L", (5, 4), 9).save(picture, "PNG")
     golden = {"golden/0.png": picture.getvalue(), "golden/0.bin": b"\0\0"}
-    vector = {"image": "golden/0.png", "input_sha256": "0" * 64, "outputs": {"xnnpack": "golden/0.bin"}, "tolerance": 1}
+    inputs = [{"image": "golden/0.png", "sha256": "0" * 64}]
+    vector = {"inputs": inputs, "outputs": {"xnnpack": ["golden/0.bin"]}, "tolerance": 1}
     networks = [path.read_bytes() for path in sorted(NETWORKS.glob("*.tflite"))]
     files = list(networks)
     for name in ("pneumonia", "polyp"):

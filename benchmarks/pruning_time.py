@@ -52,7 +52,7 @@ def losses(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def ours(network: nn.Module, examples: Examples, settings: Pruning) -> None:
-    prune(network, settings, (3, *examples.images.shape[2:]), examples)
+    prune(network, settings, examples.images[:1], examples)
 
 
 def theirs(network: nn.Module, examples: Examples, settings: Pruning) -> None:

@@ -27,8 +27,8 @@ def measure(runners: dict[str, Runtime], rounds: int) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {name: [] for name in runners}
     inputs = {}
     for name, runner in runners.items():
-        whole = runner.input.dtype == "int8"
-        shape = runner.input.shape
+        whole = runner.inputs[0].dtype == "int8"
+        shape = runner.inputs[0].shape
         inputs[name] = random.integers(-128, 128, shape, np.int8) if whole else random.random(shape, np.float32)
     for turn in range(rounds + 1):
         for name, runner in runners.items():

@@ -86,6 +86,7 @@ def _run(options: argparse.Namespace) -> None:
     from compress.recipe import parse
     from compress.report.report import table
     from compress.run import Run
+    from compress.tasks.registry import task_named
 
     recipe = parse(raw, where)
     if weights:
@@ -100,7 +101,7 @@ def _run(options: argparse.Namespace) -> None:
     for line in run.ledger.lines():
         progress.log(line)
     progress.log("")
-    for line in table(result, recipe):
+    for line in table(result, recipe, task_named(recipe.task, recipe.origin)):
         progress.log(line)
     progress.log(
         f"\nmodel  {path}\nchart  {path.with_suffix('.ledger.png')}\nreport {path.with_suffix('.report.json')}"

@@ -28,16 +28,13 @@ from compress.steps.ghost import INITIALIZATIONS, Ghosting
 from compress.steps.prune_blocks import BlockPruning
 from compress.steps.soft_prune import SoftPruning
 from compress.steps.train import OPTIMIZERS, Training
-from compress.tasks.base import Task
-from compress.tasks.classification import Classification
-from compress.tasks.segmentation import Segmentation
+from compress.tasks.registry import task_named
 from edge.errors import EdgeError
-from edge.manifest import MAX_ITEMS, MAX_LETTERS, is_line
+from edge.fields import MAX_ITEMS, MAX_LETTERS, is_line
 from edge.preprocess import Preprocessing
 
 LINE = f"one line of printable text, at most {MAX_LETTERS} characters"
 Step = Training | BlockPruning | SoftPruning | Pruning | Ghosting | NormFolding | Folding
-TASKS: dict[str, Task] = {task.name: task for task in (Classification(), Segmentation())}
 STEPS: dict[str, type[Step]] = {
     "train": Training,
     "prune-blocks": BlockPruning,
@@ -93,7 +90,7 @@ class Data:
         """What the data may have all the same."""
         return Allowed(self.shared_patients_reason, self.duplicates_reason, self.group_within_reason)
 
-    def faults(self, task: str) -> Iterator[tuple[str, object, str]]:
+    def faults(self) -> Iterator[tuple[str, object, str]]:
         """Yield (field, what it is, what was expected) for what is wrong with what is allowed and with masks."""
         for name, word in (("shared_patients", "allow"), ("duplicates", "allow"), ("group_within", "folder")):
             said, reason = getattr(self, name), getattr(self, f"{name}_reason")
@@ -105,9 +102,6 @@ class Data:
                 yield name, said, "a group with it"
         if self.shared_patients and self.group_within:
             yield "shared_patients", self.shared_patients, "nothing where group_within says that there are none"
-        if task != "segmentation" and (self.foreground or self.ignore):
-            name = "foreground" if self.foreground else "ignore"
-            yield name, list(getattr(self, name)), "none, as only a segmentation has masks"
         yield from self.values.faults()
 
 
@@ -128,7 +122,7 @@ class Recipe:
     Attributes:
         name: of the model and its files: lower-case letters, digits, `-`, `_`.
         title: one line for people.
-        task: "classification" or "segmentation".
+        task: "classification", "segmentation", or a class of your own, "package.module:Class".
         network: "package.module:function", found from the recipe's folder, then from the working directory; called as
             function(classes=N, channels=C), it returns an nn.Module that maps float32 (N, C, H, W) to logits: (N, N
             classes), or (N, 1, h, w) for segmentation.
@@ -264,16 +258,15 @@ def _check(recipe: Recipe, where: str) -> None:
             refuse(f"input.{key}", list(values), f"1 or {spec.channels} numbers")
     if min(spec.std) <= 0:
         refuse("input.std", list(spec.std), "numbers above 0")
-    if recipe.task not in TASKS:
-        refuse("task", recipe.task, " or ".join(map(repr, TASKS)))
+    task = task_named(recipe.task, where)
     for key, share in (("validation", recipe.data.validation), ("test", recipe.data.test)):
         if not 0 < share < 1:
             refuse(f"data.{key}", share, "a share between 0 and 1")
     if not 0 <= recipe.data.minimum_area < 1:
         refuse("data.minimum_area", recipe.data.minimum_area, "a share from 0 to below 1")
-    if recipe.task == "segmentation" and not is_line(recipe.data.positive):
-        refuse("data.positive", recipe.data.positive, f"a word for what the masks show, {LINE}")
-    for name, found, expected in recipe.data.faults(recipe.task):
+    for name, found, expected in task.faults(recipe):
+        refuse(name, found, expected)
+    for name, found, expected in recipe.data.faults():
         refuse(f"data.{name}", found, expected)
     try:
         re.compile(recipe.data.group)
@@ -411,7 +404,8 @@ def build_network(recipe: Recipe, classes: int) -> nn.Module:
             f"{recipe.origin}: network {recipe.network} fails for {classes} classes and input {shape} ({reason}): "
             "correct it, or the recipe's input, or a training step's size"
         ) from error
-    if not isinstance(found, tuple) or (expected := TASKS[recipe.task].output(recipe, classes, found)):
+    task = task_named(recipe.task, recipe.origin)
+    if not isinstance(found, tuple) or (expected := task.output(recipe, classes, found)):
         wanted = "; correct it"
         if isinstance(found, tuple):
             wanted = f" that returns {expected}; correct it, or the recipe's task"

@@ -27,10 +27,11 @@ from compress.convert import tflite as convert
 from compress.convert.verify import check_alive
 from compress.cost import Cost, cost
 from compress.data.folder import DataSet
+from compress.inputs import Inputs, inputs_of
 from compress.pruning.blocks import close, closed_in, residual_blocks
 from compress.pruning.channels import Pruning, prune
 from compress.pruning.taylor import Examples
-from compress.recipe import TASKS, Recipe, Step, build_network, kind_of
+from compress.recipe import Recipe, Step, build_network, kind_of
 from compress.recipe_file import named
 from compress.report import report
 from compress.report.ledger import Ledger, Row, draw
@@ -43,8 +44,9 @@ from compress.steps.ghost import Ghosting, ghost
 from compress.steps.prune_blocks import BlockPruning, prune_blocks
 from compress.steps.soft_prune import SoftPruning, soft_prune
 from compress.steps.train import Training, logits, seconds_spent, to_input, train
+from compress.tasks.registry import task_named
+from edge.answer import Decision
 from edge.errors import EdgeError
-from edge.manifest import Decision
 from edge.preprocess import Preprocessing
 from edge.strict_json import dumps
 
@@ -68,6 +70,11 @@ class State:
         """(channels, height, width) of the network's input."""
         return self.spec.channels, self.spec.height, self.spec.width
 
+    @property
+    def inputs(self) -> Inputs:
+        """Example inputs of the network."""
+        return inputs_of(self.shape)
+
 
 class Run:
     """One run of a recipe into a folder.
@@ -84,7 +91,7 @@ class Run:
         With `changed`, a recipe may differ from the one of its name that `output` was begun with; else that is refused.
         """
         self.recipe, self.output, self.log, self.progress = recipe, output, log, progress
-        self.task = TASKS[recipe.task]
+        self.task = task_named(recipe.task, recipe.origin)
         self.weights = load_weights(named(recipe.weights, recipe.origin)) if recipe.weights else None
         _check_teacher(recipe, self.weights is not None)
         self._network(len(self.task.labels(data_folder, recipe)))  # which fails before thousands of images are read
@@ -111,7 +118,7 @@ class Run:
         flatbuffers, seconds = self._flatbuffers(baseline, state)
         result = report.measure(self, baseline, state, flatbuffers)
         size = (self.output / f"{self.recipe.name}.tflite").stat().st_size
-        spent = cost(state.network, state.shape)
+        spent = cost(state.network, state.inputs)
         self.ledger.add(Row("int8", "model file", spent.parameters, spent.macs, size, result["validation"], seconds))
         stem = self.output / self.recipe.name
         self.ledger.save(stem.with_name(f"{stem.name}.ledger.json"))
@@ -138,7 +145,7 @@ class Run:
             if baseline is None and type(step) is not Training:
                 baseline = State(copy.deepcopy(state.network), state.spec, state.key)
                 self.teacher = baseline.network
-                self.whole = cost(baseline.network, baseline.shape)
+                self.whole = cost(baseline.network, baseline.inputs)
             state = self._row(state, kind_of(step), _detail(step), partial(self._apply, step=step), step)
         return baseline or state, state
 
@@ -186,7 +193,7 @@ class Run:
             return after
         begun = time.monotonic() - seconds_spent(self._epochs_file(key))
         after = replace(action(replace(state, key=key)), key=key)
-        spent = cost(after.network, after.shape)
+        spent = cost(after.network, after.inputs)
         quality = self.task.evaluate(logits(after.network, self.data.val, after.spec), self.data)
         seconds = time.monotonic() - begun
         entry = Row(kind, after.note or detail, spent.parameters, spent.macs, 4 * spent.parameters, quality, seconds)
@@ -231,7 +238,7 @@ class Run:
         elif isinstance(step, Training):
             network = train(state.network, self.data, state.spec, step, epochs, log, teacher=self.teacher)
         elif isinstance(step, Pruning):
-            network = self._pruned(state, step.of_what_is_left(self.whole, cost(state.network, state.shape)), log)
+            network = self._pruned(state, step.of_what_is_left(self.whole, cost(state.network, state.inputs)), log)
         elif isinstance(step, Ghosting):
             torch.manual_seed(self.recipe.seed)  # random weights are the same in a run that was taken up again
             network = ghost(state.network, step, self.samples(state, step.samples), log)
@@ -246,7 +253,7 @@ class Run:
             log("nothing is left to remove: earlier steps removed as much overall\n")
             return state.network
         examples = self._examples(state, step.samples) if step.needs_images else None
-        return prune(state.network, step, state.shape, examples, log)
+        return prune(state.network, step, state.inputs, examples, log)
 
     def _epochs_file(self, key: str) -> Path:
         return self.checkpoints / f"{key}.epochs.pt"
@@ -270,34 +277,39 @@ class Run:
 
         Raises EdgeError, before anything is converted, where the network gives every image the same answer.
         """
-        wanted = {
-            "baseline.float32": (baseline, False, self._converted(baseline, False)),
-            "float32": (state, False, self._converted(state, False)),
-            "int8": (state, True, self._converted(state, True)),
+        wanted = {"baseline.float32": (baseline, "float32"), "float32": (state, "float32"), "int8": (state, "int8")}
+        paths = {name: self._converted(network, kind) for name, (network, kind) in wanted.items()}
+        left = {  # equal networks have one path
+            path: wanted[name]
+            for name, path in paths.items()
+            if not (path.exists() and path.with_suffix(".seconds.json").exists())
         }
-        if not all(path.exists() for _, _, path in wanted.values()):
+        if left:
             check_alive("the float network", logits(state.network, self.data.val, state.spec))
-        seconds = {path: self._convert(network, quantize, path) for network, quantize, path in wanted.values()}
-        return {name: path.read_bytes() for name, (_, _, path) in wanted.items()}, sum(seconds.values())
+            self._convert(left)
+        spent = {path: json.loads(path.with_suffix(".seconds.json").read_text()) for path in paths.values()}
+        return {name: path.read_bytes() for name, path in paths.items()}, sum(spent.values())
 
-    def _converted(self, state: State, quantize: bool) -> Path:
-        what = ["int8", self.recipe.calibration] if quantize else ["float32", 0]
+    def _converted(self, state: State, kind: str) -> Path:
+        what = ["int8", self.recipe.calibration] if kind == "int8" else ["float32", 0]
         return self.checkpoints / f"{_key(state.key, what)}.tflite"
 
-    def _convert(self, state: State, quantize: bool, path: Path) -> float:
-        """Convert the network, unless it was, to the file `path`; return the seconds that it took."""
-        spent, kind = path.with_suffix(".seconds.json"), "int8" if quantize else "float32"
-        if path.exists() and spent.exists():
-            return float(json.loads(spent.read_text()))
-        self.progress(f"converting to TFLite, {kind}")
-        begun = time.monotonic()
-        images = self.samples(state, self.recipe.calibration).permute(0, 2, 3, 1).contiguous().numpy()
-        flatbuffer = convert.to_tflite(state.network, images, quantize)
-        seconds = time.monotonic() - begun
-        model_file.write_beside(spent, dumps(seconds, "the seconds").encode())
-        model_file.write_beside(path, flatbuffer)
-        self.log(f"converted to TFLite {kind}: {len(flatbuffer) / 1e6:.2f} MB in {seconds:.0f} s")
-        return seconds
+    def _convert(self, left: Mapping[Path, tuple[State, str]]) -> None:
+        """Convert, in one process, to each file of `left` a network to a kind; beside it, the seconds that it took."""
+        self.progress(f"converting to TFLite, {', '.join(kind for _, kind in left.values())}")
+        states = {state.key: state for state, _ in left.values()}
+        places = [{kind: path for path, (state, kind) in left.items() if state.key == key} for key in states]
+        requests = [
+            convert.Request(state.network, self.samples(state, self.recipe.calibration), list(kinds))
+            for state, kinds in zip(states.values(), places, strict=True)
+        ]
+        for made in convert.convert(requests):
+            path = places[made.request][made.kind]
+            seconds = dumps(made.seconds, "the seconds").encode()
+            model_file.write_beside(path.with_suffix(".seconds.json"), seconds)
+            model_file.write_beside(path, made.flatbuffer)
+            size = f"{len(made.flatbuffer) / 1e6:.2f} MB in {made.seconds:.0f} s"
+            self.log(f"converted to TFLite {made.kind}: {size}")
 
 
 def _check_teacher(recipe: Recipe, trained: bool) -> None:
@@ -317,7 +329,7 @@ def _rearranged(state: State, step: Step | None, tensors: dict[str, torch.Tensor
     if isinstance(step, NormFolding):
         return fold_norms(state.network, state.shape)
     if isinstance(step, BlockPruning):
-        return close(state.network, closed_in(residual_blocks(state.network, state.shape), tensors))
+        return close(state.network, closed_in(residual_blocks(state.network, state.inputs), tensors))
     return state.network
 
 

@@ -6,6 +6,9 @@ from edge.errors import EdgeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge.manifest import Output
     from edge.network import Graph, Network, Operator
 
 SCORES, LOGARITHMS, LOGITS, UNKNOWN = "scores", "logarithms of scores", "logits", ""
@@ -22,15 +25,15 @@ _KEEPS_FIRST = (
 _KEEPS_ALL = "CONCATENATION PACK MAXIMUM MINIMUM"
 
 
-def ending(network: Network) -> tuple[str, str]:
-    """Return what the network's first output is (SCORES, LOGARITHMS, LOGITS or UNKNOWN) and the operator behind that.
+def ending(network: Network, output: int = 0) -> tuple[str, str]:
+    """Return what an output of the network is (SCORES, LOGARITHMS, LOGITS or UNKNOWN) and the operator behind that.
 
     Followed back from the output through operators that keep scores what they are: QUANTIZE behind a SOFTMAX, say.
     Where they lead to several operators, all of them must be of one kind, and the first one is named.
     """
     graph = network.graphs[0]
     makers = {tensor: operator for operator in graph.operators for tensor in operator.outputs}
-    waiting, seen, names = list(graph.outputs[:1]), set[int](), []
+    waiting, seen, names = list(graph.outputs[output : output + 1]), set[int](), []
     while waiting:
         tensor = waiting.pop()
         if tensor in seen:
@@ -47,12 +50,19 @@ def ending(network: Network) -> tuple[str, str]:
     return (kinds.pop() if len(kinds) == 1 else UNKNOWN), names[0] if names else ""
 
 
-def check_activation(activation: str, network: Network, where: str) -> None:
-    """Raise EdgeError ("model.tensors") where `activation` of the manifest would make scores of what they are already.
+def check_activations(outputs: Sequence[Output], network: Network, where: str) -> None:
+    """Raise EdgeError ("model.tensors") where the manifest would make scores of an output that has scores already.
 
-    What is not known is believed: the operators cannot tell everything.
+    What is not known is believed: the operators cannot tell everything. Neither can an output of a task of its own.
     """
-    kind, name = ending(network)
+    for number, output in enumerate(outputs):
+        if output.activation:
+            check_activation(output.activation, network, where, number)
+
+
+def check_activation(activation: str, network: Network, where: str, output: int = 0) -> None:
+    """Raise EdgeError as `check_activations`, for one output."""
+    kind, name = ending(network, output)
     if (kind, activation) == (LOGARITHMS, "softmax"):  # softmax(log(softmax(z))) = softmax(z)
         return
     if kind == LOGARITHMS or (kind == SCORES and activation != "none"):

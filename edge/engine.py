@@ -7,76 +7,28 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from math import inf, prod
 from threading import Lock
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from edge import delegates, meter
 from edge import image as images
-from edge.activation import check_activation
+from edge.activation import check_activations
+from edge.answer import Answer
 from edge.board import usable_cores
-from edge.classification import Result, decide, rank, scores, softmax
-from edge.errors import EdgeError, ImageWarning
+from edge.errors import EdgeError
 from edge.files import read_image
 from edge.model import ModelFile, find, read
 from edge.plausibility import uniform
 from edge.preprocess import Picture, Preprocessing, float_table, int8_table, look_up, pixels
-from edge.runtime import Runtime, check_threads, import_runtime, open_runtime
+from edge.runtime import Runtime, Tensor, check_threads, import_runtime, open_runtime
 from edge.shortage import hold_threads
 
-TYPE_CHECKING = False  # only models that segment need that module
-if TYPE_CHECKING:
-    from edge.segmentation import Mask, Region
-
+_CORRECT = "correct the manifest and build the model file again with edge-compress"
 USUAL_THREADS = 4  # more seldom pay on a board and heat it
-
-
-class Answer(NamedTuple):
-    """What a classification says of one image.
-
-    Attributes:
-        results: every label with its score (0..1; of a softmax they add up to 1), the highest first.
-        decision: the label that the manifest's rule decides for.
-        latency_ms: milliseconds of the phases "read", "decode", "preprocess", "invoke" (the median of those asked for),
-            "postprocess" and their sum "total".
-        warm_ms: milliseconds of each counted invoke; none where all that ran was the engine's first.
-        warnings: what makes the answer doubtful (docs/answers.md lists the codes).
-    """
-
-    results: list[Result]
-    decision: str
-    latency_ms: dict[str, float]
-    warnings: tuple[ImageWarning, ...] = ()
-    warm_ms: tuple[float, ...] = ()
-
-
-class SegmentationResult(NamedTuple):
-    """What a segmentation says of one image.
-
-    Attributes:
-        results: the regions of the mask, the largest first; none is an answer, too.
-        decision: the label where there is a region, else "no " and the label.
-        latency_ms: as `Answer`'s.
-        runs: the mask as `edge.segmentation.Mask`: share of the image, run-length encoding, array.
-        warnings, warm_ms: as `Answer`'s.
-        window: the stored values that the network saw as black and as white, to draw the image alike; None: all.
-    """
-
-    results: list[Region]
-    decision: str
-    latency_ms: dict[str, float]
-    runs: Mask
-    warnings: tuple[ImageWarning, ...] = ()
-    warm_ms: tuple[float, ...] = ()
-    window: tuple[int, int] | None = None
-
-    @property
-    def mask(self) -> np.ndarray:
-        """The mask, bool (height, width), in the image's own size; made again at each use."""
-        return self.runs.array()
 
 
 class Engine:
@@ -104,15 +56,11 @@ class Engine:
         self._load_mb: float | None = None
         self._lock = Lock()  # a runtime has one input, one output and one state
         _check_tensors(file, runtime)
-        spec, tensor = file.manifest.input, runtime.input
+        spec, tensor = file.manifest.inputs[0], runtime.inputs[0]
         if tensor.dtype == "int8":
             self._table = int8_table(spec, tensor.scale, tensor.zero_point)
         else:
             self._table = float_table(spec)
-        if file.manifest.task == "segmentation":
-            from edge.segmentation import segment
-
-            self._segment = segment
 
     def __call__(
         self,
@@ -121,8 +69,8 @@ class Engine:
         max_pixels: int = images.MAX_PIXELS,
         name: str = "the image",
         warmup: int = 0,
-    ) -> Answer | SegmentationResult:
-        """Return the answer to one image: an `Outline` where the model is a segmentation.
+    ) -> Answer:
+        """Return the answer to one image, of the class that the model's task gives (`edge.tasks`).
 
         Args:
             source: a path, a file's bytes, a Pillow image, uint8 (height, width) grey or (height, width, 3) rgb, or
@@ -147,20 +95,20 @@ class Engine:
             name = os.fspath(source)
             source = read_image(name)
         watch.lap("read")
-        manifest = self.file.manifest
+        spec = self.file.manifest.inputs[0]
         if isinstance(source, bytes):
-            picture = images.decode(source, name, manifest.input, max_pixels)
+            image = images.decode(source, name, spec, max_pixels)
         else:
-            picture = _picture(source, name, manifest.input)
+            image = _image(source, name, spec)
         watch.lap("decode")
-        rows, columns, limit = picture.image.height, manifest.input.width, max(max_pixels, images.MAX_PIXELS)
+        rows, columns, limit = image.image.height, spec.width, max(max_pixels, images.MAX_PIXELS)
         if rows * columns > limit:  # rows are resampled first
             raise EdgeError(
                 f"{name} has {rows} rows, too many for a network that reads {columns} columns: expected at most "
                 f"{limit // columns}; make it smaller",
                 "image.too-large",
             )
-        array = pixels(picture, manifest.input)
+        array = pixels(image, spec)
         tensor = self.tensor(array)
         watch.lap("preprocess")
         times = []
@@ -168,74 +116,63 @@ class Engine:
             watch.restart()
             for turn in range(warmup + repeat):
                 first = self.first_invoke_ms is None
-                raw = self._invoke(tensor)
+                raws = self._invoke(tensor)
                 lap = watch.lap("invoke")
                 if turn >= warmup and not first:
                     times.append(lap)
-        logits = self.dequantize(raw)
-        if not np.isfinite(logits).all():
+        answer = self._answer(raws, image.size)
+        doubt = uniform(array, image.size, spec)
+        answer.warnings = (*image.warnings, doubt) if doubt else image.warnings
+        watch.lap("postprocess")
+        answer.latency_ms, answer.warm_ms = watch.laps, tuple(times)
+        watch.laps["invoke"] = meter.median(times or [self.first_invoke_ms or 0.0])
+        watch.laps["total"] = sum(watch.laps.values())
+        return answer
+
+    def _answer(self, raws: Sequence[np.ndarray], size: tuple[int, int]) -> Answer:
+        outputs = self.dequantize(raws)
+        if not all(np.isfinite(output).all() for output in outputs):
             raise EdgeError(
                 "the network's output holds values that are no finite numbers: expected logits or scores; convert the "
                 "network again with edge-compress",
                 "model.output",
             )
-        doubt = uniform(array, picture.size, manifest.input)
-        warnings = (*picture.warnings, doubt) if doubt else picture.warnings
-        answer: Answer | SegmentationResult
-        if manifest.task == "segmentation":
-            assert manifest.decision is not None  # `edge.manifest.parse` holds it
-            if manifest.activation == "none":
-                logits = scores(logits, "sigmoid")
-            regions, mask = self._segment(
-                logits[:, :, 0], picture.size, manifest.decision, manifest.input, manifest.activation
-            )
-            label = manifest.decision.label
-            decided = label if regions else f"no {label}"
-            window = manifest.input.window
-            answer = SegmentationResult(regions, decided, watch.laps, mask, warnings, tuple(times), window)
-        else:
-            found = softmax(logits) if manifest.activation == "softmax" else scores(logits, "softmax")
-            ranked = rank(manifest.labels, found)
-            decided = decide(ranked, manifest.decision)
-            answer = Answer(ranked, decided, watch.laps, warnings, tuple(times))
-        watch.lap("postprocess")
-        watch.laps["invoke"] = meter.median(times or [self.first_invoke_ms or 0.0])
-        watch.laps["total"] = sum(watch.laps.values())
-        return answer
+        manifest = self.file.manifest
+        return manifest.task.answer(outputs, size, manifest.inputs)
 
     def tensor(self, array: np.ndarray) -> np.ndarray:
         """Return the network's input for uint8 (height, width, channels) as `edge.preprocess.pixels` makes them."""
         return look_up(array, self._table)
 
-    def invoke(self, tensor: np.ndarray) -> np.ndarray:
-        """Return the network's raw output, int8 or float32, for its raw input: (1, classes), or (1, h, w, 1).
+    def invoke(self, tensor: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return the network's raw outputs, int8 or float32, for its raw input: (1, classes), (1, h, w, 1) ...
 
         Waits while another thread's call runs.
         """
         with self._lock:
             return self._invoke(tensor)
 
-    def _invoke(self, tensor: np.ndarray) -> np.ndarray:
+    def _invoke(self, tensor: np.ndarray) -> tuple[np.ndarray, ...]:
         if self.first_invoke_ms is not None:
             return self.runtime.run(tensor)
         before, watch = meter.now_mb(), meter.Stopwatch()
-        raw = self.runtime.run(tensor)
+        raws = self.runtime.run(tensor)
         self.first_invoke_ms = watch.lap("invoke")
         grown = meter.growth_mb(before)
         self.model_mb = None if grown is None or self._load_mb is None else self._load_mb + grown
-        return raw
+        return raws
 
-    def dequantize(self, raw: np.ndarray) -> np.ndarray:
-        """Return float32 outputs, logits or scores, of a raw output: (classes,), or (h, w, 1) of a segmentation."""
-        tensor = self.runtime.output
-        if tensor.dtype == "float32":
-            return raw[0]
-        return (raw[0].astype(np.float32) - tensor.zero_point) * np.float32(tensor.scale)
+    def dequantize(self, raws: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return float32 outputs, logits or scores, of raw ones, without their batch: (classes,), (h, w, 1) ..."""
+        return [
+            raw[0]
+            if tensor.dtype == "float32"
+            else (raw[0].astype(np.float32) - tensor.zero_point) * np.float32(tensor.scale)
+            for raw, tensor in zip(raws, self.runtime.outputs, strict=True)
+        ]
 
-    def logits(self, array: np.ndarray) -> np.ndarray:
-        """Return the network's output for pixels that are preprocessed already.
-
-        float32 (classes,); of a segmentation (h, w, 1), each logit for as large a part of the network's input.
+    def outputs(self, array: np.ndarray) -> list[np.ndarray]:
+        """Return the network's outputs, as `dequantize` does, for pixels that are preprocessed already.
 
         `array` is uint8 (height, width, channels), as `edge.preprocess.pixels` returns it.
         """
@@ -261,7 +198,7 @@ def load(model: str | os.PathLike[str] | None = None, runtime: str = "auto", thr
     before, watch = meter.now_mb(), meter.Stopwatch()
     file = read(path)
     network = file.network()
-    check_activation(file.manifest.activation, network, file.path)
+    check_activations(file.manifest.outputs, network, file.path)
     check_threads(threads)
     hold_threads(threads, len(file.data))
     opened: Runtime
@@ -269,20 +206,21 @@ def load(model: str | os.PathLike[str] | None = None, runtime: str = "auto", thr
         opened = delegates.open_delegated(runtime, file, name, threads)
     else:
         opened = open_runtime(file.data, name, threads)
-    if opened.output.shape != network.outputs[0].shape:
-        raise EdgeError(
-            f"the network's output is {opened.output.shape}, and its file says {network.outputs[0].shape}: "
-            "expected one shape; convert the network again",
-            "model.output",
-        )
+    for loaded, written in zip(opened.outputs, network.outputs, strict=False):  # how many there are is checked below
+        if loaded.shape != written.shape:
+            raise EdgeError(
+                f"the network's output is {loaded.shape}, and its file says {written.shape}: expected one shape; "
+                "convert the network again",
+                "model.output",
+            )
     engine = Engine(file, opened)
     engine.load_ms, engine._load_mb = watch.lap("load"), meter.growth_mb(before)
     return engine
 
 
-def _picture(source: object, name: str, spec: Preprocessing) -> Picture:
+def _image(source: object, name: str, spec: Preprocessing) -> Picture:
     if not isinstance(source, Image.Image):
-        source = _image(source, name)
+        source = _of_array(source, name)
     if not prod(source.size):
         raise EdgeError(
             f"{name} has {source.width}x{source.height} pixels: expected at least one", code="image.unsupported"
@@ -290,7 +228,7 @@ def _picture(source: object, name: str, spec: Preprocessing) -> Picture:
     return images.take(source, name, spec)
 
 
-def _image(source: object, name: str) -> Image.Image:
+def _of_array(source: object, name: str) -> Image.Image:
     if not isinstance(source, np.ndarray):
         raise EdgeError(
             f"{name} is a {type(source).__name__}: expected a path, bytes, a Pillow image or a numpy array",
@@ -310,21 +248,39 @@ def _image(source: object, name: str) -> Image.Image:
 
 def _check_tensors(file: ModelFile, runtime: Runtime) -> None:
     manifest = file.manifest
-    spec, output = manifest.input, runtime.output.shape
-    shapes = {"input": f"(1, {spec.height}, {spec.width}, {spec.channels})", "output": f"(1, {len(manifest.labels)})"}
-    fits = {"input": str(runtime.input.shape) == shapes["input"], "output": str(output) == shapes["output"]}
-    if manifest.task == "segmentation":
-        shapes["output"] = f"(1, h, w, 1) with h from 1 to {spec.height} and w from 1 to {spec.width}"
-        ends = len(output) == 4 and (output[0], output[3]) == (1, 1)
-        fits["output"] = ends and 1 <= output[1] <= spec.height and 1 <= output[2] <= spec.width
-    for name, tensor in (("input", runtime.input), ("output", runtime.output)):
-        if not fits[name] or tensor.dtype != manifest.type:
+    ends = {"input": (runtime.inputs, manifest.inputs), "output": (runtime.outputs, manifest.outputs)}
+    for name, (tensors, entries) in ends.items():
+        if len(tensors) != len(entries):
             raise EdgeError(
-                f"{file.path} has a network whose {name} is {tensor.dtype} {tensor.shape}, and a manifest that says "
-                f"{manifest.type} {shapes[name]}: correct the manifest and build the model file again with "
-                "edge-compress",
+                f"{file.path} has a network with {len(tensors)} {name}s, and a manifest with {len(entries)}: "
+                f"{_CORRECT}",
                 "model.tensors",
             )
+    if len(manifest.inputs) > 1:
+        raise EdgeError(
+            f"{file.path} has a network with {len(manifest.inputs)} inputs: expected one, as a call takes one image; "
+            "convert it with the others as constants, or run it with a program of your own",
+            "model.tensors",
+        )
+    spec = manifest.inputs[0]
+    read = (1, spec.height, spec.width, spec.channels)
+    _check_end(file, "input", runtime.inputs, "" if runtime.inputs[0].shape == read else str(read), str(read))
+    shapes = [tensor.shape for tensor in runtime.outputs]
+    given = " and ".join(map(str, shapes))
+    _check_end(file, "output", runtime.outputs, manifest.task.check(manifest.inputs, shapes), given)
+
+
+def _check_end(file: ModelFile, name: str, tensors: Sequence[Tensor], expected: str, given: str) -> None:
+    """Raise EdgeError where shapes (`expected` says which, "" where they are the `given` ones) or types are others."""
+    kind = file.manifest.type
+    if expected or any(tensor.dtype != kind for tensor in tensors):
+        found = " and ".join(f"{tensor.dtype} {tensor.shape}" for tensor in tensors)
+        raise EdgeError(
+            f"{file.path} has a network whose {name} is {found}, and a manifest that says {kind} {expected or given}: "
+            f"{_CORRECT}",
+            "model.tensors",
+        )
+    for tensor in tensors:
         if tensor.dtype == "int8" and not 0 < tensor.scale < inf:
             raise EdgeError(
                 f"{file.path} has a network whose int8 {name} has no quantization (scale {tensor.scale}): "

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import argparse
     from typing import Any
 
-    from edge.engine import Answer, Engine, SegmentationResult
+    from edge.answer import Answer
+    from edge.engine import Engine
     from edge.results import Place, Results
 
 OK, INVALID = 0, 2
@@ -107,7 +108,7 @@ class Run:
             from edge.engine import load
 
             engine = load(arguments.model, arguments.runtime, arguments.threads)
-            if self._results is not None and engine.file.manifest.task == "segmentation":
+            if self._results is not None and engine.file.manifest.task.endings:
                 self._refuse_to_mix(self._results.folder)
             return engine, None
         except EdgeError as error:
@@ -146,7 +147,7 @@ class Run:
                     return
         write(to_json(record) if self._arguments.json else self._text(engine, image, answer, first))
 
-    def _ask(self, engine: Engine, image: str, has_place: bool) -> tuple[Answer | SegmentationResult, dict[str, bytes]]:
+    def _ask(self, engine: Engine, image: str, has_place: bool) -> tuple[Answer, dict[str, bytes]]:
         """Return the answer, and what is drawn of it: ending -> content."""
         from edge.image import MAX_PIXELS
 
@@ -160,10 +161,9 @@ class Run:
         if arguments.strict and answer.warnings:
             said = "; ".join(warning.message for warning in answer.warnings)
             raise EdgeError(f"{title}: {said} (--strict)", code=answer.warnings[0].code)
-        drawing = has_place and engine.file.manifest.task == "segmentation"
-        return answer, _drawn(data, answer) if drawing else {}  # type: ignore[arg-type]
+        return answer, engine.file.manifest.task.draw(answer, data) if has_place else {}
 
-    def _record(self, engine: Engine, image: str, answer: Answer | SegmentationResult) -> dict[str, Any]:
+    def _record(self, engine: Engine, image: str, answer: Answer) -> dict[str, Any]:
         if not self._arguments.json and self._results is None:
             return {}
         from edge import board, meter, targets
@@ -173,7 +173,7 @@ class Run:
         comparison = targets.compare(engine.file.manifest, measured)
         return answer_record(image, engine, answer, memory, comparison, board.read())
 
-    def _text(self, engine: Engine, image: str, answer: Answer | SegmentationResult, first: bool) -> str:
+    def _text(self, engine: Engine, image: str, answer: Answer, first: bool) -> str:
         from edge.report import Text
 
         text = Text(wants_colour())
@@ -182,10 +182,11 @@ class Run:
     def _close(self, engine: Engine) -> None:
         """Say what the whole run cost."""
         from edge import board, meter, report, targets
+        from edge.answer import NOTICE
 
         here = board.read()
         if self._arguments.json:
-            log(report.NOTICE)
+            log(NOTICE)
         else:
             memory = {"peak": meter.peak_mb(), "model": engine.model_mb}
             measured = targets.here(self._warm, engine.first_invoke_ms, memory["peak"])
@@ -213,7 +214,7 @@ class Run:
             write(to_json(record))
 
     def _refuse_to_mix(self, folder: str) -> None:
-        """Raise EdgeError where masks would lie among the images that a word found, and be found the next time."""
+        """Raise EdgeError where drawings would lie among the images that a word found, and be found the next time."""
         from edge.results import result_name
 
         jobs = [job for job in self._jobs if job.root is not None]
@@ -260,13 +261,3 @@ def _stdin() -> bytes:
         raise EdgeError(
             f"standard input can't be read ({error.strerror}): expected an image there", code="image.unreadable"
         ) from None
-
-
-def _drawn(data: bytes, answer: SegmentationResult) -> dict[str, bytes]:
-    """Return ending -> content: the mask, and the image in `data` with it drawn over."""
-    from edge import report
-    from edge.overlay import mask_png, overlay_jpeg
-    from edge.results import MASK, OVERLAY
-
-    mask, captions = answer.mask, [report.caption(answer), report.NOTICE]
-    return {MASK: mask_png(mask), OVERLAY: overlay_jpeg(data, mask, answer.results, captions, answer.window)}

@@ -5,39 +5,36 @@ docs/model-file.md is the specification. `parse` is the only way to a `Manifest`
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from edge.errors import EdgeError
+from edge.fields import MAX_LABELS, Fields
 from edge.preprocess import Preprocessing
+from edge.tasks import Task, find, names
 from edge.window import MOST, MOST_BITS, is_bits, is_window, of_bits
 
 FORMAT = "edge-infer"
 VERSION = 1
 
-MAX_LETTERS = 200  # of a name, a title, a label: what a person reads
-MAX_LABELS = 32768
-MAX_ITEMS = 256  # of any other list, and of an object whose names are chosen freely
+MAX_ENDS = 16  # inputs, and outputs, of a network
 
 _NAME = re.compile(r"[a-z0-9_-]+")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-# "none": the outputs are scores already.
-_ACTIVATION = {"classification": ("softmax", "none"), "segmentation": ("sigmoid", "none")}
 _REBUILD = "build the model file again with edge-compress"
 _CODE = "model.manifest"
 
 
-class Decision(NamedTuple):
-    """`label` is the decision where its score is at least `threshold` (0..1).
+class Output(NamedTuple):
+    """What the format itself says of a network's output; the rest of the entry is the task's.
 
-    A segmentation decides so for each pixel, and drops regions under `minimum_area` (0..1, share of the image).
+    Attributes:
+        labels: in the order of the output's values; none where it has no labels.
+        activation: what makes scores of its values, "none" where they are scores; "" where the task alone knows.
     """
 
-    label: str
-    threshold: float
-    minimum_area: float = 0.0
+    labels: tuple[str, ...]
+    activation: str
 
 
 class Target(NamedTuple):
@@ -49,20 +46,36 @@ class Target(NamedTuple):
     source: str
 
 
+class GoldenInput(NamedTuple):
+    """One input of a golden vector: the image's member name, and the SHA-256 of the input tensor's bytes for it."""
+
+    image: str
+    sha256: str
+
+
 class Golden(NamedTuple):
-    """An image in the file and the outputs that it must give.
+    """Images in the file and the outputs that they must give.
 
     Attributes:
-        image: the image's member name.
-        input_sha256: of the bytes of the network's input tensor for it.
-        outputs: kernel path ("xnnpack", "builtin") -> member name of the output tensor's bytes.
+        inputs: one for each input of the network.
+        outputs: kernel path ("xnnpack", "builtin") -> member names of the output tensors' bytes, one for each output.
         tolerance: by how many steps an output may differ from another kernel path's (float32 network: by how much).
     """
 
-    image: str
-    input_sha256: str
-    outputs: Mapping[str, str]
+    inputs: tuple[GoldenInput, ...]
+    outputs: Mapping[str, tuple[str, ...]]
     tolerance: float
+
+    @property
+    def image(self) -> str:
+        """The first input's image, by which people are told of the vector."""
+        return self.inputs[0].image
+
+    def members(self) -> Iterator[str]:
+        """Yield the names of all its members."""
+        yield from (entry.image for entry in self.inputs)
+        for members in self.outputs.values():
+            yield from members
 
 
 class Unmapped(NamedTuple):
@@ -96,15 +109,16 @@ class Compiled(NamedTuple):
 
 
 class Manifest(NamedTuple):
-    """A checked manifest. `raw` is the object that it was read from; the fields are docs/model-file.md's."""
+    """A checked manifest. `raw` is the object that it was read from; the fields are docs/model-file.md's.
+
+    `task` is what the outputs are made into answers by: its settings are those of the manifest.
+    """
 
     name: str
     title: str
-    task: str
-    labels: tuple[str, ...]
-    activation: str
-    decision: Decision | None
-    input: Preprocessing
+    task: Task
+    inputs: tuple[Preprocessing, ...]
+    outputs: tuple[Output, ...]
     targets: tuple[Target, ...]
     measured: Mapping[str, float]
     provenance: Mapping[str, Any]
@@ -116,6 +130,11 @@ class Manifest(NamedTuple):
     edgetpu: Compiled | None
     raw: Mapping[str, Any]
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The first output's labels, as labels.txt has them."""
+        return self.outputs[0].labels
+
 
 def parse(raw: object, where: str) -> Manifest:
     """Return the manifest that `raw` (parsed JSON) holds; fields that are not in the specification are ignored.
@@ -125,7 +144,7 @@ def parse(raw: object, where: str) -> Manifest:
     Raises EdgeError at the first field that is missing or isn't what the specification says, and where the version is
     higher than this program knows.
     """
-    top = _Object(raw, where, "")
+    top = Fields(raw, where, "")
     top.one_of("format", (FORMAT,))
     version = top.integer("version", 1)
     if version > VERSION:
@@ -133,24 +152,21 @@ def parse(raw: object, where: str) -> Manifest:
             f"{where} has version {version}, this program reads version {VERSION}: upgrade edge-infer on this device",
             "model.version",
         )
-    task = top.one_of("task", tuple(_ACTIVATION))
-    labels = tuple(top.texts("labels", MAX_LABELS))
-    if task == "segmentation" and len(labels) != 1:
-        raise top.wrong("labels", list(labels), "exactly 1 string, what the mask of a segmentation shows")
-    if task == "classification" and (len(labels) < 2 or len(set(labels)) < len(labels)):
-        raise top.wrong("labels", list(labels), "2 or more different strings")
+    task = _task(top)
     name = top.text("name")
     if not _NAME.fullmatch(name):
         raise top.wrong("name", name, "lower-case letters, digits, - and _")
+    check_lists(top.raw, where)
+    inputs = tuple(_input(item) for item in _ends(top, "inputs"))
+    entries = _ends(top, "outputs")
+    settings = task.parse(inputs, entries)
     model, runtime = top.object("model"), top.object("runtime")
     return Manifest(
         name=name,
         title=top.text("title"),
-        task=task,
-        labels=labels,
-        activation=top.one_of("activation", _ACTIVATION[task]),
-        decision=_decision(top, task, labels),
-        input=_input(top.object("input")),
+        task=settings,
+        inputs=inputs,
+        outputs=tuple(_output(item) for item in entries),
         targets=_targets(top),
         measured=top.numbers("measured"),
         provenance=top.object("provenance").raw,
@@ -158,23 +174,44 @@ def parse(raw: object, where: str) -> Manifest:
         model_sha256=model.sha256("sha256"),
         type=runtime.one_of("type", ("int8", "float32")),
         operators=_operators(runtime.object("operators")),
-        golden=_vectors(top),
+        golden=_vectors(top, len(inputs), len(entries)),
         edgetpu=_compiled(top.object("edgetpu")) if "edgetpu" in top.raw else None,
         raw=top.raw,
     )
 
 
-def _decision(top: _Object, task: str, labels: tuple[str, ...]) -> Decision | None:
-    if top.get("decision") is None:
-        if task == "segmentation":
-            raise top.wrong("decision", None, "an object of label, threshold and minimum_area, for a segmentation")
-        return None
-    item = top.object("decision")
-    label, threshold = item.one_of("label", labels), item.number("threshold", 0, 1)
-    return Decision(label, threshold, item.number("minimum_area", 0, 1) if task == "segmentation" else 0.0)
+def check_lists(raw: Mapping[str, Any], where: str) -> None:
+    """Raise EdgeError where a manifest has `input`, as it was before there could be several."""
+    if "input" in raw and "inputs" not in raw:
+        raise EdgeError(
+            f"{where} has the field input: expected the lists inputs and outputs, which hold what input, labels, "
+            f"activation and decision held (docs/model-file.md); {_REBUILD}",
+            _CODE,
+        )
 
 
-def _input(item: _Object) -> Preprocessing:
+def _task(top: Fields) -> type[Task]:
+    name = top.text("task")
+    task = find(name)
+    if task is None:
+        known = " or ".join(f'"{word}"' for word in names())
+        raise top.wrong("task", name, f"{known}, or the name of a task that an installed package adds")
+    return task
+
+
+def _ends(top: Fields, key: str) -> list[Fields]:
+    items = top.objects(key, MAX_ENDS)
+    if not items:
+        raise top.wrong(key, [], "at least one entry")
+    return items
+
+
+def _output(item: Fields) -> Output:
+    labels = tuple(item.texts("labels", MAX_LABELS)) if "labels" in item.raw else ()
+    return Output(labels, item.text("activation") if "activation" in item.raw else "")
+
+
+def _input(item: Fields) -> Preprocessing:
     color = item.one_of("color", ("grey", "rgb"))
     channels = item.integer("channels", 1)
     if channels not in ((3,) if color == "rgb" else (1, 3)):
@@ -197,7 +234,7 @@ def _input(item: _Object) -> Preprocessing:
     )
 
 
-def _window(item: _Object) -> tuple[int, int] | None:
+def _window(item: Fields) -> tuple[int, int] | None:
     """`bits` = N stands for the window [0, 2^N - 1]."""
     if "bits" in item.raw:
         bits = item.get("bits")
@@ -212,38 +249,46 @@ def _window(item: _Object) -> tuple[int, int] | None:
     return values[0], values[1]
 
 
-def _target(item: _Object) -> Target:
+def _target(item: Fields) -> Target:
     better = item.one_of("better", ("lower", "higher"))
     return Target(item.text("name"), item.number("target"), better, item.text("source"))
 
 
-def _targets(top: _Object) -> tuple[Target, ...]:
+def _targets(top: Fields) -> tuple[Target, ...]:
     targets = tuple(_target(item) for item in top.objects("targets"))
     if len({target.name for target in targets}) < len(targets):  # each would be judged by the other's direction
         raise top.wrong("targets", [target.name for target in targets], "targets of different names")
     return targets
 
 
-def _operators(item: _Object) -> Mapping[str, int]:
+def _operators(item: Fields) -> Mapping[str, int]:
     return {key: item.integer(key, 1) for key in item.names()}
 
 
-def _vectors(top: _Object) -> tuple[Golden, ...]:
-    golden = tuple(_golden(item) for item in top.objects("golden"))
-    if len({vector.image for vector in golden}) < len(golden):
+def _vectors(top: Fields, inputs: int, outputs: int) -> tuple[Golden, ...]:
+    golden = tuple(_golden(item, inputs, outputs) for item in top.objects("golden"))
+    images = [tuple(entry.image for entry in vector.inputs) for vector in golden]
+    if len(set(images)) < len(images):
         raise top.wrong("golden", [vector.image for vector in golden], "vectors of different images")
     return golden
 
 
-def _golden(item: _Object) -> Golden:
-    outputs = item.object("outputs")
-    if not outputs.raw:
-        raise item.wrong("outputs", {}, "a member for at least one kernel path")
-    members = {path: outputs.text(path) for path in outputs.names()}
-    return Golden(item.text("image"), item.sha256("input_sha256"), members, item.number("tolerance", 0))
+def _golden(item: Fields, inputs: int, outputs: int) -> Golden:
+    entries = item.objects("inputs", MAX_ENDS)
+    if len(entries) != inputs:
+        raise item.wrong("inputs", item.get("inputs"), f"a list of {inputs}, one for each input")
+    by_path = item.object("outputs")
+    if not by_path.raw:
+        raise item.wrong("outputs", {}, "members for at least one kernel path")
+    members = {path: tuple(by_path.texts(path, MAX_ENDS)) for path in by_path.names()}
+    for path, listed in members.items():
+        if len(listed) != outputs:
+            raise by_path.wrong(path, list(listed), f"a list of {outputs}, one for each output")
+    images = tuple(GoldenInput(entry.text("image"), entry.sha256("sha256")) for entry in entries)
+    return Golden(images, members, item.number("tolerance", 0))
 
 
-def _compiled(item: _Object) -> Compiled:
+def _compiled(item: Fields) -> Compiled:
     operators = item.integer("operators", 1)
     mapped = item.integer("mapped", 0)
     if mapped > operators:
@@ -262,117 +307,3 @@ def _compiled(item: _Object) -> Compiled:
             for row in item.objects("unmapped")
         ),
     )
-
-
-class _Object:
-    """A JSON object whose fields are asked for by type; `path` leads to it from the top, for messages."""
-
-    def __init__(self, raw: object, where: str, path: str) -> None:
-        self.where, self.path = where, path
-        if not isinstance(raw, dict):
-            field = f" as {path}" if path else ""
-            raise EdgeError(f"{where} holds {_show(raw)}{field}: expected an object; {_REBUILD}", _CODE)
-        self.raw: dict[str, Any] = raw
-
-    def wrong(self, key: str, found: object, expected: str) -> EdgeError:
-        field = f"{self.path}.{key}" if self.path else key
-        return EdgeError(f"{self.where} has {field} = {_show(found)}: expected {expected}; {_REBUILD}", _CODE)
-
-    def get(self, key: str) -> Any:
-        if key not in self.raw:
-            field = f"{self.path}.{key}" if self.path else key
-            raise EdgeError(
-                f"{self.where} lacks the field {field}: docs/model-file.md lists what it needs; {_REBUILD}", _CODE
-            )
-        return self.raw[key]
-
-    def one_of(self, key: str, known: tuple[str, ...]) -> str:
-        value = self.get(key)
-        if not isinstance(value, str) or value not in known:
-            raise self.wrong(key, value, " or ".join(f'"{word}"' for word in known))
-        return value
-
-    def text(self, key: str) -> str:
-        value = self.get(key)
-        if not isinstance(value, str) or not is_line(value):
-            raise self.wrong(key, value, f"one line of printable text, at most {MAX_LETTERS} characters")
-        return value
-
-    def texts(self, key: str, most: int) -> list[str]:
-        return [_Object({key: value}, self.where, self.path).text(key) for value in self._list(key, most)]
-
-    def names(self) -> list[str]:
-        """Return the names of an object's members, which are chosen freely."""
-        if len(self.raw) > MAX_ITEMS or not all(is_line(name) for name in self.raw):
-            raise EdgeError(
-                f"{self.where} has {self.path} = {_show(self.raw)}: expected at most {MAX_ITEMS} names of one line of "
-                f"printable text, at most {MAX_LETTERS} characters; {_REBUILD}",
-                _CODE,
-            )
-        return list(self.raw)
-
-    def sha256(self, key: str) -> str:
-        value = self.get(key)
-        if not isinstance(value, str) or not _SHA256.fullmatch(value):
-            raise self.wrong(key, value, "a SHA-256 of 64 lower-case hexadecimal digits")
-        return value
-
-    def integer(self, key: str, least: int) -> int:
-        value = self.get(key)
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**63:
-            raise self.wrong(key, value, f"a whole number of at least {least}")
-        return value
-
-    def number(self, key: str, least: float = -math.inf, most: float = math.inf) -> float:
-        value = self.get(key)
-        if not _is_number(value) or not least <= value <= most:
-            limits = "" if least == -math.inf else f" from {least}" + ("" if most == math.inf else f" to {most}")
-            raise self.wrong(key, value, f"a number{limits}")
-        return value
-
-    def number_list(self, key: str) -> tuple[float, ...]:
-        values = self._list(key)
-        if not values or not all(_is_number(value) for value in values):
-            raise self.wrong(key, values, "a list of numbers")
-        return tuple(float(value) for value in values)
-
-    def numbers(self, key: str) -> Mapping[str, float]:
-        item = self.object(key)
-        return {name: item.number(name) for name in item.names()}
-
-    def object(self, key: str) -> _Object:
-        return _Object(self.get(key), self.where, f"{self.path}.{key}" if self.path else key)
-
-    def objects(self, key: str) -> list[_Object]:
-        path = f"{self.path}.{key}" if self.path else key
-        return [_Object(value, self.where, f"{path}[{number}]") for number, value in enumerate(self._list(key))]
-
-    def _list(self, key: str, most: int = MAX_ITEMS) -> list[Any]:
-        value = self.get(key)
-        if not isinstance(value, list):
-            raise self.wrong(key, value, "a list")
-        if len(value) > most:
-            raise self.wrong(key, value, f"a list of at most {most}")
-        return value
-
-
-def is_line(words: str) -> bool:
-    """Whether it is one line of text that a terminal can show, of no more characters than anybody would read."""
-    # Printable also leaves out lone surrogates, which can't be written at all.
-    return 0 < len(words) <= MAX_LETTERS and words.isprintable()
-
-
-def _is_number(value: object) -> bool:
-    """Whether it is a finite number that fits a float."""
-    return not isinstance(value, bool) and isinstance(value, (int, float)) and abs(value) <= 1e300
-
-
-def _show(value: object) -> str:
-    """Return it for a message: at most 60 characters of ASCII on one line."""
-    if value is None:
-        return "null"
-    try:
-        text = ascii(value)
-    except (ValueError, RecursionError):  # an int of thousands of digits, lists in lists in lists
-        text = f"a monstrous {type(value).__name__}"
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -187,12 +187,13 @@ def read(path: str | os.PathLike[str]) -> ModelFile:
         raise EdgeError(
             f"{path} holds another flatbuffer than its manifest says (digests differ): {_REBUILD}", "model.damaged"
         )
-    if file.member("labels.txt") != "".join(f"{label}\n" for label in manifest.labels).encode():
+    expected = "".join(f"{label}\n" for label in manifest.labels).encode()
+    if ("labels.txt" in file._members or expected) and file.member("labels.txt") != expected:
         raise EdgeError(f"{path} has other labels in labels.txt than in its manifest: {_REBUILD}", "model.damaged")
     if manifest.edgetpu is not None and EDGETPU not in file._members:
         raise EdgeError(f"{path} lacks the member {EDGETPU!r} that its manifest speaks of: {_REBUILD}", "model.damaged")
     for golden in manifest.golden:
-        for member in (golden.image, *golden.outputs.values()):
+        for member in golden.members():
             file.member(member)
     return file
 

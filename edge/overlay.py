@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from edge import image as images
+from edge.mask import Region
 from edge.preprocess import Preprocessing
-from edge.segmentation import Region
 from edge.window import Window
 
 TYPE_CHECKING = False

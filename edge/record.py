@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from edge.answer import Answer
     from edge.board import Board
-    from edge.engine import Answer, Engine, SegmentationResult
+    from edge.engine import Engine
     from edge.model import ModelFile
     from edge.targets import Comparison
 
@@ -27,29 +28,22 @@ _SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 def answer_record(
     image: str,
     engine: Engine,
-    answer: Answer | SegmentationResult,
+    answer: Answer,
     memory_mb: dict[str, float | None],
     targets: Sequence[Comparison],
     board: Board,
 ) -> dict[str, Any]:
-    """Return the object of one image: times in milliseconds, memory in megabytes (10^6 bytes).
-
-    A segmentation's also has the keys `area` (share of the image) and `mask` (COCO's run-length encoding).
-    """
+    """Return the object of one image: times in milliseconds, memory in megabytes (10^6 bytes)."""
     manifest, runtime = engine.file.manifest, engine.runtime
     times = {"load": engine.load_ms, "first_invoke": engine.first_invoke_ms, **answer.latency_ms}
-    rule = manifest.decision
     return {
         "image": image,
         "model": {"name": manifest.name, "sha256": engine.file.sha256, "bytes": engine.file.size},
         "program": PROGRAM,
         "release": release(),
         "time": now(),
-        "task": manifest.task,
-        "results": answer.results,
-        "decision": answer.decision,
-        "threshold": None if rule is None else float(rule.threshold),
-        **({"area": answer.runs.area, "mask": answer.runs.encode()} if manifest.task == "segmentation" else {}),  # type: ignore[union-attr]
+        "task": manifest.task.name,
+        **manifest.task.record(answer),
         "warnings": [warning._asdict() for warning in answer.warnings],
         "latency_ms": {name: _rounded(milliseconds) for name, milliseconds in times.items()},
         "warm_invoke_ms": spread(answer.warm_ms),
@@ -84,7 +78,7 @@ def model_record(file: ModelFile) -> dict[str, Any]:
     return {
         "name": manifest.name,
         "title": manifest.title,
-        "task": manifest.task,
+        "task": manifest.task.name,
         "parameters": manifest.measured.get("parameters"),
         "macs": manifest.measured.get("macs"),
         "bytes": file.size,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from edge.answer import NOTICE, Answer
 from edge.board import Board
-from edge.engine import Answer, Engine, SegmentationResult
+from edge.engine import Engine
 from edge.errors import one_line
 from edge.record import spread
 from edge.runtime import Runtime
@@ -15,10 +16,8 @@ from edge.terminal import columns
 if TYPE_CHECKING:
     from edge.check import Verdict  # only --check needs it
 
-NOTICE = "Software for engineers, not a medical device: no diagnosis may rest on it."
 _PHASES = ("read", "decode", "preprocess", "invoke", "postprocess", "total")
 _BOLD, _GREEN, _RED = "1", "32", "31"
-_SHOWN = 10  # regions that people are told of one by one
 
 
 class Text:
@@ -27,17 +26,12 @@ class Text:
     def __init__(self, colour: bool) -> None:
         self._colour = colour
 
-    def answer(self, image: str, engine: Engine, answer: Answer | SegmentationResult, first: bool) -> str:
+    def answer(self, image: str, engine: Engine, answer: Answer, first: bool) -> str:
         """Return the lines of one image; `first` says whether the engine's first invoke was for it."""
         lines = [self._paint(one_line(image), _BOLD)]
-        if isinstance(answer, SegmentationResult):
-            lines += _regions(answer)
-            rule = _region_rule(engine, answer)
-        else:
-            width = max(len(label) for label in engine.file.manifest.labels)
-            lines += [f"  {result['label']:{width}}  {result['score']:.4f}" for result in answer.results]
-            rule = _rule(engine, answer)
-        lines.append(f"  decision: {self._paint(answer.decision, _BOLD)} ({rule})")
+        task = engine.file.manifest.task
+        lines += task.lines(answer)
+        lines.append(f"  decision: {self._paint(answer.decision, _BOLD)} ({task.reason(answer)})")
         times = ", ".join(f"{name} {answer.latency_ms[name]:.2f}" for name in _PHASES)
         lines.append(f"  cost: {times} ms (invoke: {_how(len(answer.warm_ms), first)})")
         warm = spread(answer.warm_ms)
@@ -45,7 +39,7 @@ class Text:
             lines.append(f"  warm invokes: {', '.join(f'{name} {time:.2f}' for name, time in warm.items())} ms")
         return "\n".join(lines) + "\n"
 
-    def short(self, image: str, answer: Answer | SegmentationResult) -> str:
+    def short(self, image: str, answer: Answer) -> str:
         """Return the line that --quiet leaves of an answer."""
         return f"{one_line(image)}: {answer.decision}\n"
 
@@ -60,7 +54,7 @@ class Text:
         """Return the lines that close a run; the targets in one line, or `as_table`."""
         lines = [
             f"first run: load {engine.load_ms:.2f}, first invoke {_time(engine.first_invoke_ms)} ms",
-            f"memory: peak {_size(memory_mb['peak'])}, of it the model {_size(memory_mb['model'])}",
+            f"memory: peak RSS {_size(memory_mb['peak'])} (model: {_size(memory_mb['model'])})",
             f"runtime: {runtime_line(engine.runtime)}",
             f"board: {board.line()}",
         ]
@@ -123,11 +117,6 @@ def _on_edgetpu(runtime: Runtime) -> bool:
     return runtime.kernel_path == "edgetpu"
 
 
-def caption(answer: SegmentationResult) -> str:
-    """Return what a segmentation found, as the line below an image."""
-    return f"{answer.decision}: {_extent(answer)}" if answer.results else f"{answer.decision} found"
-
-
 def model_table(rows: list[dict[str, Any]]) -> str:
     """Return the lines of `model_record`s, under one line of headings."""
     head = ("name", "task", "parameters", "macs", "bytes", "title")
@@ -140,47 +129,6 @@ def _how(warm: int, first: bool) -> str:
     if not warm:
         return "the first"
     return (f"median of {warm}" if warm > 1 else "one") + (" after the first" if first else "")
-
-
-def _rule(engine: Engine, answer: Answer) -> str:
-    rule = engine.file.manifest.decision
-    if rule is None:
-        return "the highest score"
-    score = next(result["score"] for result in answer.results if result["label"] == rule.label)
-    reached = "at least" if answer.decision == rule.label else "under"
-    return f"{rule.label} {score:.4f} is {reached} the threshold {rule.threshold:g}"
-
-
-def _regions(answer: SegmentationResult) -> list[str]:
-    """Return a line for each of the largest regions: label, score, share of the image, box in pixels."""
-    lines = []
-    for number, region in enumerate(answer.results[:_SHOWN], 1):
-        left, top, width, height = region["box"]
-        lines.append(
-            f"  {number:>2}  {region['label']}  {region['score']:.4f}  {_percent(region['area']):>6} of the image, "
-            f"{width} x {height} pixels at {left}, {top}"
-        )
-    if more := answer.results[_SHOWN:]:
-        lines.append(f"      and {len(more)} smaller, together {_percent(sum(region['area'] for region in more))}")
-    return lines
-
-
-def _region_rule(engine: Engine, answer: SegmentationResult) -> str:
-    rule = engine.file.manifest.decision
-    assert rule is not None  # `edge.manifest.parse` holds it
-    least = f", regions from {_percent(rule.minimum_area)} on" if rule.minimum_area else ""
-    return f"{_extent(answer)}; pixels count from the score {rule.threshold:g} on{least}"
-
-
-def _extent(answer: SegmentationResult) -> str:
-    count = len(answer.results)
-    if not count:
-        return "nothing found"
-    return f"{count} region{'s' if count > 1 else ''}, {_percent(answer.runs.area)} of the image"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
 
 
 def _cell(value: object) -> str:
@@ -196,4 +144,4 @@ def _time(milliseconds: float | None) -> str:
 
 
 def _size(megabytes: float | None) -> str:
-    return "not known" if megabytes is None else f"{megabytes:.1f} MB"
+    return "unknown" if megabytes is None else f"{megabytes:.1f} MB"

@@ -1,4 +1,4 @@
-"""The folder of --output: a file NAME.json for each image, and of a segmentation NAME.mask.png and NAME.overlay.jpg.
+"""The folder of --output: a file NAME.json for each image, and what its task draws: NAME.mask.png, NAME.overlay.jpg.
 
 NAME is the image's file name without its ending, below a folder that was looked into with the path to it. The JSON
 names its image, so that the next run knows whose answer it is: its own is replaced, by an error record where the image
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-MASK, OVERLAY, JSON = ".mask.png", ".overlay.jpg", ".json"
+JSON = ".json"
 _TEXT = r'"(?:[^"\\]|\\.)*"'
 _HEAD = re.compile(rf'\{{"image": {_TEXT}, "path": (null|{_TEXT}), "files": \[((?:{_TEXT}(?:, )?)*)\], ')
 _HEAD_BYTES = 1 << 18  # more than the longest paths and names take
@@ -166,7 +166,18 @@ class Results:
         if head is None:
             return None, ()
         base, listed = os.path.basename(name), re.findall(_TEXT, head[2])
-        return head[1], (JSON, *(ending for ending in (MASK, OVERLAY) if json.dumps(base + ending) in listed))
+        return head[1], (JSON, *_endings(base, listed))
+
+
+def _endings(base: str, listed: list[str]) -> list[str]:
+    """Return the endings of an earlier record's `files`, JSON strings, which begin with `base`.
+
+    Only those that a task may have: no record can lay claim to an image beside it, or to a file elsewhere.
+    """
+    from edge.tasks import is_ending
+
+    names = [name for name in map(json.loads, listed) if name.startswith(base)]
+    return [ending for name in names if is_ending(ending := name[len(base) :])]
 
 
 def result_name(image: str, root: str | None) -> str:

@@ -42,7 +42,7 @@ class Runtime:
         delegate: "xnnpack" (took the whole graph), "xnnpack in part" or "none"; the same with "edgetpu".
         kernel_path: whose kernels compute: "xnnpack", "builtin" or "edgetpu" (see docs/model-file.md).
         taken, operators: how many operators of the graph the delegate took, and of how many.
-        input, output: the one input and the one output.
+        inputs, outputs: the network's, in the flatbuffer's order.
     """
 
     def __init__(
@@ -51,36 +51,34 @@ class Runtime:
         """`delegate` is the only one that was loaded."""
         self.name, self.version, self.threads = name, version, threads
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-        if len(inputs) != 1 or len(outputs) != 1:
-            raise EdgeError(
-                f"the network has {len(inputs)} inputs and {len(outputs)} outputs: expected one of each",
-                "model.tensors",
-            )
-        self.input, self.output = _tensor(inputs[0]), _tensor(outputs[0])
-        self._interpreter, self._in, self._out = interpreter, inputs[0]["index"], outputs[0]["index"]
+        self.inputs, self.outputs = tuple(map(_tensor, inputs)), tuple(map(_tensor, outputs))
+        self._interpreter = interpreter
+        self._in, self._out = [tensor["index"] for tensor in inputs], [tensor["index"] for tensor in outputs]
         self.taken, self.operators = delegates.taken(interpreter)
         self.delegate, self.kernel_path = delegates.described(delegate, self.taken, self.operators)
 
-    def run(self, tensor: np.ndarray) -> np.ndarray:
-        """Return the raw output, of `output`'s shape and type, for a `tensor` of `input`'s shape and type.
+    def run(self, *tensors: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return the raw outputs, of `outputs`' shapes and types, for `tensors` of `inputs`' shapes and types.
 
-        Raises EdgeError where the runtime refuses it, and where the output has another shape than it was said to have.
+        Raises EdgeError where the runtime refuses it, and where an output has another shape than it was said to have.
         """
         try:
-            self._interpreter.set_tensor(self._in, tensor)
+            for index, tensor in zip(self._in, tensors, strict=True):
+                self._interpreter.set_tensor(index, tensor)
             self._interpreter.invoke()
         except (ValueError, RuntimeError) as error:
             raise EdgeError(
                 f"{PACKAGES[self.name]} {self.version} can't run the network: {first_line(error)}", "runtime.refused"
             ) from None
-        raw = self._interpreter.get_tensor(self._out)
-        if raw.shape != self.output.shape:  # operators may decide on it while they run
-            raise EdgeError(
-                f"the network's output is {raw.shape} after it ran, and {self.output.shape} before: expected one shape "
-                "for every image; convert the network again without such operators",
-                "model.output",
-            )
-        return raw
+        raws = tuple(self._interpreter.get_tensor(index) for index in self._out)
+        for raw, said in zip(raws, self.outputs, strict=True):
+            if raw.shape != said.shape:  # operators may decide on it while they run
+                raise EdgeError(
+                    f"the network's output is {raw.shape} after it ran, and {said.shape} before: expected one shape "
+                    "for every image; convert the network again without such operators",
+                    "model.output",
+                )
+        return raws
 
 
 def open_runtime(flatbuffer: bytes, name: str = "auto", threads: int = 1) -> Runtime:

@@ -31,7 +31,7 @@ def golden(
     """Return the manifest's `golden` list and its members: images, and what each runtime makes of them.
 
     Args:
-        how: the preprocessing.
+        spec: the preprocessing.
         table: from 8-bit pixels to the input tensor, as `edge.preprocess` makes it for this model.
         draw: from 0..3 to an image that shows nobody.
         runtimes: with the network; of two with the same kernel path the first one counts.
@@ -45,14 +45,17 @@ def golden(
         name = f"golden/{number}"
         members[f"{name}.png"] = file.getvalue()
         tensor = look_up(pixels(decode(file.getvalue(), f"{name}.png", spec), spec), table)
-        outputs = {}
+        outputs: dict[str, list[str]] = {}
         for runtime in runtimes:
             if runtime.kernel_path in outputs:  # another version of the same kernels, which rounds floats otherwise
                 continue
-            outputs[runtime.kernel_path] = f"{name}.{runtime.kernel_path}"
-            members[f"{name}.{runtime.kernel_path}"] = runtime.run(tensor).tobytes()
+            raws = runtime.run(tensor)
+            numbers = [""] if len(raws) == 1 else [f".{number}" for number in range(len(raws))]
+            outputs[runtime.kernel_path] = [f"{name}.{runtime.kernel_path}{number}" for number in numbers]
+            members |= {member: raw.tobytes() for member, raw in zip(outputs[runtime.kernel_path], raws, strict=True)}
         digest = hashlib.sha256(tensor.tobytes()).hexdigest()
-        entries.append({"image": f"{name}.png", "input_sha256": digest, "outputs": outputs, "tolerance": tolerance})
+        inputs = [{"image": f"{name}.png", "sha256": digest}]
+        entries.append({"inputs": inputs, "outputs": outputs, "tolerance": tolerance})
     return entries, members
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from edge import flatbuffer as flatbuffers
-from edge.activation import check_activation
+from edge.activation import check_activations
 from edge.errors import EdgeError
 from edge.files import write_beside
 from edge.manifest import Manifest, parse
@@ -59,7 +59,7 @@ def open_as_a_device(path: Path) -> None:
         import_runtime()
     except EdgeError:
         file = read(path)
-        check_activation(file.manifest.activation, file.network(), file.path)
+        check_activations(file.manifest.outputs, file.network(), file.path)
     else:
         load(path.absolute())
 
@@ -106,10 +106,10 @@ def pack(path: Path, flatbuffer: bytes, manifest: Mapping[str, Any], members: Ma
     digest = {"bytes": len(flatbuffer), "sha256": hashlib.sha256(flatbuffer).hexdigest()}
     raw = dict(manifest) | {"model": digest}
     parsed = parse(raw, str(path))
-    contents = {
-        "manifest.json": _manifest(path, raw),
-        "labels.txt": ("\n".join(raw["labels"]) + "\n").encode(),
-    } | {name: members[name] for name in sorted(members)}
+    contents = {"manifest.json": _manifest(path, raw)}
+    if parsed.labels:
+        contents["labels.txt"] = ("\n".join(parsed.labels) + "\n").encode()
+    contents |= {name: members[name] for name in sorted(members)}
     _check_members(path, parsed, contents)
     buffer = io.BytesIO()
     buffer.write(flatbuffer)
@@ -144,7 +144,7 @@ def _check_members(path: Path, manifest: Manifest, contents: Mapping[str, bytes]
         if len(data) > limit:
             raise EdgeError(f"{path} can't be written: {name} has {len(data)} bytes, expected at most {limit}")
     for vector in manifest.golden:
-        for name in (vector.image, *vector.outputs.values()):
+        for name in vector.members():
             if name not in contents:
                 raise EdgeError(f"{path} can't be written: the manifest names the member {name!r}, which is not given")
 

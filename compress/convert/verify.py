@@ -22,10 +22,13 @@ SAME = 1e-4  # of the largest logit: what differs less is the same answer
 
 
 def edge_logits(engine: Engine, split: Split, progress: Callable[[str], None]) -> np.ndarray:
-    """Return float32 logits, (N, classes) or (N, h, w, classes): every image of `split` through the device's code."""
+    """Return float32 logits, (N, classes) or (N, h, w, classes): every image of `split` through the device's code.
+
+    They are the first output's.
+    """
     rows = []
     for number, image in enumerate(split.pixels, 1):
-        rows.append(engine.logits(image))
+        rows.append(engine.outputs(image)[0])
         if number % 50 == 0:
             progress(f"running the model file on image {number}/{len(split)}")
     return np.stack(rows)
@@ -87,18 +90,19 @@ def latency(flatbuffers: Mapping[str, bytes], rounds: int = 15, threads: int = 1
     """Return name -> median milliseconds of an invoke through LiteRT, the models taking turns in every round."""
     runners = {name: open_runtime(flatbuffer, "litert", threads) for name, flatbuffer in flatbuffers.items()}
     random = np.random.default_rng(0)
-    inputs: dict[str, np.ndarray] = {}
+    inputs: dict[str, list[np.ndarray]] = {}
     for name, runner in runners.items():
-        shape = runner.input.shape
-        if runner.input.dtype == "int8":
-            inputs[name] = random.integers(-128, 128, shape, np.int8)
-        else:
-            inputs[name] = random.standard_normal(shape, np.float32)
+        inputs[name] = [
+            random.integers(-128, 128, tensor.shape, np.int8)
+            if tensor.dtype == "int8"
+            else random.standard_normal(tensor.shape, np.float32)
+            for tensor in runner.inputs
+        ]
     times: dict[str, list[float]] = {name: [] for name in runners}
     for turn in range(rounds + 1):
         for name, runner in runners.items():
             begun = time.perf_counter()
-            runner.run(inputs[name])
+            runner.run(*inputs[name])
             if turn:  # the first round warms up
                 times[name].append((time.perf_counter() - begun) * 1e3)
     return {name: statistics.median(values) for name, values in times.items()}

@@ -19,7 +19,7 @@ from compress.data.reading import Read, each, equal, files, read, strays, warned
 from compress.data.remarks import remarks
 from compress.tasks.base import Task
 from edge.errors import EdgeError
-from edge.manifest import MAX_LABELS, MAX_LETTERS, is_line
+from edge.fields import MAX_LABELS, MAX_LETTERS, is_line
 from edge.preprocess import Preprocessing
 
 PARTS = ("train", "val", "test")
@@ -31,11 +31,12 @@ class Split:
 
     Attributes:
         pixels: uint8 (N, height, width, channels), as `edge.preprocess.pixels` returns them.
-        truth: what the network is to say. Classification: int64 (N,), an index into the data set's labels.
-            Segmentation: uint8 (N, height, width), 0 to 255, the share of each pixel that the mask covers; with pixels
-            that nobody labelled uint8 (N, 2, height, width): second, the share that is not labelled.
+        truth: what the network is to say; the task knows its meaning. Of classes int64 (N,), an index into the data
+            set's labels; of masks uint8 (N, height, width), 0 to 255, the share of each pixel that the mask covers, and
+            with pixels that nobody labelled uint8 (N, 2, height, width): second, the share that is not labelled. What
+            has three dimensions or more moves with the image when it is augmented.
         names: the files, relative to the data set's folder.
-        masks: segmentation, where the network is judged: bool (H, W) of each image in its own size.
+        masks: where the network is evaluated: bool (H, W) of each image in its own size; none without masks.
         voids: bool (H, W) of each of `masks`, what is not labelled; none where all is.
     """
 
@@ -144,7 +145,7 @@ def folder_labels(root: Path) -> tuple[str, ...]:
     if not root.is_dir():
         raise EdgeError(f"data folder {root} does not exist: expected a folder with train/CLASS/images; check --data")
     if not (root / "train").is_dir():
-        hint = ', or task = "segmentation" in the recipe' if (root / "masks").is_dir() else ""
+        hint = ", or the recipe's task to be one of masks" if (root / "masks").is_dir() else ""
         raise EdgeError(
             f"{root} has no folder 'train': expected train/CLASS/images, one folder per class{hint}, or CIFAR-10's "
             "binary version"
@@ -162,8 +163,8 @@ def folder_labels(root: Path) -> tuple[str, ...]:
         raise EdgeError(f"{root / 'train'} has {len(labels)} class folders: expected two or more, named by their label")
     if set(labels) == {"images", "masks"}:
         raise EdgeError(
-            f"{root / 'train'} has the folders images and masks: expected one folder per class, or task = "
-            '"segmentation" in the recipe'
+            f"{root / 'train'} has the folders images and masks: expected one folder per class, or the recipe's task "
+            "to be one of masks"
         )
     return labels
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch_pruning.dependency import Group
 
 from compress.cost import Cost, cost
+from compress.inputs import Inputs, outputs
 from compress.pruning.budget import Block, Budget, blocks, weakest
 from compress.pruning.criteria import Criterion, bn_scale, bn_scale_across, fpgm, l2_norm, random
 from compress.pruning.groups import CONVS, OUTPUTS, Trace, is_divided, members, prunable_groups, trace, whole_group
@@ -25,7 +26,7 @@ Log = Callable[[str], None]
 def prune(
     network: nn.Module,
     settings: Pruning,
-    shape: tuple[int, int, int],
+    inputs: Tensor | Inputs,
     examples: Examples | None = None,
     progress: Log = lambda text: None,
 ) -> nn.Module:
@@ -37,7 +38,7 @@ def prune(
     cost is reached.
 
     Args:
-        shape: (channels, height, width) of the network's input.
+        inputs: example inputs, one tensor or several.
         examples: for the Taylor criteria, which look at the first `settings.samples` of them.
         progress: gets what is being done.
 
@@ -54,11 +55,11 @@ def prune(
         parameter.requires_grad_(True)  # the graph is traced through autograd
     criteria = _criteria(settings, examples, progress)
     if settings.ratios:
-        seen = trace(network, shape)
+        seen = trace(network, inputs)
         _prune_layers(seen, {n: (layers[n], rate) for n, rate in rates.items()}, settings, criteria(seen), progress)
-        _check(network, shape, seen.outputs, "ratios")
+        _check(network, inputs, seen.outputs, "ratios")
     else:
-        _prune_globally(network, shape, settings, criteria, progress)
+        _prune_globally(network, inputs, settings, criteria, progress)
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name not in frozen)
     return network
@@ -148,20 +149,20 @@ def _lowest(scores: Tensor, keep: int) -> list[int]:
 
 def _prune_globally(
     network: nn.Module,
-    shape: tuple[int, int, int],
+    inputs: Tensor | Inputs,
     settings: Pruning,
     criteria: Callable[[Trace], Criterion],
     progress: Log,
 ) -> None:
-    seen = trace(network, shape)
+    seen = trace(network, inputs)
     names = {module: name for name, module in network.named_modules()}
     groups = _groups(seen, names, settings)
     budget = Budget(seen, groups)
-    outputs, whole = seen.outputs, budget.cost
+    before, whole = seen.outputs, budget.cost
     _check_reachable(budget, groups, settings)
     for step in range(1, settings.steps + 1):
         if step > 1:
-            seen = trace(network, shape)
+            seen = trace(network, inputs)
             groups = _groups(seen, names, settings)
             budget = Budget(seen, groups)
         criterion = criteria(seen)
@@ -176,7 +177,7 @@ def _prune_globally(
             f"{1 - left.parameters / whole.parameters:.1%} of the parameters removed"
             + (f"; kept at one block: {', '.join(floor)}\n" if floor else "")
         )
-    spent = _check(network, shape, outputs, "layers")
+    spent = _check(network, inputs, before, "layers")
     if not _allowed(whole, settings, 1)(spent):
         raise EdgeError(
             f"pruning was to leave {left} and left {spent}: expected layers that cost what their widths say; give "
@@ -232,24 +233,28 @@ def remove(seen: Trace, groups: list[Group], taken: list[Block]) -> None:
         whole_group(seen, root.dep.target.module, sorted(root.idxs[channel] for channel in going[number])).prune()
 
 
-def _check(network: nn.Module, shape: tuple[int, int, int], outputs: tuple[int, ...], field: str) -> Cost:
-    """Return what the pruned network costs, after a look whether it still runs and gives `outputs`."""
-    found: list[tuple[int, ...]] = []
-    hook = network.register_forward_hook(lambda module, x, y: found.append(tuple(y.shape)))
+def _check(network: nn.Module, inputs: Tensor | Inputs, before: tuple[tuple[int, ...], ...], field: str) -> Cost:
+    """Return what the pruned network costs; it must still run, with outputs of the shapes `before`."""
+    found: list[tuple[tuple[int, ...], ...]] = []
+    hook = network.register_forward_hook(lambda module, x, y: found.append(tuple(tuple(t.shape) for t in outputs(y))))
     try:
-        spent = cost(network, shape)
+        spent = cost(network, inputs)
     except RuntimeError as error:
         raise EdgeError(
             f"after pruning the network no longer runs ({error}): give {field} that leave its unusual layers out"
         ) from None
     finally:
         hook.remove()
-    if found[-1] != outputs:
+    if found[-1] != before:
         raise EdgeError(
-            f"pruning changed the network's output from {outputs} to {found[-1]}: let no pattern of {field} "
-            "match the layer that makes the logits"
+            f"pruning changed the network's output from {_shapes(before)} to {_shapes(found[-1])}: let no pattern of "
+            f"{field} match the layer that makes the logits"
         )
     return spent
+
+
+def _shapes(found: tuple[tuple[int, ...], ...]) -> str:
+    return " and ".join(map(str, found))
 
 
 def kept(channels: int, ratio: float, round_to: int) -> int:

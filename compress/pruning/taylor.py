@@ -74,7 +74,7 @@ def taylor(name: str, seen: Trace, images: Tensor, gradient: Gradient, progress:
     def score(group: Group) -> Tensor:
         total = torch.zeros(len(images), len(group[0].idxs))
         for dependency, i, g in members(group, [function.prune_conv_out_channels]):
-            if dependency.target.module is not seen.source:
+            if dependency.target.module not in seen.sources:
                 total.index_add_(1, g, a[place[dependency.target.module]][:, i])
         return IMPORTANCES[name](total)
 

@@ -1,15 +1,14 @@
-"""The model card: what a model file is for, where it is from and what it is worth, as a page that travels beside it.
+"""The model card: what a model file is for, where it is from and how it scores, as a page that travels beside it.
 
 After Mitchell et al., "Model Cards for Model Reporting" (FAT* 2019).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from compress.data.remarks import remarks
-from compress.tasks.confusion import markdown
 from compress.tasks.metrics import cell
 
 UNITS = {
@@ -23,17 +22,17 @@ UNITS = {
 }
 
 
-def card(manifest: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-    """Return the card as Markdown, from a model's manifest and its run's report."""
-    provenance, data = manifest["provenance"], result["data"]
+def card(manifest: Mapping[str, Any], result: Mapping[str, Any], more: Sequence[str] = ()) -> str:
+    """Return the card as Markdown, from a model's manifest, its run's report and the task's `more` lines on it."""
+    provenance, outputs, data = manifest["provenance"], manifest["outputs"], result["data"]
     lines = [f"# {manifest['name']}", "", manifest["title"] + ".", ""]
     lines += [
         "Software for engineers; **not a medical device**. It has been measured on the images named below and on no "
         "others: how it does on another hospital's machines, views, ages or diseases is not known. No diagnosis may "
         "rest on it.",
         "",
-        f"- answers: {', '.join(manifest['labels'])}{_rule(manifest['decision'])}",
-        f"- reads: {_input(manifest['input'])}",
+        *(f"- answers: {', '.join(output.get('labels', []))}{_rule(output.get('decision'))}" for output in outputs),
+        *(f"- reads: {_input(spec)}" for spec in manifest["inputs"]),
         f"- data: {provenance['data']['source'] or 'not named'} "
         f"({provenance['data']['licence'] or 'licence not named'}); "
         f"images: {_counts(data)}; validation: {data['validation']}, "
@@ -57,8 +56,7 @@ def card(manifest: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     for kind, figures in result["test"].items():
         lines.append(f"| {names[kind]} | {' | '.join(map(cell, figures.values()))} |")
     lines += ["", "In brackets 95 % bootstrap intervals.", ""]
-    if "classes" in result:
-        lines += [*markdown(result["labels"], result["confusion"]["int8"], result["classes"]["int8"]), ""]
+    lines += more
     lines += [f"- {line}" for line in result["differences"]]
     lines += ["", "## Measured when it was made", "", "| | |", "| --- | --- |"]
     lines += [f"| {key} | {UNITS.get(key, '{:.4f}').format(value)} |" for key, value in manifest["measured"].items()]
@@ -74,7 +72,7 @@ def _rule(decision: Mapping[str, Any] | None) -> str:
     if not decision:
         return ""
     least = decision.get("minimum_area")
-    small = f", regions under {least:.2%} of the image left out" if least else ""
+    small = f", minimum region area {least:.2%} of the image" if least else ""
     return f"; {decision['label']} where its score is at least {decision['threshold']:.4f}{small}"
 
 

@@ -1,4 +1,4 @@
-"""The end of a run: thresholds, test figures with intervals, flips from float to int8, golden vectors, the manifest."""
+"""The end of a run: metrics of the test images, float beside int8, golden vectors, the manifest, the model card."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ from compress.data.remarks import remarks
 from compress.recipe import Recipe, kind_of
 from compress.report.card import card
 from compress.steps.train import logits
-from compress.tasks import confusion, metrics
-from edge.manifest import FORMAT, VERSION, Decision
+from compress.tasks import metrics
+from compress.tasks.base import Task
+from edge.answer import Decision
+from edge.manifest import FORMAT, VERSION
 from edge.preprocess import int8_table
 from edge.runtime import open_runtime
 from edge.strict_json import dumps
@@ -31,14 +33,14 @@ from edge.strict_json import dumps
 if TYPE_CHECKING:
     from compress.run import Run, State
 
-FIGURES = 2  # of the figures' form: those that an earlier one left behind are made again
+METRICS = 2  # of the metrics' form: those that an earlier one left behind are made again
 TOOLS = ("torch", "torch-pruning", "onnx", "onnx2tf", "tensorflow", "ai-edge-litert", "numpy", "pillow")
 
 
 def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, bytes]) -> dict[str, Any]:
     """Write `NAME.tflite`, `NAME.report.json` and `NAME.md`; return the report.
 
-    What the task's figures hold is said there: `compress.tasks.base.Task.figures`.
+    What the task's metrics hold is said there: `compress.tasks.base.Task.metrics`.
 
     Raises EdgeError where the conversion lost the network: `compress.convert.verify.check_conversion`.
     """
@@ -58,27 +60,28 @@ def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, byte
         val, test = (edge_logits(engine, split, run.progress) for split in (data.val, data.test))
         outputs["int8"] = val, test
         check_conversion(*(np.concatenate(outputs[name]) for name in ("float", "int8")))
-        figures = run.task.figures(recipe, data, outputs)
-        if sheet := run.task.sheet(recipe, data, outputs, figures):
+        found = run.task.metrics(recipe, data, outputs)
+        if sheet := run.task.sheet(recipe, data, outputs, found):
             model_file.write_beside(worst, sheet)
-        return figures
+        return found
 
     def in_turns() -> dict[str, float]:
         run.progress("timing the baseline and the compressed network in turns")
         return latency(flatbuffers)
 
     networks = {"baseline": baseline, "float": state}
-    rule = f"{key}-{recipe.data.minimum_area:g}-{FIGURES}"
+    rule = f"{key}-{recipe.data.minimum_area:g}-{METRICS}"
     worst = run.checkpoints / f"{rule}.worst.png"
     result = _once(run.checkpoints / f"{rule}.figures.json", compare)
     result["data"] = data.summary  # with what today's recipe says of them
     result["latency_ms"] = _once(run.checkpoints / f"{key}.latency.json", in_turns)
     result["measured"] = _measured(run, result, baseline, state)
-    table = int8_table(state.spec, engine.runtime.input.scale, engine.runtime.input.zero_point)
+    entry = engine.runtime.inputs[0]
+    table = int8_table(state.spec, entry.scale, entry.zero_point)
     runtimes = [open_runtime(flatbuffers["int8"], name) for name in installed()]
     manifest["golden"], members = golden(state.spec, table, run.task.golden, runtimes)
-    manifest["decision"] = result["decision"]
-    if result["decision"]:
+    manifest["outputs"] = run.task.outputs(recipe, data.labels, result)
+    if run.task.default_decision(recipe) is not None:
         run.judge(Decision(**result["decision"]))
         manifest["provenance"]["ledger"] = [asdict(row) for row in run.ledger.rows]
     path = stem.with_name(f"{stem.name}.tflite")
@@ -94,7 +97,8 @@ def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, byte
     if worst.exists():
         model_file.write_beside(stem.with_name(f"{stem.name}.worst.png"), worst.read_bytes())
     model_file.write_beside(written, _json(result))
-    model_file.write_beside(stem.with_name(f"{stem.name}.md"), card(manifest, result).encode())
+    page = card(manifest, result, run.task.markdown(result))
+    model_file.write_beside(stem.with_name(f"{stem.name}.md"), page.encode())
     return result
 
 
@@ -111,8 +115,8 @@ def _float(state: State, split: Split) -> np.ndarray:
 
 
 def _measured(run: Run, result: dict[str, Any], baseline: State, state: State) -> dict[str, float]:
-    spent, times = cost(state.network, state.shape), result["latency_ms"]
-    before = cost(baseline.network, baseline.shape)
+    spent, times = cost(state.network, state.inputs), result["latency_ms"]
+    before = cost(baseline.network, baseline.inputs)
     return {
         "parameters": spent.parameters,
         "macs": spent.macs,
@@ -124,9 +128,9 @@ def _measured(run: Run, result: dict[str, Any], baseline: State, state: State) -
         "speedup": round(times["baseline.float32"] / times["int8"], 2),
         # a test folder without one of the classes has no AUC
         **{
-            name: round(figure["value"], 5)
-            for name, figure in result["test"]["int8"].items()
-            if figure["value"] is not None
+            name: round(metric["value"], 5)
+            for name, metric in result["test"]["int8"].items()
+            if metric["value"] is not None
         },
         **({"agreement": round(result["agreement"]["value"], 5)} if "agreement" in result else {}),
     }
@@ -141,10 +145,8 @@ def _manifest(run: Run, state: State, flatbuffer: bytes) -> dict[str, Any]:
         "name": recipe.name,
         "title": recipe.title,
         "task": run.task.name,
-        "labels": list(run.data.labels),
-        "activation": run.task.activation,
-        "decision": run.task.default_decision(recipe),
-        "input": state.spec.record(),
+        "inputs": [state.spec.record()],
+        "outputs": run.task.outputs(recipe, run.data.labels),
         "targets": [asdict(target) for target in recipe.targets],
         "measured": {},
         "provenance": {
@@ -171,18 +173,16 @@ def _json(value: Any) -> bytes:
     return (dumps(value, "the report", indent=1) + "\n").encode()
 
 
-def table(result: dict[str, Any], recipe: Recipe) -> list[str]:
-    """Return the report as lines for people: test figures with their intervals, flips, each target met or missed.
-
-    For more than two classes also the int8 model's confusion matrix and each class's figures.
+def table(result: dict[str, Any], recipe: Recipe, task: Task) -> list[str]:
+    """Return the report as lines for people: metrics of the test images with their intervals, float beside int8, each
+    target met or missed, and what the task has to say beyond them.
     """
     columns = list(next(iter(result["test"].values())))
     lines = [f"{'test images':<12}" + "".join(f"{name:>26}" for name in columns)]
-    for name, figures in result["test"].items():
-        cells = [metrics.cell(figure) for figure in figures.values()]
+    for name, row in result["test"].items():
+        cells = [metrics.cell(metric) for metric in row.values()]
         lines.append(f"{name:<12}" + "".join(f"{cell:>26}" for cell in cells))
-    if "classes" in result:
-        lines += ["", *confusion.lines(result["labels"], result["confusion"]["int8"], result["classes"]["int8"]), ""]
+    lines += task.lines(result)
     lines.append(f"float to int8: logits' cosine {result['cosine']:.5f}")
     lines += [f"  {difference}" for difference in result["differences"]]
     lines += [f"data: {remark}" for remark in remarks(result["data"])]

@@ -22,19 +22,16 @@ def lines(file: ModelFile, asked: str) -> Iterator[str]:
     raw = file.manifest.raw
     yield f"{brief(raw['name'])}: {brief(raw['title'])}"
     yield f"file       {file.path}, {file.size:,} bytes, manifest version {raw['version']}"
-    yield f"task       {raw['task']}: {_listed([brief(label) for label in raw['labels']], LABELS)}"
-    if raw["decision"]:
-        decision = raw["decision"]
-        yield f"decision   {brief(decision['label'])} where its score is at least {decision['threshold']:.4f}"
-        if decision.get("minimum_area"):
-            yield f"           regions under {decision['minimum_area']:.2%} of the image are left out"
-    spec = raw["input"]
-    window = ", values from {} to {}".format(*spec["window"]) if spec.get("window") else ""
-    channels = f"{spec['channels']} channel{'s' if spec['channels'] > 1 else ''}"
-    yield (
-        f"input      {spec['height']}x{spec['width']}, {spec['color']} in {channels}, {spec['fit']}{window}; "
-        f"{raw['runtime']['type']}"
-    )
+    yield f"task       {brief(raw['task'])}"
+    for number, output in enumerate(raw["outputs"]):
+        yield from _output(output, f"output {number}" if len(raw["outputs"]) > 1 else "output")
+    for spec in raw["inputs"]:
+        window = ", values from {} to {}".format(*spec["window"]) if spec.get("window") else ""
+        channels = f"{spec['channels']} channel{'s' if spec['channels'] > 1 else ''}"
+        yield (
+            f"input      {spec['height']}x{spec['width']}, {spec['color']} in {channels}, {spec['fit']}{window}; "
+            f"{raw['runtime']['type']}"
+        )
     counts = [f"{brief(name)} {count}" for name, count in raw["runtime"]["operators"].items()]
     yield f"operators  {_listed(counts, ENTRIES)}"
     yield "measured"
@@ -51,6 +48,15 @@ def lines(file: ModelFile, asked: str) -> Iterator[str]:
     if len(raw["provenance"]) > ENTRIES:
         yield f"  and {len(raw['provenance']) - ENTRIES} more, which --json shows"
     yield f"golden     {len(raw['golden'])} images; run them with edge-infer --check --model {quoted(asked)}"
+
+
+def _output(output: dict[str, Any], name: str) -> Iterator[str]:
+    """Yield what a manifest says of an output: labels, and all that its task adds, as it stands."""
+    labels = output.get("labels", [])
+    yield f"{name:<10} {_listed([brief(label) for label in labels], LABELS)}"
+    for key, value in list(output.items())[:ENTRIES]:
+        if key != "labels" and value is not None:
+            yield f"           {brief(key)} {brief(value, LONG) if isinstance(value, str) else _json(value)}"
 
 
 def _listed(words: list[str], most: int) -> str:

@@ -9,8 +9,9 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from compress.convert.tflite import export_onnx
+from compress.convert import onnx
 from compress.cost import cost
+from compress.inputs import inputs_of
 from compress.networks.scores import check_logits
 from compress.pruning.blocks import residual_blocks
 from compress.pruning.channels import Pruning, prune
@@ -39,25 +40,25 @@ def rehearse(network: nn.Module, steps: Sequence[Step], shape: tuple[int, int, i
     where the network's outputs are no logits.
     """
     with torch.random.fork_rng(devices=[]):  # the training's random numbers are the same with and without
-        check_logits(network, shape)
+        check_logits(network, inputs_of(shape))
         network, whole, gated = copy.deepcopy(network), None, False
         for number, step in enumerate(steps, start=1):
             if whole is None and type(step) is not Training:
-                whole = cost(network, shape)
+                whole = cost(network, inputs_of(shape))
             try:
                 if isinstance(step, BlockPruning):
-                    gated = bool(residual_blocks(network, shape))
+                    gated = bool(residual_blocks(network, inputs_of(shape)))
                 elif isinstance(step, SoftPruning):
-                    prune(network, _with_random_criterion(step.pruning), shape)
+                    prune(network, _with_random_criterion(step.pruning), inputs_of(shape))
                 elif isinstance(step, Pruning) and gated:
                     for patterns, kinds in ((step.ratios, nn.Conv2d), (step.layers, CONVS)):
                         names = [name for name, module in network.named_modules() if isinstance(module, kinds)]
                         check_patterns("pruning", patterns, names)
                 elif isinstance(step, Pruning):
                     assert whole is not None
-                    settings = step.of_what_is_left(whole, cost(network, shape))
+                    settings = step.of_what_is_left(whole, cost(network, inputs_of(shape)))
                     if settings.ratios or settings.shares:
-                        prune(network, _with_random_criterion(settings), shape)
+                        prune(network, _with_random_criterion(settings), inputs_of(shape))
                 elif isinstance(step, Ghosting):
                     ghost(network, replace(step, init="random"), torch.rand(2, *shape))
                 elif isinstance(step, Folding):
@@ -67,7 +68,7 @@ def rehearse(network: nn.Module, steps: Sequence[Step], shape: tuple[int, int, i
             except EdgeError as error:
                 raise EdgeError(f"step {number}, {kind_of(step)}: {error}") from None
         with scratch("rehearse") as folder:
-            export_onnx(network, (*shape[1:], shape[0]), folder / "network.onnx")
+            onnx.export(network, inputs_of(shape), folder / "network.onnx")
 
 
 def _with_random_criterion(settings: Pruning) -> Pruning:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from compress.data.folder import DataSet
+from compress.inputs import inputs_of
 from compress.pruning.blocks import Residual, close, residual_blocks
 from compress.steps.train import Training, train
 from edge.preprocess import Preprocessing
@@ -108,7 +109,8 @@ def prune_blocks(
 
     Raises EdgeError where there is no residual block.
     """
-    gated = Gated(network, residual_blocks(network, (spec.channels, spec.height, spec.width)), settings.penalty)
+    inputs = inputs_of((spec.channels, spec.height, spec.width))
+    gated = Gated(network, residual_blocks(network, inputs), settings.penalty)
     rates = {gated.alpha: settings.gate_lr}
     train(gated, data, spec, settings, checkpoint, progress, rates, teacher=teacher)
     closed = gated.closed()

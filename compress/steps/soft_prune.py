@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from compress.data.folder import DataSet
+from compress.inputs import inputs_of
 from compress.pruning.channels import prune, weakest_channels
 from compress.pruning.criteria import FILTERS
 from compress.pruning.groups import OUTPUTS, Trace, members, trace, whole_group
@@ -71,9 +72,9 @@ def soft_prune(
     normalization divides it by next to nothing, and noise comes back at full strength (docs/bpcp.md). Normalizations
     are measured again on images of the training after each epoch and after the removal.
     """
-    shape = spec.channels, spec.height, spec.width
-    prune(copy.deepcopy(network), settings.pruning, shape, progress=progress)  # what is wrong shows before the training
-    seen = trace(network, shape)
+    inputs = inputs_of((spec.channels, spec.height, spec.width))
+    prune(copy.deepcopy(network), settings.pruning, inputs, progress=progress)  # refused before the training
+    seen = trace(network, inputs)
     norms = _norms(seen)
     places = np.random.default_rng(0).permutation(len(data.train))[:RECALIBRATION]
 
@@ -94,7 +95,7 @@ def soft_prune(
     train(network, data, spec, settings, checkpoint, progress, after_epoch=silence, teacher=teacher)
     for layer, norm in norms.items():
         _set_to_zero(layer, norm.weight == 0)
-    prune(network, replace(settings.pruning, criterion="l2-norm"), shape)  # none is shorter than those of zeros
+    prune(network, replace(settings.pruning, criterion="l2-norm"), inputs)  # none is shorter than those of zeros
     measure()
     return network
 
@@ -104,7 +105,7 @@ def _norms(seen: Trace) -> dict[nn.Conv2d, nn.BatchNorm2d]:
     found = {}
     for module, node in seen.graph.module2node.items():
         readers = [reader.module for reader in node.outputs]
-        if isinstance(module, nn.Conv2d) and module is not seen.source and len(readers) == 1:
+        if isinstance(module, nn.Conv2d) and module not in seen.sources and len(readers) == 1:
             (norm,) = readers
             measured = isinstance(norm, nn.BatchNorm2d) and norm.affine and norm.running_var is not None
             if measured and len(seen.graph.module2node[norm].inputs) == 1:

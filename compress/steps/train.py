@@ -159,7 +159,7 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * rate(epoch * batches + number)
             pixels, wanted = torch.from_numpy(data.train.pixels[chosen.numpy()]).to(where), truth[chosen].to(where)
-            x, moved = augmented(pixels, wanted if wanted.ndim > 1 else None, spec, settings.augment, settings.size)
+            x, moved = augmented(pixels, wanted if wanted.ndim > 2 else None, spec, settings.augment, settings.size)
             with lower_precision(where):
                 y = run(x).float()
             shown = wanted if moved is None else moved

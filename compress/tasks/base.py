@@ -1,9 +1,9 @@
-"""What a network is for, and all that depends on it: its data, its loss, its worth. The pipeline knows no more."""
+"""What a network is for, and all that depends on it: data, loss, metric, report. The pipeline knows no more."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,20 +14,24 @@ from torch import Tensor
 if TYPE_CHECKING:
     from compress.data.folder import DataSet
     from compress.recipe import Recipe
-    from edge.manifest import Decision
+    from edge.answer import Decision
 
 
 class Task(ABC):
-    """One task; `compress.recipe.TASKS` lists them.
+    """One task; a recipe names one of `compress.tasks.registry`, or a class of its own, "package.module:Class".
 
     Attributes:
-        name: as in the manifest. activation: from logits to scores, as in the manifest.
+        name: as in the manifest; `edge.tasks` has the other side of it. activation: from logits to scores, as there.
         drop: manifest name of the loss against the network before compression, in points of a hundred.
     """
 
     name: str
     activation: str
     drop: str
+
+    def faults(self, recipe: Recipe) -> Iterator[tuple[str, object, str]]:
+        """Yield (field, what it is, what was expected) for what the task can't do with a recipe."""
+        yield from ()
 
     @abstractmethod
     def labels(self, root: Path, recipe: Recipe) -> tuple[str, ...]:
@@ -71,22 +75,40 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def figures(
+    def metrics(
         self, recipe: Recipe, data: DataSet, outputs: dict[str, tuple[np.ndarray, np.ndarray]]
     ) -> dict[str, Any]:
-        """Return the report: the decision, test figures with intervals, what differs between float and int8.
+        """Return the report: the decision, metrics of the test images with intervals, float beside int8.
 
         Args:
             outputs: "baseline", "float", "int8" -> float32 logits of the validation and of the test images.
 
-        Keys: `test` (name -> figure -> {value, low, high}), `decision` (manifest), `drop` (points), `cosine`
+        Keys: `test` (name -> metric -> {value, low, high}), `decision` (manifest), `drop` (points), `cosine`
         (`compress.tasks.metrics.centred_cosine` of float and int8, over validation and test images),
-        `validation`, `differences` (lines for people), and what else the task has to tell.
+        `validation`, `differences` (lines for people), and what else the task has to say.
         """
 
-    @abstractmethod
     def default_decision(self, recipe: Recipe) -> dict[str, Any] | None:
-        """Return the manifest's decision for a draft of the model file, before `figures` has chosen one."""
+        """Return the manifest's decision for a draft of the model file, before `metrics` has chosen one.
+
+        None where the ledger's metric does not depend on the decision.
+        """
+        return None
+
+    def outputs(
+        self, recipe: Recipe, labels: Sequence[str], report: dict[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the manifest's `outputs`, with the `report`'s decision; without one those of a draft."""
+        decision = self.default_decision(recipe) if report is None else report["decision"]
+        return [{"labels": list(labels), "activation": self.activation, "decision": decision}]
+
+    def lines(self, report: dict[str, Any]) -> list[str]:
+        """Return lines for people about what the `report` has more than the metrics of the test images."""
+        return []
+
+    def markdown(self, report: dict[str, Any]) -> list[str]:
+        """Return the same for the model card."""
+        return []
 
     def sheet(
         self, recipe: Recipe, data: DataSet, outputs: dict[str, tuple[np.ndarray, np.ndarray]], report: dict[str, Any]

@@ -1,8 +1,8 @@
-"""The task of telling classes apart: image folders, cross-entropy, AUC, a threshold, flips from float to int8."""
+"""One label of several: image folders, cross-entropy, AUC, a threshold, flips from float to int8."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,18 +15,19 @@ from compress.data import cifar
 from compress.data.folder import DataSet, folder_labels, load_folder
 from compress.data.phantom import phantom
 from compress.steps.distillation import class_divergence
-from compress.tasks import metrics
+from compress.tasks import metrics as measures
 from compress.tasks.base import Task
-from compress.tasks.confusion import confusion, of_classes
-from edge.classification import decide, rank, softmax
+from compress.tasks.confusion import confusion, lines, markdown, of_classes
+from edge.answer import Decision
 from edge.errors import EdgeError
-from edge.manifest import Decision
+from edge.scores import softmax
+from edge.tasks.classification import decide, rank
 
 if TYPE_CHECKING:
     from compress.recipe import Recipe
 
 
-NAMED = 20  # flips that are told to people one by one
+NAMED = 20  # flips that are shown to people one by one
 
 
 class Classification(Task):
@@ -35,6 +36,13 @@ class Classification(Task):
     name = "classification"
     activation = "softmax"
     drop = "accuracy_drop"
+
+    def faults(self, recipe: Recipe) -> Iterator[tuple[str, object, str]]:
+        """There are no masks, so nothing can be said of their values."""
+        data = recipe.data
+        if data.foreground or data.ignore:
+            name = "foreground" if data.foreground else "ignore"
+            yield f"data.{name}", list(getattr(data, name)), f"none, as a {self.name} has no masks"
 
     def labels(self, root: Path, recipe: Recipe) -> tuple[str, ...]:
         """Return the names of CIFAR-10's classes or of the folders; EdgeError where none is the positive label."""
@@ -79,17 +87,17 @@ class Classification(Task):
     def evaluate(self, outputs: np.ndarray, data: DataSet, decision: Decision | None = None) -> float:
         """AUC of the last class against the rest, or accuracy; no decision has a part in them."""
         if len(data.labels) == 2:
-            return metrics.auc(outputs, data.val.truth)
+            return measures.auc(outputs, data.val.truth)
         return float((outputs.argmax(1) == data.val.truth).mean())
 
-    def figures(
+    def metrics(
         self, recipe: Recipe, data: DataSet, outputs: dict[str, tuple[np.ndarray, np.ndarray]]
     ) -> dict[str, Any]:
         """Return the report.
 
-        The decision threshold is chosen on the validation images, by the int8 model as the device runs it, and serves
-        the float network as well, so that a flip is quantization's doing alone; the baseline gets its own in the same
-        way. Test images decide nothing. Keys beside those of `Task.figures`: `labels`, `thresholds`, `flips`,
+        The decision threshold is chosen on the validation images, by the int8 model as the device runs it, and used
+        for the float network as well, so that a flip is quantization's doing alone; the baseline gets its own in the
+        same way. Test images decide nothing. Keys beside those of `Task.metrics`: `labels`, `thresholds`, `flips`,
         `confusion` (name -> counts of test images, rows the truth, columns the decision) and, for more than two
         classes, `classes` (name -> `compress.tasks.confusion.of_classes`).
         """
@@ -98,7 +106,7 @@ class Classification(Task):
         thresholds = {}
         for name, (val, _) in outputs.items():
             if positive is not None:
-                thresholds[name] = metrics.threshold(softmax(val)[:, positive], data.val.truth == positive)
+                thresholds[name] = measures.threshold(softmax(val)[:, positive], data.val.truth == positive)
         if positive is not None:  # one rule for the network, in float as in int8: the one that the device will have
             thresholds["float"] = thresholds["int8"]
             result["decision"] = {"label": recipe.data.positive, "threshold": thresholds["int8"]}
@@ -106,7 +114,7 @@ class Classification(Task):
         for name, (_, test) in outputs.items():
             rule = Decision(recipe.data.positive, thresholds[name]) if positive is not None else None
             decided[name] = _decide(data.labels, test, rule)
-            result["test"][name] = metrics.summary(decided[name], test, data.test.truth, positive)
+            result["test"][name] = measures.summary(decided[name], test, data.test.truth, positive)
         flips = [
             {
                 "image": data.test.names[i],
@@ -119,11 +127,11 @@ class Classification(Task):
         matrices = {name: confusion(data.test.truth, found, len(data.labels)) for name, found in decided.items()}
         several = len(data.labels) > 2
         classes = {name: of_classes(data.labels, matrix) for name, matrix in matrices.items() if several}
-        accuracy = {name: figures["accuracy"]["value"] for name, figures in result["test"].items()}
+        accuracy = {name: row["accuracy"]["value"] for name, row in result["test"].items()}
         return result | {
             "thresholds": thresholds,
             "drop": 100 * (accuracy["baseline"] - accuracy["int8"]),
-            "cosine": metrics.centred_cosine(*(np.concatenate(outputs[name]) for name in ("float", "int8"))),
+            "cosine": measures.centred_cosine(*(np.concatenate(outputs[name]) for name in ("float", "int8"))),
             "validation": self.evaluate(outputs["int8"][0], data),
             "flips": flips,
             "confusion": {name: matrix.tolist() for name, matrix in matrices.items()},
@@ -133,9 +141,17 @@ class Classification(Task):
             + ([f"and {len(flips) - NAMED} more, named in the report"] if len(flips) > NAMED else []),
         }
 
-    def default_decision(self, recipe: Recipe) -> dict[str, Any] | None:
-        """None: the highest score decides."""
-        return None
+    def lines(self, report: dict[str, Any]) -> list[str]:
+        """For more than two classes the int8 model's confusion matrix and each class's metrics."""
+        if "classes" not in report:
+            return []
+        return ["", *lines(report["labels"], report["confusion"]["int8"], report["classes"]["int8"]), ""]
+
+    def markdown(self, report: dict[str, Any]) -> list[str]:
+        """The same in tables."""
+        if "classes" not in report:
+            return []
+        return [*markdown(report["labels"], report["confusion"]["int8"], report["classes"]["int8"]), ""]
 
     def golden(self, number: int) -> Image.Image:
         """A phantom chest X-ray, every second one with an opacity."""

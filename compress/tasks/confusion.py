@@ -1,4 +1,4 @@
-"""Which class is taken for which: the confusion matrix, and each class's figures, where there are more than two."""
+"""Which class is taken for which: the confusion matrix, and each class's metrics, where there are more than two."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def of_classes(labels: Sequence[str], matrix: np.ndarray) -> list[dict[str, Any]
     values = _shares(matrix)
     return [
         {"label": label, "images": int(matrix[i].sum())}
-        | {name: _figure(values[n, i], shares[n, :, i]) for n, name in enumerate(("sensitivity", "precision"))}
+        | {name: _metric(values[n, i], shares[n, :, i]) for n, name in enumerate(("sensitivity", "precision"))}
         for i, label in enumerate(labels)
     ]
 
@@ -48,7 +48,7 @@ def _shares(matrix: np.ndarray) -> np.ndarray:
         return np.stack([right / matrix.sum(1), right / matrix.sum(0)])
 
 
-def _figure(value: float, drawn: np.ndarray) -> dict[str, float | None]:
+def _metric(value: float, drawn: np.ndarray) -> dict[str, float | None]:
     if np.isnan(value):
         return dict.fromkeys(("value", "low", "high"))
     low, high = np.nanpercentile(drawn, [2.5, 97.5])
@@ -56,7 +56,7 @@ def _figure(value: float, drawn: np.ndarray) -> dict[str, float | None]:
 
 
 def lines(labels: Sequence[str], matrix: Sequence[Sequence[int]], classes: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the matrix and the classes' figures for a terminal, columns aligned.
+    """Return the matrix and the classes' metrics for a terminal, columns aligned.
 
     Of many classes the matrix is left to the report, and those with the lowest sensitivity are named.
     """

@@ -1,4 +1,4 @@
-"""What a network is worth: accuracy, AUC, sensitivity, specificity; Dice, IoU; with bootstrap intervals."""
+"""Metrics: accuracy, AUC, sensitivity, specificity; Dice, IoU; with bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from edge.classification import softmax
+from edge.scores import softmax
 
 
 def binary_auc(scores: np.ndarray, positive: np.ndarray) -> float:
@@ -104,17 +104,17 @@ def unions(found: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> np.ndarr
     )
 
 
-def mean_figure(values: np.ndarray) -> dict[str, float | None]:
+def mean_metric(values: np.ndarray) -> dict[str, float | None]:
     """Return {"value", "low", "high"} of the mean of `values`."""
     low, high = bootstrap(lambda i: float(values[i].mean()), len(values))
     return {"value": float(values.mean()), "low": low, "high": high}
 
 
-def cell(figure: dict[str, float | None]) -> str:
-    """Return one of `summary`'s figures as text: value and interval."""
-    if figure["value"] is None:
+def cell(metric: dict[str, float | None]) -> str:
+    """Return one of `summary`'s metrics as text: value and interval."""
+    if metric["value"] is None:
         return "-"
-    return f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
+    return f"{metric['value']:.3f} [{metric['low']:.3f}, {metric['high']:.3f}]"
 
 
 def _ratio(part: int, whole: int) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +18,12 @@ from compress.data.masks import load_masks
 from compress.data.phantom import colon
 from compress.report.sheet import Entry, sheet
 from compress.steps.distillation import pixel_divergence
-from compress.tasks import metrics
+from compress.tasks import metrics as measures
 from compress.tasks.base import Task
-from edge.manifest import Decision
+from edge.answer import Decision
+from edge.fields import MAX_LETTERS, is_line
+from edge.mask import mask
 from edge.preprocess import Preprocessing, pixels
-from edge.segmentation import mask
 
 if TYPE_CHECKING:
     from compress.recipe import Recipe
@@ -39,6 +40,13 @@ class Segmentation(Task):
     name = "segmentation"
     activation = "sigmoid"
     drop = "dice_drop"
+
+    def faults(self, recipe: Recipe) -> Iterator[tuple[str, object, str]]:
+        """The masks' thing must have a name."""
+        word = recipe.data.positive
+        if not is_line(word):
+            expected = f"one line of printable text, at most {MAX_LETTERS} characters"
+            yield "data.positive", word, f"a word for what the masks show, {expected}"
 
     def labels(self, root: Path, recipe: Recipe) -> tuple[str, ...]:
         """Return what the masks show."""
@@ -98,14 +106,14 @@ class Segmentation(Task):
         """Mean Dice at the images' own sizes; without a decision, scores of one half and more are taken."""
         return _validation(outputs, data, decision or Decision(data.labels[0], 0.5, 0.0))
 
-    def figures(
+    def metrics(
         self, recipe: Recipe, data: DataSet, outputs: dict[str, tuple[np.ndarray, np.ndarray]]
     ) -> dict[str, Any]:
         """Return the report.
 
         The pixels' threshold is the one of `THRESHOLDS` with the highest mean Dice on the validation images, chosen by
-        the int8 model as the device runs it; it serves the float network as well. The baseline gets its own in the same
-        way. Test images decide nothing. Besides the keys of `Task.figures`: `thresholds`, `agreement` (intersection
+        the int8 model as the device runs it; it is used for the float network as well. The baseline gets its own in
+        the same way. Test images decide nothing. Further keys: `thresholds`, `agreement` (intersection
         over union of the float network's and the int8 model's masks), `images` (each test image's Dice).
         """
 
@@ -120,23 +128,23 @@ class Segmentation(Task):
         found = {
             name: _masks(test, data.test, rule(thresholds[name]), data.spec) for name, (_, test) in outputs.items()
         }
-        dices = {name: metrics.dices(masks, data.test.masks) for name, masks in found.items()}
-        unions = {name: metrics.unions(masks, data.test.masks) for name, masks in found.items()}
-        test_figures = {
-            name: {"dice": metrics.mean_figure(dices[name]), "iou": metrics.mean_figure(unions[name])}
+        dices = {name: measures.dices(masks, data.test.masks) for name, masks in found.items()}
+        unions = {name: measures.unions(masks, data.test.masks) for name, masks in found.items()}
+        test_metrics = {
+            name: {"dice": measures.mean_metric(dices[name]), "iou": measures.mean_metric(unions[name])}
             for name in ("baseline", "float", "int8")
         }
-        agreement = metrics.unions(found["int8"], found["float"])
-        agreed = metrics.mean_figure(agreement)
+        agreement = measures.unions(found["int8"], found["float"])
+        agreed = measures.mean_metric(agreement)
         mean = {name: float(values.mean()) for name, values in dices.items()}
         lost = 100 * (mean["float"] - mean["int8"])
         return {
             "labels": list(data.labels),
-            "test": test_figures,
+            "test": test_metrics,
             "decision": rule(thresholds["int8"])._asdict(),
             "thresholds": thresholds,
             "drop": 100 * (mean["baseline"] - mean["int8"]),
-            "cosine": metrics.centred_cosine(*(np.concatenate(outputs[name]) for name in ("float", "int8"))),
+            "cosine": measures.centred_cosine(*(np.concatenate(outputs[name]) for name in ("float", "int8"))),
             "validation": self.evaluate(outputs["int8"][0], data, rule(thresholds["int8"])),
             "agreement": agreed,
             "images": [
@@ -146,7 +154,7 @@ class Segmentation(Task):
             ],
             "differences": [
                 f"Dice lost from float to int8: {lost:.2f} points",
-                f"IoU between the float and the int8 masks: {metrics.cell(agreed)}",
+                f"IoU between the float and the int8 masks: {measures.cell(agreed)}",
             ],
         }
 
@@ -180,7 +188,7 @@ class Segmentation(Task):
 
 def _validation(outputs: np.ndarray, data: DataSet, rule: Decision) -> float:
     """Return the mean Dice on the validation images, for their logits."""
-    return float(np.mean(metrics.dices(_masks(outputs, data.val, rule, data.spec), data.val.masks)))
+    return float(np.mean(measures.dices(_masks(outputs, data.val, rule, data.spec), data.val.masks)))
 
 
 def _masks(outputs: np.ndarray, split: Split, rule: Decision, spec: Preprocessing) -> list[np.ndarray]:

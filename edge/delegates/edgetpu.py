@@ -140,7 +140,7 @@ def _try(name: str) -> int:
     try:
         runtime = load(sys.stdin.buffer.read(), name, 1)
         try:
-            runtime.run(np.zeros(runtime.input.shape, runtime.input.dtype))
+            runtime.run(*(np.zeros(tensor.shape, tensor.dtype) for tensor in runtime.inputs))
         except EdgeError as error:
             raise EdgeError(
                 f"the Edge TPU's library {_library()} loads, but {error}: {_CURE}", "runtime.refused"

@@ -140,8 +140,7 @@ def store(file: ModelFile, compiled: Result, path: Path) -> None:
 
     The compiler's result takes the place of an earlier one. `file_bytes`, where it was measured, is set right.
     """
-    golden = file.manifest.golden
-    names = {name for vector in golden for name in (vector.image, *vector.outputs.values())}
+    names = {name for vector in file.manifest.golden for name in vector.members()}
     members = {name: file.member(name) for name in names} | {EDGETPU: compiled.flatbuffer}
     manifest = {**file.manifest.raw, "edgetpu": compiled.field}
     while True:  # the file's size is one of its own fields; it is right as soon as its number of digits is

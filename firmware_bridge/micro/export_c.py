@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge import __version__
+from edge.answer import Decision
 from edge.command import log
 from edge.errors import EdgeError
 from edge.files import write_all_beside
@@ -31,12 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run `edge-deploy export-c`."""
-    from edge.activation import check_activation
+    from edge.activation import check_activations
     from edge.model import find, read
     from firmware_bridge.micro import micro
 
     file = read(find(options.model))
-    check_activation(file.manifest.activation, file.network(), file.path)
+    check_activations(file.manifest.outputs, file.network(), file.path)
     trial = micro.run(file)
     for verdict in trial.verdicts:
         if verdict.failed:
@@ -65,20 +66,21 @@ def identifier(name: str) -> str:
 def header(file: ModelFile, trial: Trial) -> str:
     """Return NAME.h: sizes, quantization, preprocessing and decision as macros, and what NAME.c defines."""
     manifest = file.manifest
-    name, spec = identifier(manifest.name), manifest.input
+    name, spec = identifier(manifest.name), manifest.inputs[0]
     macros = _macros(file, trial)
+    task = manifest.task.name
     guard = f"EDGE_{name.upper()}_H"
     operators = ", ".join(f"{operator} {count}" for operator, count in manifest.operators.items())
     return f"""\
 /*
  * {_comment(manifest.title)}
  *
- * {manifest.task}, {manifest.type}; written by edge-deploy export-c {__version__} from the flatbuffer with the SHA-256
+ * {task}, {manifest.type}; written by edge-deploy export-c {__version__} from the flatbuffer with the SHA-256
  * {manifest.model_sha256}.
  * Software for engineers; not a medical device.
  *
  * Input: {_shape(trial.input.shape)}, {spec.color}, values (pixel / 255 - mean) / std.{_window(spec.window)}
- * Output: {_shape(trial.output.shape)}, {_outputs(manifest.activation)}.
+ * Output: {_shape(trial.output.shape)}, {_outputs(manifest.outputs[0].activation)}.
  * int8: real = (q - zero point) * scale.
  * The arena is the smallest with which tflite-micro {trial.version} ran the network on a 64-bit machine
  * with its reference kernels. A 32-bit machine needs less of it for structures; optimized kernels may need more.
@@ -108,7 +110,7 @@ extern const char *const {name}_labels[{name.upper()}_LABELS]; /* UTF-8, in the 
 
 def _macros(file: ModelFile, trial: Trial) -> dict[str, object]:
     """Return what NAME.h defines: name without the model's own in front -> value."""
-    manifest, spec = file.manifest, file.manifest.input
+    manifest, spec = file.manifest, file.manifest.inputs[0]
     macros: dict[str, object] = {
         "ARENA_BYTES": trial.arena_bytes,
         "OPERATORS": len(manifest.operators),
@@ -124,11 +126,12 @@ def _macros(file: ModelFile, trial: Trial) -> dict[str, object]:
         for side, tensor in (("INPUT", trial.input), ("OUTPUT", trial.output)):
             macros[f"{side}_SCALE"] = _float(tensor.scale)
             macros[f"{side}_ZERO_POINT"] = f"({tensor.zero_point})"
-    if manifest.decision is not None:
-        macros["DECISION_LABEL"] = manifest.labels.index(manifest.decision.label)
-        macros["DECISION_THRESHOLD"] = _float(manifest.decision.threshold)
-        if manifest.task == "segmentation":
-            macros["DECISION_MINIMUM_AREA"] = _float(manifest.decision.minimum_area)
+    rule = getattr(manifest.task, "decision", None)
+    if isinstance(rule, Decision):
+        macros["DECISION_LABEL"] = manifest.labels.index(rule.label)
+        macros["DECISION_THRESHOLD"] = _float(rule.threshold)
+        if "minimum_area" in manifest.raw["outputs"][0]["decision"]:
+            macros["DECISION_MINIMUM_AREA"] = _float(rule.minimum_area)
     if spec.window is not None:
         macros["INPUT_WINDOW_LOW"], macros["INPUT_WINDOW_HIGH"] = spec.window
     return macros
@@ -172,6 +175,8 @@ def write(contents: Mapping[Path, str]) -> None:
 
 
 def _outputs(activation: str) -> str:
+    if not activation:
+        return "as its task has it"
     return "scores from 0 to 1" if activation == "none" else f"logits; {activation} after it gives scores"
 
 

@@ -59,18 +59,17 @@ class Micro(Runtime):
         self.name, self.version, self.threads = "tflite-micro", version("tflite-micro"), 1
         self.delegate, self.kernel_path = "none", "micro"
         self._interpreter = _interpreter(flatbuffer, arena_bytes)
-        self.input = _tensor(self._interpreter.get_input_details(0))
-        self.output = _tensor(self._interpreter.get_output_details(0))
+        self.inputs = (_tensor(self._interpreter.get_input_details(0)),)
+        self.outputs = (_tensor(self._interpreter.get_output_details(0)),)
 
-    def run(self, tensor: np.ndarray) -> np.ndarray:
+    def run(self, *tensors: np.ndarray) -> tuple[np.ndarray, ...]:
         """Return the raw output for a raw input; EdgeError where tflite-micro fails."""
         try:
-            self._interpreter.set_input(tensor, 0)
+            self._interpreter.set_input(tensors[0], 0)
             self._interpreter.invoke()
         except (ValueError, RuntimeError) as error:
             raise EdgeError(f"tflite-micro {self.version} can't run the network: {first_line(error)}") from None
-        output: np.ndarray = self._interpreter.get_output(0)
-        return output
+        return (self._interpreter.get_output(0),)
 
 
 def run(file: ModelFile) -> Trial:
@@ -181,12 +180,23 @@ def _try(path: str) -> Trial:
             f"tflite-micro {installed} can't load the network of {path} ({complaint.splitlines()[-1][:200]}): "
             "convert it again with fixed sizes and smaller tensors"
         )
+    _check_ends(file)
     arena_bytes = smallest(lambda size: _fits(flatbuffer, size), _MOST_ARENA)
     micro = Micro(flatbuffer, arena_bytes)
     engine = Engine(file, micro)
     if not file.manifest.golden:
-        micro.run(np.zeros(micro.input.shape, micro.input.dtype))
-    return Trial(installed, arena_bytes, micro.input, micro.output, check(engine) if file.manifest.golden else [])
+        micro.run(*(np.zeros(tensor.shape, tensor.dtype) for tensor in micro.inputs))
+    verdicts = check(engine) if file.manifest.golden else []
+    return Trial(installed, arena_bytes, micro.inputs[0], micro.outputs[0], verdicts)
+
+
+def _check_ends(file: ModelFile) -> None:
+    inputs, outputs = len(file.manifest.inputs), len(file.manifest.outputs)
+    if (inputs, outputs) != (1, 1):
+        raise EdgeError(
+            f"{file.path} has a network with {inputs} inputs and {outputs} outputs: expected one of each to export; "
+            "convert the part of it that gives the answer"
+        )
 
 
 if __name__ == "__main__":

@@ -10,28 +10,38 @@ import zipfile
 from typing import Any
 
 TRAILER_BYTES = 71
+OF_OUTPUT = ("labels", "activation", "decision")  # fields of an entry of `outputs`
 
 
 def manifest(flatbuffer: bytes, **changes: Any) -> dict[str, Any]:
-    """Return a valid manifest for the tiny network; `changes` replace whole fields."""
+    """Return a valid manifest for the tiny network; `changes` replace whole fields.
+
+    `input` replaces the one entry of `inputs`; labels, activation and decision are those of the one output.
+    """
     raw: dict[str, Any] = {
         "format": "edge-infer",
         "version": 1,
         "name": "tiny",
         "title": "A tiny network for tests",
         "task": "classification",
-        "labels": ["normal", "opacity"],
-        "activation": "softmax",
-        "decision": {"label": "opacity", "threshold": 0.4},
-        "input": {
-            "height": 24,
-            "width": 24,
-            "color": "grey",
-            "channels": 3,
-            "fit": "stretch",
-            "mean": [0.5],
-            "std": [0.25],
-        },
+        "inputs": [
+            {
+                "height": 24,
+                "width": 24,
+                "color": "grey",
+                "channels": 3,
+                "fit": "stretch",
+                "mean": [0.5],
+                "std": [0.25],
+            }
+        ],
+        "outputs": [
+            {
+                "labels": ["normal", "opacity"],
+                "activation": "softmax",
+                "decision": {"label": "opacity", "threshold": 0.4},
+            }
+        ],
         "targets": [
             {"name": "parameters", "target": 1000, "better": "lower", "source": "tests"},
             {"name": "accuracy", "target": 0.9, "better": "higher", "source": "tests"},
@@ -45,8 +55,25 @@ def manifest(flatbuffer: bytes, **changes: Any) -> dict[str, Any]:
         "runtime": {"type": "int8", "operators": {"CONV_2D": 2, "MEAN": 1, "FULLY_CONNECTED": 1}},
         "golden": [],
     }
-    raw.update(copy.deepcopy(changes))
+    return changed(raw, **changes)
+
+
+def changed(raw: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """Return the manifest with whole fields replaced, as `manifest` says."""
+    raw = copy.deepcopy(raw)
+    for key, value in copy.deepcopy(changes).items():
+        if key == "input":
+            raw["inputs"] = [value]
+        else:
+            (raw["outputs"][0] if key in OF_OUTPUT else raw)[key] = value
     return raw
+
+
+def vector(image: str, digest: str, outputs: dict[str, Any], tolerance: float) -> dict[str, Any]:
+    """Return a golden vector's entry for one input and one output; `outputs` is kernel path -> member."""
+    inputs = [{"image": image, "sha256": digest}]
+    by_path = {path: [member] for path, member in outputs.items()}
+    return {"inputs": inputs, "outputs": by_path, "tolerance": tolerance}
 
 
 def mask_manifest(flatbuffer: bytes, **changes: Any) -> dict[str, Any]:
@@ -60,13 +87,12 @@ def mask_manifest(flatbuffer: bytes, **changes: Any) -> dict[str, Any]:
         decision={"label": "polyp", "threshold": 0.5, "minimum_area": 0.001},
         runtime={"type": "int8", "operators": {"CONV_2D": 1}},
     )
-    raw["input"]["color"] = "rgb"
-    raw.update(copy.deepcopy(changes))
-    return raw
+    raw["inputs"][0]["color"] = "rgb"
+    return changed(raw, **changes)
 
 
 def labels_txt(raw: dict[str, Any]) -> bytes:
-    return "".join(f"{label}\n" for label in raw["labels"]).encode()
+    return "".join(f"{label}\n" for label in raw["outputs"][0]["labels"]).encode()
 
 
 def dump(raw: object) -> bytes:

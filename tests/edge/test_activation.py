@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.activation import LOGARITHMS, LOGITS, SCORES, UNKNOWN, check_activation, ending
+from edge.activation import LOGARITHMS, LOGITS, SCORES, UNKNOWN, check_activation, check_activations, ending
 from edge.errors import EdgeError
 from edge.flatbuffer import read
 from edge.model import read as read_file
@@ -121,4 +121,4 @@ def test_what_ships_ends_in_logits() -> None:
         file = read_file(path)
         found = read(file.flatbuffer, str(path))
         assert ending(found)[0] in (LOGITS, UNKNOWN)
-        check_activation(file.manifest.activation, found, str(path))
+        check_activations(file.manifest.outputs, found, str(path))

@@ -43,7 +43,7 @@ def test_a_run_imports_only_what_it_uses(model, picture):
         "importlib.metadata",
         "zipfile",
         "multiprocessing",
-        "edge.segmentation",
+        "edge.tasks.segmentation",
         "edge.overlay",
         "edge.delegates.edgetpu",
     ):
@@ -52,7 +52,7 @@ def test_a_run_imports_only_what_it_uses(model, picture):
 
 def test_a_segmentation_imports_what_draws_only_where_it_draws(mask_model, picture, tmp_path):
     told, drawn = (imported("--model", mask_model, picture, *words) for words in ([], ["--output", tmp_path / "out"]))
-    assert "edge.segmentation" in told
+    assert "edge.tasks.segmentation" in told
     assert {"edge.overlay", "PIL.ImageDraw"} <= drawn and not {"edge.overlay", "PIL.ImageDraw", "PIL.ImageFont"} & told
 
 

@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 
 import edge
+from edge.answer import Decision
 from edge.check import check
-from edge.classification import scores
 from edge.errors import EdgeError
 from edge.image import decode
-from edge.manifest import Decision
+from edge.mask import bound, segment
 from edge.preprocess import Preprocessing, pixels
 from edge.runtime import open_runtime
-from edge.segmentation import bound, segment
+from edge.scores import scores
 from tests.edge import packing
 from tests.edge.conftest import HERE
 from tests.edge.pictures import blobs, grey_ramp, png

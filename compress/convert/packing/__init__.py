@@ -14,13 +14,13 @@ from PIL import Image
 
 from compress.convert import model_file
 from compress.convert.golden import TOLERANCE, golden, installed
-from compress.convert.packing.manifest import faults, fill_in, unknown, with_window, without_comments
-from compress.convert.packing.network import Facts, examine
+from compress.convert.packing.manifest import faults, fill_in, unknown, with_window
+from compress.convert.packing.network import Facts, examine, without_comments
 from compress.data.phantom import colon, phantom
 from edge import activation
 from edge import flatbuffer as flatbuffers
 from edge.errors import EdgeError
-from edge.manifest import Manifest, parse
+from edge.manifest import Manifest, check_lists, parse
 from edge.runtime import Runtime, Tensor
 
 FLOAT_TOLERANCE = 0.01  # of a float32 network's outputs: share of the largest one, and at least so much
@@ -55,9 +55,10 @@ def pack(data: bytes, raw: Mapping[str, Any], output: Path, model: str, manifest
     says.
     """
     flatbuffer, taken_off = model_file.strip(data, model)
-    facts = examine(flatbuffers.read(flatbuffer, model), model)
     raw, said = with_window(without_comments(raw), manifest)
-    notes = [f"no reader knows the field {name}: it stays as it is" for name in unknown(raw)]
+    check_lists(raw, manifest)
+    facts = examine(flatbuffers.read(flatbuffer, model), model, raw.get("task"))
+    notes = [f"no reader knows the field {name}: it stays as it is" for name in unknown(raw, facts)]
     if "edgetpu" in raw:
         notes.append("the field edgetpu was left out: `edge-deploy coral --compile` makes it again")
     complete, filled_in = fill_in(raw, facts)
@@ -101,21 +102,24 @@ def _vectors(
     """Return golden vectors; EdgeError where the outputs on them, and on noise, are not what the manifest says."""
     from edge.preprocess import float_table, int8_table, look_up
 
-    runtime, spec = runtimes[0], manifest.input
-    entry = runtime.input
+    runtime, spec = runtimes[0], manifest.inputs[0]
+    entry = runtime.inputs[0]
     table = int8_table(spec, entry.scale, entry.zero_point) if facts.type == "int8" else float_table(spec)
     noise = np.random.default_rng(0)
     shape = (spec.height, spec.width, 1 if spec.color == "grey" else 3)
     probes = [look_up(noise.integers(0, 256, shape, np.uint8), table) for _ in range(PROBES)]
-    outputs = np.stack([_real(runtime.run(probe), runtime.output) for probe in probes])
-    if not np.isfinite(outputs).all():
+    rows = [runtime.run(probe) for probe in probes]
+    outputs = [np.stack([_real(row[n], tensor) for row in rows]) for n, tensor in enumerate(runtime.outputs)]
+    if not all(np.isfinite(output).all() for output in outputs):
         raise EdgeError(f"{model} gives values that are no finite numbers: expected logits or scores", "model.output")
-    tolerance = TOLERANCE if facts.type == "int8" else float(f"{FLOAT_TOLERANCE * max(1, np.abs(outputs).max()):.3g}")
+    largest = max(float(np.abs(output).max()) for output in outputs)
+    tolerance = TOLERANCE if facts.type == "int8" else float(f"{FLOAT_TOLERANCE * max(1, largest):.3g}")
     entries, members = golden(spec, table, _drawing(spec.color), runtimes, tolerance)
-    stored = [members[name] for entry in entries for name in entry["outputs"].values()]
     kind = np.int8 if facts.type == "int8" else np.float32
-    drawn = [_real(np.frombuffer(data, kind).reshape(outputs.shape[1:]), runtime.output) for data in stored]
-    _check_outputs(np.concatenate([outputs, np.stack(drawn)]), manifest, facts, model)
+    for n, tensor in enumerate(runtime.outputs):
+        stored = [members[names[n]] for entry in entries for names in entry["outputs"].values()]
+        drawn = [_real(np.frombuffer(data, kind).reshape(outputs[n].shape[1:]), tensor) for data in stored]
+        _check_output(np.concatenate([outputs[n], np.stack(drawn)]), n, manifest, facts, model)
     return entries, members
 
 
@@ -130,21 +134,25 @@ def _drawing(color: str) -> Callable[[int], Image.Image]:
     return lambda number: Image.fromarray(colon(1000 + number, polyp=bool(number % 2), size=96)[0])
 
 
-def _check_outputs(outputs: np.ndarray, manifest: Manifest, facts: Facts, model: str) -> None:
-    """Raise EdgeError ("model.output") where outputs, (N, ...), are scores and the activation is for logits, or v.v."""
-    from edge.classification import scores
+def _check_output(values: np.ndarray, number: int, manifest: Manifest, facts: Facts, model: str) -> None:
+    """Raise EdgeError ("model.output") where an output's `values` (N, ...) are scores and the activation is for logits.
 
-    if manifest.activation == "none":
-        scores(outputs, facts.usual)
+    And the other way round.
+    """
+    from edge.scores import scores
+
+    says = manifest.outputs[number].activation
+    if says == "none":
+        scores(values, facts.usual(number))
         return
-    inside = bool((outputs >= 0).all() and (outputs <= 1 + SUM_TOLERANCE).all()) and np.ptp(outputs, axis=0).max() > 0
-    sums = outputs.reshape(len(outputs), -1).sum(axis=1)
-    adds_up = facts.task == "segmentation" or bool((np.abs(sums - 1) <= SUM_TOLERANCE).all())
-    if inside and adds_up and facts.outputs == activation.UNKNOWN:
-        more = "" if facts.task == "segmentation" else " and add up to 1"
+    inside = bool((values >= 0).all() and (values <= 1 + SUM_TOLERANCE).all()) and np.ptp(values, axis=0).max() > 0
+    sums = values.reshape(len(values), -1).sum(axis=1)
+    adds_up = says != "softmax" or bool((np.abs(sums - 1) <= SUM_TOLERANCE).all())
+    if says and inside and adds_up and facts.ends[number][0] == activation.UNKNOWN:
+        more = " and add up to 1" if says == "softmax" else ""
         raise EdgeError(
             f"{model} gives outputs that lie from 0 to 1{more} for every image, and the manifest's activation is "
-            f'"{manifest.activation}": expected logits; say "none" there, as they are scores',
+            f'"{says}": expected logits; say "none" there, as they are scores',
             "model.output",
         )
 

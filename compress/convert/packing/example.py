@@ -15,7 +15,8 @@ from compress.convert import model_file
 from compress.convert.packing.network import Facts, examine
 from edge import flatbuffer as flatbuffers
 from edge.errors import EdgeError, quoted
-from edge.manifest import FORMAT, MAX_LETTERS, VERSION, is_line
+from edge.fields import MAX_LETTERS, is_line
+from edge.manifest import FORMAT, VERSION
 from edge.network import Tensor
 
 
@@ -34,8 +35,7 @@ def write(data: bytes, model: Path, path: Path) -> None:
     flatbuffer, _ = model_file.strip(data, str(model))
     network = flatbuffers.read(flatbuffer, str(model))
     facts = examine(network, str(model))
-    labels = _labels(data, facts.labels)
-    text = json.dumps(_example(model.stem, facts, labels, network.inputs[0]), indent=2, ensure_ascii=False)
+    text = json.dumps(_example(model.stem, facts, data, network.inputs[0]), indent=2, ensure_ascii=False)
     model_file.write_beside(path, f"{text}\n".encode())
 
 
@@ -46,7 +46,7 @@ def next_command(model: Path, manifest: Path) -> str:
     return "edge-compress pack {} --manifest {} --output {}".format(*words)
 
 
-def _example(stem: str, facts: Facts, labels: list[str], entry: Tensor) -> dict[str, Any]:
+def _example(stem: str, facts: Facts, data: bytes, entry: Tensor) -> dict[str, Any]:
     name = re.sub(r"[^a-z0-9_-]+", "-", stem.lower())[:MAX_LETTERS].strip("-") or "model"
     return {
         "_": "Fill in what is null, and correct the rest. Names that begin with _ are comments, which pack leaves out; "
@@ -56,48 +56,39 @@ def _example(stem: str, facts: Facts, labels: list[str], entry: Tensor) -> dict[
         "name": name,
         "title": stem if is_line(stem) else name,
         "task": facts.task,
-        **(_mask_fields() if facts.task == "segmentation" else _class_fields(labels)),
-        "_activation": _activation(facts),
-        "activation": facts.activation or None,
-        "input": {
-            "height": facts.height,
-            "width": facts.width,
-            "channels": facts.channels,
-            "_color": "grey, as it reads 1 channel" if facts.channels == 1 else "rgb, or grey in 3 equal channels",
-            "color": "grey" if facts.channels == 1 else None,
-            "_window": "absent: 8 bits as they are, of 16 the high byte; [0, 4095] for X-rays of 12 bits in 16",
-            "_fit": "stretch to the input whatever its shape, crop the middle, or pad with black around it",
-            "fit": None,
-            "_mean": f"As in training: the network reads (pixel / 255 - mean) / std. {_range(entry)}".strip(),
-            "mean": None,
-            "std": None,
-        },
+        "inputs": [
+            {
+                "height": facts.height,
+                "width": facts.width,
+                "channels": facts.channels,
+                "_color": "grey, as it reads 1 channel" if facts.channels == 1 else "rgb, or grey in 3 equal channels",
+                "color": "grey" if facts.channels == 1 else None,
+                "_window": "absent: 8 bits as they are, of 16 the high byte; [0, 4095] for X-rays of 12 bits in 16",
+                "_fit": "stretch to the input whatever its shape, crop the middle, or pad with black around it",
+                "fit": None,
+                "_mean": f"As in training: the network reads (pixel / 255 - mean) / std. {_range(entry)}".strip(),
+                "mean": None,
+                "std": None,
+            }
+        ],
+        "outputs": [_output(data, facts, number) for number in range(len(facts.example))],
     }
 
 
-def _class_fields(labels: list[str]) -> dict[str, Any]:
-    return {
-        "_labels": f"{len(labels)} of them, in the order of the outputs",
-        "labels": labels,
-        "_decision": "null: the highest score decides; or an object of label (one of labels) and threshold (0 to 1)",
-        "decision": None,
-    }
-
-
-def _mask_fields() -> dict[str, Any]:
-    return {
-        "_labels": "what the mask shows",
-        "labels": ["thing"],
-        "_decision": "the mask is where a score is at least threshold; regions under minimum_area are left out",
-        "decision": {"label": "thing", "threshold": 0.5, "minimum_area": 0},
-    }
-
-
-def _activation(facts: Facts) -> str:
-    if facts.activation:
-        return f"the network ends in {facts.end}, so its outputs are {facts.outputs}"
-    end = f" (it ends in {facts.end})" if facts.end else ""
-    return f"{facts.usual} if the outputs are logits{end}, none if they are scores from 0 to 1"
+def _output(data: bytes, facts: Facts, number: int) -> dict[str, Any]:
+    """Return the entry of an output: the task's example, with the labels and the activation that are known."""
+    entry = dict(facts.example[number])
+    if len(entry.get("labels", ())) > 1:
+        entry["labels"] = _labels(data, entry["labels"])
+    usual, (kind, end) = facts.usual(number), facts.ends[number]
+    if not usual:
+        return entry
+    if known := facts.activation(number):
+        said = f"the network ends in {end}, so its outputs are {kind}"
+    else:
+        said = f"{usual} if the outputs are logits{f' (it ends in {end})' if end else ''}, "
+        said += "none if they are scores from 0 to 1"
+    return {**entry, "_activation": said, "activation": known or None}
 
 
 def _range(entry: Tensor) -> str:
@@ -113,9 +104,9 @@ def _range(entry: Tensor) -> str:
     )
 
 
-def _labels(data: bytes, count: int) -> list[str]:
-    """Return the labels of a file that came with the network in a zip behind it, or placeholders."""
-    placeholders = [f"label {number}" for number in range(count)]
+def _labels(data: bytes, placeholders: list[str]) -> list[str]:
+    """Return as many labels of a file that came with the network in a zip behind it, or the placeholders."""
+    count = len(placeholders)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             for entry in archive.infolist():

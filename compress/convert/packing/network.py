@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from edge import activation
+from edge import activation, tasks
 from edge.errors import EdgeError
 from edge.network import Network, Tensor
 
@@ -17,57 +17,89 @@ class Facts(NamedTuple):
     """What a network's graph says of the manifest.
 
     Attributes:
-        task: "classification" or "segmentation". labels: how many.
+        task: the name of the task that the outputs fit. example: its `outputs` of a manifest, comments included.
         height, width, channels: of the input.
         type: "int8" or "float32".
-        outputs: `edge.activation.SCORES`, `LOGARITHMS`, `LOGITS` or `UNKNOWN`, and `end`, the operator behind that.
+        shapes: of the outputs.
+        ends: of each output what it is, `edge.activation.SCORES`, `LOGARITHMS`, `LOGITS` or `UNKNOWN`, and the operator
+            behind that.
         operators: name -> how often.
     """
 
     task: str
-    labels: int
+    example: list[dict[str, Any]]
     height: int
     width: int
     channels: int
     type: str
-    outputs: str
-    end: str
+    shapes: tuple[tuple[int, ...], ...]
+    ends: tuple[tuple[str, str], ...]
     operators: dict[str, int]
 
-    @property
-    def usual(self) -> str:
-        """The activation for logits."""
-        return "softmax" if self.task == "classification" else "sigmoid"
+    def usual(self, output: int) -> str:
+        """The activation for logits; "" where the task has none."""
+        return str(self.example[output].get("activation", ""))
 
-    @property
-    def activation(self) -> str:
-        """The one that fits; "" where the graph does not tell."""
-        if self.outputs == activation.SCORES:
-            return "none"
-        return "" if self.outputs == activation.UNKNOWN else self.usual
+    def activation(self, output: int) -> str:
+        """The one that fits; "" where the graph does not tell, or the task has none."""
+        if not self.usual(output) or self.ends[output][0] == activation.UNKNOWN:
+            return ""
+        return "none" if self.ends[output][0] == activation.SCORES else self.usual(output)
 
 
-def examine(network: Network, where: str) -> Facts:
-    """Return what the network's graph says; EdgeError ("model.tensors") with all that keeps `edge-infer` from it."""
+def examine(network: Network, where: str, task: object = None) -> Facts:
+    """Return what the network's graph says; EdgeError ("model.tensors") with all that keeps `edge-infer` from it.
+
+    Args:
+        task: the one that the manifest names: tried before the others.
+    """
     graph, (inputs, outputs) = network.graphs[0], (network.inputs, network.outputs)
     used: dict[str, int] = {}
     for operator in graph.operators:
         name = operator.custom or operator.name
         used[name] = used.get(name, 0) + 1
-    wrong = [*_custom(operator.custom for operator in graph.operators), *_ends(inputs, outputs)]
+    wrong = [*_custom(operator.custom for operator in graph.operators), *_ends(inputs)]
     if not wrong:
-        wrong = [*_types(inputs[0], outputs[0]), *_input_shape(inputs[0]), *_output_shape(outputs[0].shape)]
-    if not wrong and len(outputs[0].shape) == 4:
-        larger = any(out > most for out, most in zip(outputs[0].shape[1:3], inputs[0].shape[1:3], strict=True))
-        wrong = ["its output is larger than its input: expected a mask of at most the input's size"] if larger else []
-    if wrong:
+        wrong = [*_types(inputs[0], outputs), *_input_shape(inputs[0])]
+    shapes = tuple(output.shape for output in outputs)
+    found = _task(shapes, inputs[0].shape, task) if not wrong else None
+    if not wrong and found is None:
+        wrong = _output_shapes(shapes, inputs[0].shape, _named(outputs))
+    if found is None:
         raise EdgeError(f"{where} can't be packed, as edge-infer would not run it: {'; '.join(wrong)}", "model.tensors")
-    outputs_are, end = activation.ending(network)
-    (_, height, width, channels), shape = inputs[0].shape, outputs[0].shape
-    task = "classification" if len(shape) == 2 else "segmentation"
-    labels = shape[1] if task == "classification" else 1
+    (_, height, width, channels), (name, example) = inputs[0].shape, found
+    ends = tuple(activation.ending(network, number) for number in range(len(outputs)))
     kind = TYPES[inputs[0].type]
-    return Facts(task, labels, height, width, channels, kind, outputs_are, end, dict(sorted(used.items())))
+    return Facts(name, example, height, width, channels, kind, shapes, ends, dict(sorted(used.items())))
+
+
+def _task(
+    shapes: tuple[tuple[int, ...], ...], entry: tuple[int, ...], wanted: object
+) -> tuple[str, list[dict[str, Any]]] | None:
+    """Return the task that takes such outputs, and its example; None where none does."""
+    names = [name for name in tasks.names() if name != wanted]
+    for name in [wanted, *names] if isinstance(wanted, str) else names:
+        task = tasks.find(name)
+        example = None if task is None else task.example(shapes)
+        if example is not None and not _larger(shapes, entry):
+            return name, example
+    return None
+
+
+def _larger(shapes: tuple[tuple[int, ...], ...], entry: tuple[int, ...]) -> bool:
+    maps = [shape[1:3] for shape in shapes if len(shape) == 4]
+    return any(out > most for sides in maps for out, most in zip(sides, entry[1:3], strict=True))
+
+
+def without_comments(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the object without the fields whose names begin with "_", in the objects that it holds, too."""
+
+    def cleaned(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return without_comments(value)
+        return [cleaned(item) for item in value] if isinstance(value, list) else value
+
+    return {key: cleaned(value) for key, value in raw.items() if not key.startswith("_")}
 
 
 def _custom(names: Iterable[str]) -> list[str]:
@@ -81,32 +113,27 @@ def _custom(names: Iterable[str]) -> list[str]:
     )
 
 
-def _ends(inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> list[str]:
-    if len(inputs) == len(outputs) == 1:
+def _named(tensors: tuple[Tensor, ...]) -> str:
+    return ", ".join(f"{tensor.name} {tensor.shape}" for tensor in tensors[:4]) + (" ..." if tensors[4:] else "")
+
+
+def _ends(inputs: tuple[Tensor, ...]) -> list[str]:
+    if len(inputs) == 1:
         return []
-
-    def named(tensors: tuple[Tensor, ...]) -> str:
-        return ", ".join(f"{tensor.name} {tensor.shape}" for tensor in tensors[:4]) + (" ..." if tensors[4:] else "")
-
-    return [
-        f"it has {len(inputs)} inputs ({named(inputs)}) and {len(outputs)} outputs ({named(outputs)}): expected one of "
-        "each; convert the part of it that gives the answer"
-    ]
+    return [f"it has {len(inputs)} inputs ({_named(inputs)}): expected one, an image; convert it with that alone"]
 
 
-def _types(entry: Tensor, end: Tensor) -> list[str]:
-    types = (entry.type, end.type)
+def _types(entry: Tensor, outputs: tuple[Tensor, ...]) -> list[str]:
+    types = [entry.type, *(output.type for output in outputs)]
+    said = f"its input is {types[0].lower()} and its output {', '.join(kind.lower() for kind in types[1:])}"
     if "UINT8" in types:
         return [
-            f"its input is {entry.type.lower()} and its output {end.type.lower()}: expected int8 or float32 of both; "
+            f"{said}: expected int8 or float32 of both; "
             "convert it again with inference_input_type = inference_output_type = tf.int8"
         ]
-    if types[0] != types[1] or types[0] not in TYPES:
-        return [
-            f"its input is {entry.type.lower()} and its output {end.type.lower()}: expected int8 or float32 of both; "
-            "convert it again"
-        ]
-    if types[0] == "INT8" and not all(len(t.scales) == 1 and t.scales[0] > 0 for t in (entry, end)):
+    if len(set(types)) != 1 or types[0] not in TYPES:
+        return [f"{said}: expected int8 or float32 of both; convert it again"]
+    if types[0] == "INT8" and not all(len(t.scales) == 1 and t.scales[0] > 0 for t in (entry, *outputs)):
         return ["its int8 input or output has no quantization: convert it again"]
     return []
 
@@ -125,12 +152,14 @@ def _input_shape(entry: Tensor) -> list[str]:
     return [f"its input is {shape}: expected (1, height, width, 1 or 3)"]
 
 
-def _output_shape(shape: tuple[int, ...]) -> list[str]:
-    if len(shape) == 2 and shape[0] == 1 and shape[1] >= 2:
-        return []
-    if len(shape) == 4 and shape[0] == shape[3] == 1 and min(shape) >= 1:
-        return []
-    expected = "expected (1, labels) with 2 labels or more, or (1, h, w, 1) of a segmentation"
+def _output_shapes(shapes: tuple[tuple[int, ...], ...], entry: tuple[int, ...], named: str) -> list[str]:
+    """Return why no task takes outputs of these shapes."""
+    expected = f"expected those of a task that is known here: {', '.join(tasks.names())} (docs/model-file.md)"
+    if len(shapes) != 1:
+        return [f"it has {len(shapes)} outputs ({named}): {expected}; convert the part of it that gives the answer"]
+    shape = shapes[0]
+    if _larger(shapes, entry):
+        return ["its output is larger than its input: expected a map of at most the input's size"]
     if shape in ((1, 1), (1,)):
         return [f"its output is {shape}, one score for two classes: expected one for each; give it two outputs"]
     if shape and max(shape) == prod(shape) > 1:

@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "constants.h"
 #include "memory.h"
-#include "picture.h"
+#include "image.h"
 
 static const char HELP[] =
     "usage: edge-infer [OPTION ...] IMAGE ...\n"
@@ -42,8 +43,6 @@ static const char HELP[] =
     "exit status: 0 all answered, 1 --check failed, 2 invalid input (all other\n"
     "images are answered), 130 interrupted, 141 output closed early\n";
 
-enum { MOST_THREADS = 64, MOST_INVOKES = 1000000 };
-
 enum { STRICT = UCHAR_MAX + 1, TARGETS, RUNTIME, WARMUP, MAX_PIXELS_OPTION, CHECK, LIST, IMAGE = 1 };
 
 static const char SHORT[] = "-:hm:o:jqt:r:V"; /* "-": images in their order, whatever the environment says */
@@ -68,11 +67,7 @@ static const struct option LONG[] = {
 
 static bool wrong(struct failure *failure, const char *what, const char *given)
 {
-    struct text shown = {0};
-    text_repr(&shown, given, strlen(given), false);
-    fail_as(failure, "arguments.invalid", "%s %s; see edge-infer --help", what, shown.at);
-    text_free(&shown);
-    return false;
+    return fail_as(failure, "arguments.invalid", "%s '%s'; see edge-infer --help", what, given);
 }
 
 static bool whole_number(const char *option, const char *given, long least, long most, long *number,
@@ -119,7 +114,7 @@ static bool take(struct arguments *arguments, int option, const char *value, str
         arguments->targets = true;
         break;
     case 't':
-        done = whole_number("--threads", value, 1, MOST_THREADS, &arguments->threads, failure);
+        done = whole_number("--threads", value, 1, MAX_THREADS, &arguments->threads, failure);
         break;
     case RUNTIME:
         /* Those that only Python's program has are told apart from words that mean nothing: see engine_load. */

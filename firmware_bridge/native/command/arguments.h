@@ -7,8 +7,6 @@
 #include "failure.h"
 #include "text.h"
 
-#define PROGRAM_VERSION "0.1.0"
-
 /* The command line: options may stand among the images and be abbreviated; all after -- are images. */
 struct arguments {
     char **images;

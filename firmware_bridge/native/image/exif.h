@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-enum { NO_ORIENTATION = 0, UNREADABLE_ORIENTATION = -1, LONGEST_METADATA = 1 << 20 };
+enum { NO_ORIENTATION = 0, UNREADABLE_ORIENTATION = -1 };
 
 /* Which way up an image with this metadata lies (NULL where there is none): EXIF's orientation, else XMP's; 1 to 8, of
    which 5 to 8 turn width to height. The same rules as edge/exif.py. */

@@ -8,11 +8,11 @@
 #include <string.h>
 
 #include "activation.h"
+#include "constants.h"
 #include "flatbuffer.h"
 #include "memory.h"
 #include "schema.h"
 
-enum { SCHEMA_VERSION = 3, MAX_GRAPHS = 256, MAX_ENDS = 1024, MAX_TENSOR_BYTES = 1 << 30 };
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 #define ok(reader) flatbuffer_ok(&(reader)->flatbuffer)
@@ -354,6 +354,18 @@ static void read_ends(struct reader *reader, size_t graph, const struct value *i
     }
 }
 
+static void note_ends(struct reader *reader, const struct ends *ends)
+{
+    struct network *network = &reader->network;
+    network->input_count = ends->input_count;
+    network->output_count = ends->output_count;
+    for (size_t index = 0; index < MAX_ENTRIES; index++) {
+        network->input_places[index] = network->output_places[index] = index;
+        if (index < ends->output_count)
+            network->origins[index] = reader->tensors[ends->outputs[index]].origin;
+    }
+}
+
 static void read_graph(struct reader *reader, size_t graph, size_t at)
 {
     struct value values[6];
@@ -375,8 +387,8 @@ static void read_graph(struct reader *reader, size_t graph, size_t at)
     for (size_t index = 0; index < ends->output_count && ok(reader); index++)
         if (!reader->given[ends->outputs[index]])
             damaged(reader, "tensor %d is an output, and no operator gives it", (int)ends->outputs[index]);
-    if (graph == 0 && ends->output_count && ok(reader))
-        reader->network.origin = reader->tensors[ends->outputs[0]].origin;
+    if (graph == 0 && ok(reader))
+        note_ends(reader, ends);
     free(reader->tensors);
     free(reader->given);
     reader->tensors = NULL;
@@ -405,8 +417,9 @@ static void check_calls(struct reader *reader)
         damaged(reader, "a graph runs itself");
 }
 
-/* Hold that a signature names each of the graph's inputs, or of its outputs, by a name of its own. */
-static void read_maps(struct reader *reader, const struct value *maps, const int32_t *known, size_t count)
+/* Whether a signature names each of the graph's inputs, or of its outputs, by a name of its own. */
+static void read_maps(struct reader *reader, const struct value *maps, const int32_t *known, size_t count,
+                      size_t *places)
 {
     struct value *names = need(count * sizeof *names);
     const unsigned char *data = reader->flatbuffer.data;
@@ -417,8 +430,11 @@ static void read_maps(struct reader *reader, const struct value *maps, const int
         if (!read_table(reader, &TensorMap_KIND, item_at(reader, maps, index), values))
             break;
         bool is_known = false, differs = values[0].at;
-        for (size_t other = 0; other < count; other++)
+        for (size_t other = 0; other < count; other++) {
+            if (places && other < MAX_ENTRIES && known[other] == values[1].number)
+                places[other] = index;
             is_known = is_known || known[other] == values[1].number;
+        }
         for (size_t other = 0; other < index; other++)
             differs = differs && (names[other].count != values[0].count ||
                                   memcmp(data + names[other].at, data + values[0].at, values[0].count));
@@ -429,7 +445,8 @@ static void read_maps(struct reader *reader, const struct value *maps, const int
     free(names);
 }
 
-static void read_signature(struct reader *reader, size_t at)
+/* `is_first`: a runtime takes the network by this one. */
+static void read_signature(struct reader *reader, size_t at, bool is_first)
 {
     struct value values[5];
     if (!read_table(reader, &SignatureDef_KIND, at, values) ||
@@ -438,8 +455,9 @@ static void read_signature(struct reader *reader, size_t at)
     if (!values[2].at)
         damaged(reader, "a signature has no name");
     const struct ends *ends = &reader->graphs[values[4].number];
-    read_maps(reader, &values[0], ends->inputs, ends->input_count);
-    read_maps(reader, &values[1], ends->outputs, ends->output_count);
+    struct network *network = is_first && values[4].number == 0 ? &reader->network : NULL;
+    read_maps(reader, &values[0], ends->inputs, ends->input_count, network ? network->input_places : NULL);
+    read_maps(reader, &values[1], ends->outputs, ends->output_count, network ? network->output_places : NULL);
 }
 
 static void read_metadata(struct reader *reader, const struct value *old, const struct value *metadata)
@@ -488,7 +506,7 @@ static void read_network(struct reader *reader)
         read_metadata(reader, &values[5], &values[6]);
     size_t signatures = ok(reader) ? item_count(reader, &values[7]) : 0;
     for (size_t index = 0; index < signatures && ok(reader); index++)
-        read_signature(reader, item_at(reader, &values[7], index));
+        read_signature(reader, item_at(reader, &values[7], index), index == 0);
 }
 
 bool network_check(const unsigned char *data, size_t size, const char *where, struct network *network,

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "constants.h"
 #include "memory.h"
 #include "network.h"
 
@@ -13,10 +14,7 @@ struct spec {
 
 #include "operators.h"
 
-enum { MAX_WINDOW = 4096, MANY = 255, ANY = -1, VALID = 1 };
-#define MAX_MULTIPLIER 256.0
-#define LEAST_STEP 0x1p-60
-#define MOST_STEP 0x1p30
+enum { MANY = 255, ANY = -1, VALID = 1 };
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define SHAPES "gives or takes sizes that do not follow from its input"
 
@@ -53,7 +51,7 @@ static bool is_type(const struct graph_tensor *tensor, const char *type)
 
 static int64_t elements(const struct graph_tensor *tensor)
 {
-    int64_t product = 1; /* at most MAX_TENSOR_BYTES, which network.c holds */
+    int64_t product = 1; /* at most MAX_TENSOR_BYTES, which network.c checks */
     for (int index = 0; index < tensor->rank; index++)
         product *= tensor->shape[index];
     return product;

@@ -41,7 +41,7 @@ def test_a_normalization_that_stands_alone_is_one_operator() -> None:
                 tensor.uniform_(0.5, 2)
         network.same.load_state_dict({**network.norm.state_dict(), "bias": network.same.bias})
     images = np.random.default_rng(0).normal(size=(4, 16, 16, 3)).astype(np.float32)
-    flatbuffer = to_tflite(network, images, quantize=False)
+    flatbuffer = to_tflite(network, torch.from_numpy(images).permute(0, 3, 1, 2), quantize=False)
     with torch.no_grad():
         expected = network.eval()(torch.from_numpy(images[:1]).permute(0, 3, 1, 2)).numpy()
     answer = open_runtime(flatbuffer, "litert", 1).run(images[:1])

@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -92,6 +91,6 @@ def test_another_size_is_refused_when_a_run_begins() -> None:
 def test_full_integer_tflite_keeps_it_whole() -> None:
     torch.manual_seed(0)
     network = unet_mini(1)
-    images = np.random.default_rng(0).standard_normal((4, 64, 64, 3)).astype(np.float32)
+    images = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     found = operators(to_tflite(network, images, quantize=True))
     assert found == Counter(CONV_2D=12, MAX_POOL_2D=2, RESIZE_BILINEAR=2, CONCATENATION=2)

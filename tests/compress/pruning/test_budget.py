@@ -93,4 +93,4 @@ def test_what_is_counted_is_what_the_pruned_network_costs(name: str, share: floa
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             assert module.weight.shape[0] == module.out_channels
-    assert network(torch.zeros(1, *SHAPE)).shape == seen.outputs
+    assert (network(torch.zeros(1, *SHAPE)).shape,) == seen.outputs

@@ -1,8 +1,7 @@
-#ifndef EDGE_SEGMENTATION_H
-#define EDGE_SEGMENTATION_H
+#ifndef EDGE_OUTLINE_H
+#define EDGE_OUTLINE_H
 
-#include "failure.h"
-#include "manifest.h"
+#include "preprocess.h"
 
 /* One connected part of a mask: edge/segmentation.py's Region. */
 struct region {
@@ -21,14 +20,21 @@ struct outline {
     size_t run_count;
 };
 
-/* `logits` are rows x columns, all finite, over the whole of the network's input; scores, 0..1, if `are_scores`. */
+/* Which pixels are in a mask, and which regions are dropped. */
+struct rule {
+    bool are_scores;  /* the network's outputs are scores already, not logits */
+    double threshold; /* of a pixel's score, 0..1: at least */
+    double minimum_area; /* share of the image */
+};
+
+/* `logits` are rows x columns, all finite, over the whole of the network's input; scores, 0..1, if the rule says so. */
 void segment(struct outline *outline, const float *logits, int64_t rows, int64_t columns, int64_t width, int64_t height,
-             const struct decision *decision, const struct preprocessing *how, bool are_scores);
+             const struct rule *rule, const struct preprocessing *how);
 void outline_free(struct outline *outline);
 /* Share of the image. */
 double outline_area(const struct outline *outline);
 double outline_share(const struct outline *outline, int64_t pixels);
-/* The network's output whose score is `threshold`: a logit, or the score itself. */
-double bound(double threshold, bool are_scores);
+/* The network's output whose score is the threshold: a logit, or the score itself. */
+double bound(const struct rule *rule);
 
 #endif

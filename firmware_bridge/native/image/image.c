@@ -1,5 +1,5 @@
 /* Reading an image file that nobody vouches for. */
-#include "picture.h"
+#include "image.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,6 @@
 #include "memory.h"
 #include "preprocess.h"
 #include "shortage.h"
-#include "text.h"
 
 #define FORMATS "PNG, JPEG"
 
@@ -29,7 +28,7 @@ bool damaged(const struct decoding *decoding, const char *reason)
                    decoding->name, reason);
 }
 
-bool hold_size(const struct decoding *decoding, uint64_t width, uint64_t height)
+bool check_size(const struct decoding *decoding, uint64_t width, uint64_t height)
 {
     uint64_t pixels = width * height; /* of 32 bits each */
     if (pixels > decoding->max_pixels)
@@ -41,12 +40,12 @@ bool hold_size(const struct decoding *decoding, uint64_t width, uint64_t height)
     return pixels > 0 || damaged(decoding, "no pixels");
 }
 
-bool make_canvas(const struct decoding *decoding, struct picture *picture)
+bool make_canvas(const struct decoding *decoding, struct image *image)
 {
-    uint64_t pixels = (uint64_t)picture->columns * (uint64_t)picture->rows;
+    uint64_t pixels = (uint64_t)image->columns * (uint64_t)image->rows;
     if (pixels < SIZE_MAX / 4 && pixels < INT64_MAX / 4)
-        picture->pixels = malloc((size_t)pixels * (size_t)picture->planes);
-    return picture->pixels || no_memory(decoding);
+        image->pixels = malloc((size_t)pixels * (size_t)image->channels);
+    return image->pixels || no_memory(decoding);
 }
 
 int reduction_for(int64_t width, int64_t height, const struct preprocessing *how)
@@ -57,42 +56,42 @@ int reduction_for(int64_t width, int64_t height, const struct preprocessing *how
 }
 
 /* Turn and mirror the pixels until they are upright. */
-static bool set_upright(const struct decoding *decoding, struct picture *picture)
+static bool set_upright(const struct decoding *decoding, struct image *image)
 {
     int way = decoding->orientation;
     if (way < 2 || way > 8)
         return true;
-    struct picture upright = *picture;
+    struct image upright = *image;
     bool turned = way >= 5, from_right = way == 2 || way == 3 || way == 7 || way == 8;
     bool from_below = way == 3 || way == 4 || way == 6 || way == 7;
     if (turned) {
-        upright.columns = picture->rows;
-        upright.rows = picture->columns;
-        upright.width = picture->height;
-        upright.height = picture->width;
+        upright.columns = image->rows;
+        upright.rows = image->columns;
+        upright.width = image->height;
+        upright.height = image->width;
     }
     upright.pixels = NULL;
     if (!make_canvas(decoding, &upright))
         return false;
-    int64_t width = picture->columns, planes = picture->planes;
+    int64_t width = image->columns, channels = image->channels;
     unsigned char *to = upright.pixels;
     for (int64_t row = 0; row < upright.rows; row++)
-        for (int64_t column = 0; column < upright.columns; column++, to += planes) {
+        for (int64_t column = 0; column < upright.columns; column++, to += channels) {
             int64_t x = turned ? row : column, y = turned ? column : row;
             x = from_right ? width - 1 - x : x;
-            y = from_below ? picture->rows - 1 - y : y;
-            memcpy(to, picture->pixels + (y * width + x) * planes, (size_t)planes);
+            y = from_below ? image->rows - 1 - y : y;
+            memcpy(to, image->pixels + (y * width + x) * channels, (size_t)channels);
         }
-    free(picture->pixels);
-    *picture = upright;
+    free(image->pixels);
+    *image = upright;
     return true;
 }
 
-bool picture_decode(struct picture *picture, const struct bytes *data, const char *name,
+bool image_decode(struct image *image, const struct bytes *data, const char *name,
                     const struct preprocessing *how, bool full_size, uint64_t max_pixels, struct failure *failure)
 {
     struct decoding decoding = {data, name, how, full_size, max_pixels, 0, failure, NULL, {0}};
-    *picture = (struct picture){.reduction = 1};
+    *image = (struct image){.reduction = 1};
     if (data->count == 0)
         return fail_as(failure, "image.empty", "%s is empty: expected an image (" FORMATS "); copy the file again", name);
     decoding.evidence = need(sizeof *decoding.evidence);
@@ -100,34 +99,30 @@ bool picture_decode(struct picture *picture, const struct bytes *data, const cha
     const char *format = image_format(data);
     bool done = false;
     if (format && strcmp(format, "PNG") == 0) {
-        done = png_decode(&decoding, picture);
+        done = png_decode(&decoding, image);
     } else if (format && strcmp(format, "JPEG") == 0) {
-        done = jpeg_decode(&decoding, picture);
+        done = jpeg_decode(&decoding, image);
     } else if (format) {
         fail_as(failure, "image.unsupported", "%s is a %s image, which the native edge-infer does not read: expected " FORMATS
              "; convert it first", name, format);
     } else {
-        struct text shown = {0};
-        text_repr_bytes(&shown, data->at, data->count < 8 ? data->count : 8);
-        fail_as(failure, "image.format", "%s is not an image that can be read (it begins with %s): expected " FORMATS "; convert it first",
-             name, shown.at);
-        text_free(&shown);
+        fail_as(failure, "image.format", "%s does not begin like an image: expected " FORMATS "; convert it first", name);
     }
     if (decoding.orientation == UNREADABLE_ORIENTATION)
-        warn(&picture->warnings, "image.orientation", "the image's orientation can't be read from its EXIF data: it is "
+        warn(&image->warnings, "image.orientation", "the image's orientation can't be read from its EXIF data: it is "
              "taken as it lies; check which way up it is");
-    done = done && set_upright(&decoding, picture);
+    done = done && set_upright(&decoding, image);
     if (done)
-        doubts(decoding.evidence, data, how, picture);
+        doubts(decoding.evidence, data, how, image);
     else
-        picture_free(picture);
+        image_free(image);
     free(decoding.evidence);
     return done;
 }
 
-void picture_free(struct picture *picture)
+void image_free(struct image *image)
 {
-    warnings_free(&picture->warnings);
-    free(picture->pixels);
-    picture->pixels = NULL;
+    warnings_free(&image->warnings);
+    free(image->pixels);
+    image->pixels = NULL;
 }

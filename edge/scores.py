@@ -1,22 +1,12 @@
-"""From a network's outputs to scores and a decision."""
+"""From a network's outputs to scores."""
 
 from __future__ import annotations
-
-from typing import TypedDict
 
 import numpy as np
 
 from edge.errors import EdgeError
-from edge.manifest import Decision
 
 SLACK = 0.01  # how far beyond 0..1 an output may lie that is a score: rounding, and a quantization range beside it
-
-
-class Result(TypedDict):
-    """One label and its score (0..1); those of a softmax add up to 1."""
-
-    label: str
-    score: float
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -41,23 +31,3 @@ def scores(outputs: np.ndarray, usual: str) -> np.ndarray:
             "model.output",
         )
     return np.clip(outputs, 0, 1)
-
-
-def rank(labels: tuple[str, ...], scores: np.ndarray) -> list[Result]:
-    """Return the labels with their `scores` (classes,), the highest first; equal ones in the order of the labels."""
-    order = np.argsort(-scores, kind="stable")
-    return [{"label": labels[index], "score": float(scores[index])} for index in order]
-
-
-def decide(ranked: list[Result], decision: Decision | None) -> str:
-    """Return the label that is the answer.
-
-    It is `decision.label` where its score is at least the threshold, else the highest of the others; without a rule,
-    the highest.
-    """
-    if decision is None:
-        return ranked[0]["label"]
-    scores = {result["label"]: result["score"] for result in ranked}
-    if scores[decision.label] >= decision.threshold:
-        return decision.label
-    return next(result["label"] for result in ranked if result["label"] != decision.label)

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "overlay.h"
-#include "picture.h"
+#include "image.h"
 #include "plausibility.h"
 #include "preprocess.h"
 
@@ -36,21 +36,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t count)
         how.window = (struct value_window){input[0], 257 + 255 * input[1]};
     how.channels = how.is_grey && input[3] & 1 ? 1 : 3;
     struct bytes data = {(unsigned char *)input + HOW, count - HOW};
-    struct picture picture;
+    struct image image;
     struct failure failure = {0};
-    if (picture_decode(&picture, &data, "the image", &how, input[3] & 2, PIXELS, &failure)) {
-        int64_t width = picture.width, height = picture.height;
-        unsigned char *pixels = preprocess_pixels(&picture, &how);
+    if (image_decode(&image, &data, "the image", &how, input[3] & 2, PIXELS, &failure)) {
+        int64_t width = image.width, height = image.height;
+        unsigned char *pixels = preprocess_pixels(&image, &how);
         float floats[3][256];
         float_table(&how, floats);
         float *tensor = malloc((size_t)(how.height * how.width * how.channels) * sizeof *tensor);
         if (pixels)
-            doubt_uniform(pixels, picture.planes, width, height, &how, &picture.warnings);
+            doubt_uniform(pixels, image.channels, width, height, &how, &image.warnings);
         if (pixels && tensor)
-            look_up(pixels, picture.planes, &how, floats, NULL, tensor);
+            look_up(pixels, image.channels, &how, floats, NULL, tensor);
         free(tensor);
         free(pixels);
-        picture_free(&picture);
+        image_free(&image);
         if (input[3] & 4 && width * height <= DRAWN)
             draw(&data, width, height);
     }

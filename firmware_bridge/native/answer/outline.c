@@ -1,6 +1,6 @@
 /* From a segmentation network's logits to a mask and its regions: edge/segmentation.py, step by step. Between two rows
    of logits, bilinear interpolation is linear along a column of the image, so a column of the mask is a few runs. */
-#include "segmentation.h"
+#include "outline.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -30,9 +30,10 @@ struct runs {
     size_t count, room;
 };
 
-double bound(double threshold, bool are_scores)
+double bound(const struct rule *rule)
 {
-    if (are_scores)
+    double threshold = rule->threshold;
+    if (rule->are_scores)
         return threshold;
     return threshold > 0 && threshold < 1 ? log(threshold / (1 - threshold)) : threshold > 0 ? INFINITY : -INFINITY;
 }
@@ -103,16 +104,18 @@ static float score_of(float output, bool are_scores)
 }
 
 /* The mean score of the rows `first` to before `stop`, by trapezoids between their centres and the run's ends. */
-static double mean_score(const float *values, int64_t first, int64_t stop, double begin, double end, double threshold,
-                         bool are_scores)
+static double mean_score(const float *values, int64_t first, int64_t stop, double begin, double end,
+                         const struct rule *rule)
 {
+    bool are_scores = rule->are_scores;
     float of_first = score_of(values[first], are_scores), of_last = score_of(values[stop - 1], are_scores);
+    float threshold = (float)rule->threshold;
     double area = 0;
     for (int64_t row = first; row < stop; row++)
         area += (double)score_of(values[row], are_scores);
     area -= (double)((of_first + of_last) / 2);
-    area += ((double)first - begin) * (double)((float)threshold + of_first) / 2 +
-            (end - (double)(stop - 1)) * (double)((float)threshold + of_last) / 2;
+    area += ((double)first - begin) * (double)(threshold + of_first) / 2 +
+            (end - (double)(stop - 1)) * (double)(threshold + of_last) / 2;
     double length = end - begin;
     return length > 0 ? area / length : (double)of_first;
 }
@@ -146,9 +149,9 @@ static bool find_window(struct window *window, const float *logits, int64_t rows
 }
 
 static void find_runs(struct runs *runs, const float *logits, int64_t columns, const struct window *window,
-                      const struct axis *x, const struct axis *y, double threshold, bool are_scores)
+                      const struct axis *x, const struct axis *y, const struct rule *rule)
 {
-    double limit = bound(threshold, are_scores);
+    double limit = bound(rule);
     int64_t rows = window->high - window->low + 1, last = columns - 2 > 0 ? columns - 2 : 0;
     float *values = need((size_t)rows * sizeof *values);
     for (int64_t pixel = window->begin; pixel < window->end; pixel++) {
@@ -171,7 +174,7 @@ static void find_runs(struct runs *runs, const float *logits, int64_t columns, c
             int64_t stop = row == rows ? y->count : search(y, (double)window->low + end, true); /* at least the limit */
             if (start < stop) /* a peak between the centres of two pixels is in no mask */
                 add_run(runs, (struct run){x->first + pixel, y->first + start, y->first + stop,
-                                           mean_score(values, first, row, begin, end, threshold, are_scores), 0});
+                                           mean_score(values, first, row, begin, end, rule), 0});
         }
     }
     free(values);
@@ -316,7 +319,7 @@ static const float *thin(const float *logits, int64_t *rows, int64_t *columns, c
 }
 
 void segment(struct outline *outline, const float *logits, int64_t rows, int64_t columns, int64_t width, int64_t height,
-             const struct decision *decision, const struct preprocessing *how, bool are_scores)
+             const struct rule *rule, const struct preprocessing *how)
 {
     *outline = (struct outline){.width = width, .height = height, .window = how->window};
     struct placement placed = place(width, height, how);
@@ -326,12 +329,12 @@ void segment(struct outline *outline, const float *logits, int64_t rows, int64_t
     struct window window;
     if (x.count && y.count) { /* else all that was seen lies within one pixel, beside its centre */
         const float *thinned = thin(logits, &rows, &columns, &x, &y);
-        if (find_window(&window, thinned, rows, columns, (float)bound(decision->threshold, are_scores), &x, &y))
-            find_runs(&runs, thinned, columns, &window, &x, &y, decision->threshold, are_scores);
+        if (find_window(&window, thinned, rows, columns, (float)bound(rule), &x, &y))
+            find_runs(&runs, thinned, columns, &window, &x, &y, rule);
         if (thinned != logits)
             free((void *)thinned);
     }
-    find_regions(outline, &runs, find_components(&runs), decision->minimum_area);
+    find_regions(outline, &runs, find_components(&runs), rule->minimum_area);
     free(runs.at);
     free(x.at);
     free(y.at);

@@ -8,8 +8,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.classification import decide, rank, softmax
-from edge.manifest import Decision
+from edge.answer import Decision
+from edge.scores import softmax
+from edge.tasks.classification import decide, rank
 
 logits = st.lists(st.floats(-500, 500, width=32), min_size=2, max_size=6)
 LABELS = ("a", "b", "c", "d", "e", "f")

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from edge.manifest import Decision
+from edge.answer import Decision
+from edge.mask import mask, segment
 from edge.preprocess import Preprocessing, pixels
-from edge.segmentation import mask, segment
 
 HALF = Decision("polyp", 0.5, 0.0)
 sides = st.integers(1, 40)

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypedDict
 import numpy as np
 from PIL import Image
 
-from edge.manifest import Decision
+from edge.answer import Decision
 from edge.preprocess import Preprocessing, place, resample
 
 
@@ -88,7 +88,7 @@ def segment(
     What the network did not see (the fit "crop") is in no mask.
 
     Args:
-        logits: float32 (h, w), all finite, over the whole of the network's input, h <= how.height, w <= how.width.
+        logits: float32 (h, w), all finite, over the whole of the network's input, h <= spec.height, w <= spec.width.
         size: (width, height) of the image.
         activation: "none" where `logits` are scores already, 0..1: then these are interpolated.
     """
