@@ -18,6 +18,7 @@ from compress.recipe_parser import load
 from compress.run import Run
 from compress.steps.ghost import INITIALIZATIONS, Ghosting
 from compress.steps.train import Training
+from edge.command import Progress
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from compress import cli
-from compress.cli import Progress
+from edge.command import Progress
 from tests.compress.conftest import command, environment
 from tests.edge import packing
 from tests.edge.conftest import HERE

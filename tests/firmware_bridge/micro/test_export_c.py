@@ -226,7 +226,7 @@ def test_the_same_model_gives_the_same_bytes(export, model, tmp_path):
 @needs_micro
 def test_a_segmentation_and_a_network_in_floats(export, mask_model, float_flatbuffer, tmp_path):
     done = export(mask_model)
-    assert done.status == 0 and "not compared: the model file holds no golden vectors" in done.out
+    assert done.status == 0 and "not compared: the model file has no golden vectors" in done.out
     path = tmp_path / "float.tflite"
     raw = packing.manifest(float_flatbuffer, runtime={"type": "float32", "operators": {"CONV_2D": 2}})
     path.write_bytes(packing.pack(float_flatbuffer, raw))
