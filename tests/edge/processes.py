@@ -58,8 +58,8 @@ def ignoring(number: signal.Signals) -> Iterator[None]:
 def call(*words: object, stdin: bytes = b"", **more: str) -> Ended:
     """Run `edge-infer` with these words and environment variables in this process.
 
-    A process of its own takes most of its time to start. What is about processes (signals, streams that are closed, memory,
-    what is imported) has one.
+    A process of its own takes most of its time to start. What is about processes (signals, streams that are closed,
+    memory, what is imported) has one.
     """
     read, out, err = (io.TextIOWrapper(io.BytesIO(data), encoding="utf-8") for data in (stdin, b"", b""))
     arguments = [os.fsdecode(word) if isinstance(word, bytes) else str(word) for word in words]
@@ -75,7 +75,7 @@ def call(*words: object, stdin: bytes = b"", **more: str) -> Ended:
 
 
 def run(*words: object, stdin: bytes = b"", **more: object) -> Ended:
-    """Run `edge-infer` with these words; as a process of its own where anything is said about it (`env`, `cwd`, ...)."""
+    """Run `edge-infer` with these words; as a process of its own where something is said of it (`env`, `cwd`, ...)."""
     if not more:
         return call(*words, stdin=stdin)
     command = [sys.executable, "-m", "edge", *map(str, words)]
