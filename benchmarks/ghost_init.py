@@ -13,7 +13,6 @@ import dataclasses
 from pathlib import Path
 
 from benchmarks import table
-from compress.cli import Progress
 from compress.recipe_parser import load
 from compress.run import Run
 from compress.steps.ghost import INITIALIZATIONS, Ghosting

@@ -28,7 +28,7 @@ from tests.edge.conftest import (  # noqa: F401  (fixtures)
     stand_in,
 )
 from tests.edge.pictures import blobs, encoded, png, turned
-from tests.edge.processes import ROOT, Ended, environment
+from tests.edge.processes import ROOT, Ended, call, environment
 from tests.firmware_bridge.boards import LocalBoard
 from tests.firmware_bridge.places import Place
 from tests.once import once
@@ -93,8 +93,14 @@ def programs(build: Path) -> dict[str, Callable[..., Ended]]:
     if SANITIZED:
         # What LiteRT itself leaves behind is its own affair.
         native["LSAN_OPTIONS"] = "suppressions=" + str(Path(__file__).with_name("litert.supp"))
+    process = runner([sys.executable, "-m", "edge"])
+
+    def python(*words: object, stdin: bytes = b"", **settings: object) -> Ended:
+        """As a process of its own only where anything is said about it."""
+        return process(*words, stdin=stdin, **settings) if settings else call(*words, stdin=stdin, COLUMNS="80")
+
     return {
-        "python": runner([sys.executable, "-m", "edge"]),
+        "python": python,
         "native": runner([str(build / "edge-infer")], **native),
     }
 
