@@ -13,8 +13,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from compress.api import Cost, DataSet, Input, Result, Row, convert, cost, distill, evaluate, ghost, load_data, prune
-    from compress.api import run, train
+    from compress.api import (
+        Cost,
+        DataSet,
+        Input,
+        Result,
+        Row,
+        convert,
+        cost,
+        distill,
+        evaluate,
+        ghost,
+        load_data,
+        prune,
+        run,
+        train,
+    )
 
 __all__ = (
     "Cost",

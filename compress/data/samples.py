@@ -68,7 +68,9 @@ def load_samples(
     """
     parts: Mapping[str, Samples] = samples if isinstance(samples, Mapping) else {"train": samples}
     if "train" not in parts or not set(parts) <= set(PARTS):
-        raise EdgeError(f"the data has the parts {', '.join(map(str, parts))}: expected train, and perhaps val and test")
+        raise EdgeError(
+            f"the data has the parts {', '.join(map(str, parts))}: expected train, and perhaps val and test"
+        )
     progress(f"reading {sum(len(part) for part in parts.values())} images")
     read = {
         f"{part}/{number:06}": _sample(items, number, part, spec, labels)
