@@ -33,7 +33,6 @@ from compress.data.split import Split
 from compress.inputs import Inputs, as_inputs
 from compress.pruning.channels import prune as prune_channels
 from compress.pruning.settings import Pruning
-from compress.pruning.taylor import Examples
 from compress.recipe import Data, Recipe
 from compress.recipe_parser import parse
 from compress.report.ledger import Row as Row
@@ -43,6 +42,7 @@ from compress.steps.augmentation import Augmentation
 from compress.steps.distillation import Distillation
 from compress.steps.ghost import Ghosting
 from compress.steps.ghost import ghost as ghost_layers
+from compress.steps.step import examples as training_examples
 from compress.steps.step import samples as training_samples
 from compress.steps.train import Training, logits
 from compress.steps.train import train as train_network
@@ -157,8 +157,8 @@ def prune(
     )
     examples = None
     if data is not None:
-        images, targets = training_samples(data, data.spec, samples)
-        examples = Examples(images, targets, loss or data.task.losses)
+        examples = training_examples(data, data.spec, samples)
+        examples = replace(examples, loss=loss or examples.loss)
     return prune_channels(copy.deepcopy(network), settings, as_inputs(example_inputs), examples, progress)
 
 
@@ -309,7 +309,8 @@ def evaluate(
         outputs = logits(copy.deepcopy(model), split, data.spec)
     else:
         engine = verify.open_engine(Path(model))
-        outputs, decision = verify.edge_logits(engine, split, progress), engine.decision
+        outputs = verify.edge_logits(engine, split, progress)
+        decision = getattr(engine.file.manifest.task, "decision", None)
     if metric is not None:
         return measured(metric, outputs, split.truth)
     return float(data.task.evaluate(outputs, replace(data, val=split), decision))
@@ -403,6 +404,7 @@ class Result:
 
     Attributes:
         network: the compressed network, in evaluation mode.
+        input: what it reads; one channel instead of three after a step fold-grey.
         model: path of the model file; its neighbours are in docs/recipes.md.
         ledger: one row for each step, what it left and how good that was.
         report: test metrics with their intervals, and all else that was measured.
@@ -410,6 +412,7 @@ class Result:
     """
 
     network: nn.Module
+    input: Input
     model: Path
     ledger: tuple[Row, ...]
     report: Mapping[str, Any]
@@ -481,8 +484,10 @@ def run(
     running = Run(parsed, source, Path(output), log, progress, changed, network=network, task=own, on_row=on_row)
     model = running()
     report = json.loads(model.with_suffix(".report.json").read_text())
-    lines = (*running.ledger.lines(), "", *table(report, parsed))
-    return Result(running.compressed, model, tuple(running.ledger.rows), report, lines)
+    lines = (*running.ledger.lines(), "", *table(report, parsed, own))
+    assert running.compressed is not None
+    compressed, spec = running.compressed.network.eval(), running.compressed.spec
+    return Result(compressed, spec, model, tuple(running.ledger.rows), report, lines)
 
 
 def _refuse(faults: Any) -> None:

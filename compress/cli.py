@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import sys
 from collections.abc import Sequence
@@ -83,25 +82,22 @@ def _run(options: argparse.Namespace) -> None:
 
     import torch  # this takes seconds
 
-    from compress.recipe_parser import parse
-    from compress.report.report import table
-    from compress.run import Run
-    from compress.tasks.registry import task_named
+    import compress
 
-    recipe = parse(raw, where)
-    if weights:
-        recipe = dataclasses.replace(recipe, weights=str(weights))
     # PyTorch counts the machine's cores, whatever share of them a container may use.
     torch.set_num_threads(options.threads or min(torch.get_num_threads(), usable_cores()))
     progress = Progress()
-    run = Run(recipe, options.data, options.output, progress.log, progress, options.changed)
-    path = run()
-    result = json.loads(path.with_suffix(".report.json").read_text())
-    progress.log("")
-    for line in run.ledger.lines():
-        progress.log(line)
-    progress.log("")
-    for line in table(result, recipe, task_named(recipe.task, recipe.origin)):
+    result = compress.run(
+        options.recipe,
+        data=options.data,
+        output=options.output,
+        weights=weights,
+        changed=options.changed,
+        log=progress.log,
+        progress=progress,
+    )
+    path = result.model
+    for line in ("", *result.lines):
         progress.log(line)
     progress.log(
         f"\nmodel  {path}\nchart  {path.with_suffix('.ledger.png')}\nreport {path.with_suffix('.report.json')}"

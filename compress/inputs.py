@@ -14,12 +14,12 @@ from edge.errors import EdgeError
 Inputs = tuple[Tensor, ...]
 
 
-def as_inputs(given: Tensor | Sequence[Tensor] | Sequence[int]) -> Inputs:
+def as_inputs(given: Tensor | Sequence[Tensor]) -> Inputs:
     """Return a network's example inputs as a tuple, in the order of its forward's arguments.
 
     Args:
         given: one tensor, or one for each input. Shape (with the batch) and type are those of the network's real
-            inputs. Three whole numbers are the shape of one image: see `inputs_of`.
+            inputs.
 
     Raises EdgeError for anything else.
     """
@@ -27,9 +27,7 @@ def as_inputs(given: Tensor | Sequence[Tensor] | Sequence[int]) -> Inputs:
         return (given,)
     items = tuple(given) if isinstance(given, Sequence) else ()
     if items and all(isinstance(item, Tensor) for item in items):
-        return items  # type: ignore[return-value]
-    if len(items) == 3 and all(type(item) is int for item in items):
-        return inputs_of(items)  # type: ignore[arg-type]
+        return items
     found = f"({', '.join(type(item).__name__ for item in items)})" if items else type(given).__name__
     raise EdgeError(
         f"the example inputs are {found}: expected one tensor, or a tuple with one for each input of the network, such "

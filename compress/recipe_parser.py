@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from compress.data.window import taken
@@ -121,7 +121,9 @@ def _value(hint: Any, raw: Any, where: str, place: str) -> Any:
 
 
 def _is(kind: Any, raw: Any) -> bool:
-    """Whether a value of TOML is of a plain type, within what a manifest's JSON can hold."""
+    """Whether a value of TOML is of a plain type, within what a manifest's JSON can hold; in Python, a function."""
+    if typing.get_origin(kind) is Callable:
+        return callable(raw)
     if kind is bool or not isinstance(kind, type) or isinstance(raw, bool):
         return kind is bool and isinstance(raw, bool)
     if kind is float:

@@ -95,6 +95,7 @@ class Run:
         self.changed = changed
         self.teacher: nn.Module | None = None  # the network before the first step that compresses
         self.whole: Cost | None = None  # what it costs
+        self.compressed: State | None = None  # what the last step left
         self.ledger = Ledger(log, self.task.metric(self.data))
 
     def __call__(self) -> Path:
@@ -110,6 +111,7 @@ class Run:
             rehearse(first.network, self.recipe.steps, first.spec)
         record.write(path, begun)
         baseline, state = self._steps(first)
+        self.compressed = state
         flatbuffers, seconds = self._flatbuffers(baseline, state)
         result = report.measure(self._finished(), baseline, state, flatbuffers)
         size = (self.output / f"{self.recipe.name}.tflite").stat().st_size
@@ -177,6 +179,7 @@ class Run:
             "name": self.recipe.name,
             "network": self._name,
             **({} if self.given is None else {"tensors": _digest(self.given)}),
+            **({"functions": self.task.identity} if self.task.identity else {}),
             "weights": self.weights.sha256 if self.weights else None,
             "seed": self.recipe.seed,
             "input": self.recipe.input.record(),
@@ -192,6 +195,8 @@ class Run:
             what.append(_digest(self.given))
         if self.weights:
             what.append(self.weights.sha256)
+        if self.task.identity:
+            what.append(self.task.identity)
         return State(network, self.recipe.input, _key("", what))
 
     def _network(self, classes: int, log: Log = lambda text: None) -> nn.Module:

@@ -22,11 +22,13 @@ class Task(ABC):
     Attributes:
         name: as in the manifest; `edge.tasks` has the other side of it. activation: from logits to scores, as there.
         drop: manifest name of the loss against the network before compression, in points of a hundred.
+        identity: what tells a loss and a metric of one's own from others (`compress.tasks.own`); "" for the task's.
     """
 
     name: str
     activation: str
     drop: str
+    identity: str = ""
 
     def faults(self, data: Data) -> Iterator[tuple[str, object, str]]:
         """Yield (field, what it is, what was expected) for what is wrong with a recipe's `[data]` for this task."""

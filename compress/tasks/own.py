@@ -5,20 +5,20 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from torch import Tensor, nn
 
-from compress.data.split import DataSet
-from compress.tasks.base import Task
+from compress.data.split import DataSet, Objective
 from edge.errors import EdgeError
 
+T = TypeVar("T", bound=Objective)
 Loss = Callable[[Tensor, Tensor], Tensor]
 Metric = Callable[[np.ndarray, np.ndarray], float]
 
 
-def customized(task: Task, loss: Loss | None, metric: Metric | None) -> Task:
+def customized(task: T, loss: Loss | None, metric: Metric | None) -> T:
     """Return `task` with `loss` in the place of its losses, and `metric` in the place of its metric.
 
     Args:
@@ -26,6 +26,8 @@ def customized(task: Task, loss: Loss | None, metric: Metric | None) -> Task:
         metric: metric(outputs, targets) -> a number, higher is better, for float32 logits of all images.
     """
     own = copy.copy(task)
+    if loss is not None or metric is not None:
+        vars(own).update(identity=f"loss {identity(loss)}; metric {identity(metric)}")
     if loss is not None:
         vars(own).update(losses=_losses(loss))
     if metric is not None:

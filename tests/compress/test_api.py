@@ -6,6 +6,7 @@ import copy
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,11 @@ from PIL import Image
 from torch import nn
 
 import compress
+from compress.recipe_parser import parse
+from compress.run import Run
+from compress.tasks.own import customized, identity
 from edge.errors import EdgeError
 from tests.compress.conftest import environment
-from tests.compress.own_network import build
 from tests.compress.pruning.several import Several, inputs
 
 PAGE = Path(__file__).parents[2] / "docs" / "python.md"
@@ -163,17 +166,79 @@ def test_what_is_wrong_is_said_in_a_sentence(action: object, message: str, data:
         action(small(), data)  # type: ignore[operator]
 
 
-def test_a_mapping_is_a_recipe(data: compress.DataSet, tmp_path: Path) -> None:
-    """Its own functions count for the checkpoints: another loss does not find what this one left."""
-    recipe = {
-        "name": "own",
-        "title": "Own",
-        "input": {"height": 16, "width": 16, "color": "grey", "channels": 1},
-        "steps": [{"kind": "train", "epochs": 1, "batch": 4}],
-    }
-    del recipe["title"]
-    with pytest.raises(EdgeError, match="has no 'title'"):
-        compress.run(recipe, data=data, output=tmp_path, network=build(2, 1))
+RECIPE = {
+    "name": "own",
+    "title": "Own",
+    "network": "tests.compress.own_network:build",
+    "input": {"height": 16, "width": 16, "color": "grey", "channels": 1},
+    "steps": [{"kind": "train", "epochs": 1, "batch": 4}],
+}
+
+
+def test_a_mapping_is_checked_like_a_file(data: compress.DataSet, tmp_path: Path) -> None:
+    for key, wrong in (("title", 3), ("steps", []), ("steps", [{"kind": "prune", "criterion": 3, "macs": 0.5}])):
+        with pytest.raises(EdgeError, match=rf"{key}.*expected"):
+            compress.run(RECIPE | {key: wrong}, data=data, output=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_loss_does_not_take_what_one_left(data: compress.DataSet, tmp_path: Path) -> None:
+    def keys(loss: object) -> set[Path]:
+        task = customized(data.task, loss, None)  # type: ignore[arg-type,type-var]
+        own = replace(data, task=task)
+        Run(parse(RECIPE, "recipe"), own, tmp_path, print, print, task=task).compress()  # type: ignore[arg-type]
+        return set((tmp_path / "checkpoints").glob("*.pt"))
+
+    def plain(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return nn.functional.cross_entropy(outputs, targets, reduction="none")
+
+    def twice(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return 2 * nn.functional.cross_entropy(outputs, targets, reduction="none")
+
+    none, one = keys(None), keys(plain)
+    assert (len(none), len(one), len(keys(plain)), len(keys(twice))) == (2, 4, 4, 6)
+    weighted = nn.CrossEntropyLoss(reduction="none"), nn.CrossEntropyLoss(reduction="none", label_smoothing=0.1)
+    assert len({identity(what) for what in (None, plain, twice, *weighted)}) == 5
+    assert identity(plain) == identity(plain)
+
+
+def test_weights_of_classes_multiply_a_loss_of_ones_own(data: compress.DataSet) -> None:
+    task = customized(data.task, lambda outputs, targets: outputs[:, 0], None)
+    outputs, weight = torch.tensor([[1.0, 0], [2, 0], [3, 0]]), torch.tensor([10.0, 100])
+    found = task.losses(outputs, torch.tensor([0, 1, 0]), 0.0, weight)
+    assert found.tolist() == [10, 200, 30]
+
+
+STRICT = """
+import torch
+from torch import nn
+
+import compress
+
+net: nn.Module = nn.Sequential(nn.Conv2d(1, 16, 3))
+x = torch.zeros(1, 1, 9, 9)
+small: nn.Module = compress.prune(net, x, macs=0.5)
+spent: int = compress.cost(small, (x,)).macs
+data: compress.DataSet = compress.load_data("folder", compress.Input(9, 9, "grey", channels=1))
+score: float = compress.evaluate(compress.distill(small, net, data, epochs=1), data, metric=lambda y, t: float(y.sum()))
+rows: list[compress.Row] = []
+result: compress.Result = compress.run({"name": "x"}, data=[(x, 0)], output="out", network=small, on_row=rows.append)
+"""
+
+
+@pytest.mark.compile
+@pytest.mark.timeout(300)
+def test_a_strictly_typed_program_may_use_it(tmp_path: Path) -> None:
+    (tmp_path / "strict.py").write_text(STRICT)
+    (tmp_path / "wrong.py").write_text(STRICT + "compress.prune(net, x, share=0.5)\nspent = small\n")
+    command = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "--ignore-missing-imports"]
+    command += ["--config-file=", f"--cache-dir={tmp_path / 'cache'}"]
+    found = {}
+    for name in ("strict.py", "wrong.py"):
+        done = subprocess.run([*command, name], cwd=tmp_path, env=environment(), text=True, capture_output=True)
+        found[name] = [line for line in done.stdout.splitlines() if line.startswith(name)]
+    assert found["strict.py"] == []
+    assert len(found["wrong.py"]) == 2
 
 
 def test_images_of_every_kind_are_read_alike() -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from compress.inputs import inputs_of
 from compress.pruning.groups import prunable_groups, trace, whole_group
 from compress.pruning.taylor import (
     Batches,
@@ -42,7 +43,7 @@ def quiet(text: str) -> None:
 
 
 def scores(network: nn.Module, name: str, layer: nn.Conv2d, examples: Examples, normalize: bool) -> Tensor:
-    seen = trace(network, SHAPE)
+    seen = trace(network, inputs_of(SHAPE))
     batches = Batches(seen, examples, loss_gradient(examples, normalize), quiet)
     return IMPORTANCES[name](whole_group(seen, layer), batches)
 
@@ -137,7 +138,7 @@ def test_normalized_every_sample_counts_equally(name: str) -> None:
 
 def test_a_random_gradient_needs_no_labels() -> None:
     network, images = build("residual"), IMAGES[:8]
-    seen = trace(network, SHAPE)
+    seen = trace(network, inputs_of(SHAPE))
 
     def score(seed: int) -> Tensor:
         gradient = random_gradient(torch.Generator().manual_seed(seed))
@@ -165,7 +166,7 @@ def test_a_random_gradient_has_length_1_over_all_pixels() -> None:
 def test_nothing_stays_behind(name: str) -> None:
     network = build(name)
     before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
-    seen = trace(network, SHAPE)
+    seen = trace(network, inputs_of(SHAPE))
     batches = Batches(seen, Examples(IMAGES[:3]), random_gradient(torch.Generator()), quiet)
     for group in prunable_groups(seen):
         assert taylor(group, batches).shape == (len(group[0].idxs),)

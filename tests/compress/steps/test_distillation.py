@@ -14,6 +14,7 @@ from hypothesis.extra.numpy import arrays
 from torch import Tensor, nn
 
 from compress.cost import Cost, cost
+from compress.inputs import inputs_of
 from compress.pruning.channels import Pruning, prune
 from compress.recipe_parser import load
 from compress.run import Run
@@ -98,7 +99,7 @@ def test_a_student_learns_from_its_teacher_what_no_label_says(kind: str, tmp_pat
     student: nn.Module = User()
     path, common = tmp_path / "student.pt", {"batch": 16, "distill": TEACHER_ONLY}
     if kind in ("train", "compiled"):
-        student = prune(student, Pruning({"one*": 0.5}, "l2-norm", 4), SHAPE)
+        student = prune(student, Pruning({"one*": 0.5}, "l2-norm", 4), inputs_of(SHAPE))
         student = train(student, data, HOW, Training(15, compiled=kind == "compiled", **common), path, teacher=teacher)
     elif kind == "prune-blocks":
         step = BlockPruning(15, penalty=0.0, **common)
@@ -182,7 +183,9 @@ def test_a_run_has_the_network_before_pruning_teach_when_it_is_taken_up_again_to
 
     def watched(*rest: Any, teacher: nn.Module, **named: Any) -> nn.Module:
         if teacher is not None:
-            seen.append((cost(teacher, (3, 48, 48)), {name: t.clone() for name, t in teacher.state_dict().items()}))
+            seen.append(
+                (cost(teacher, inputs_of((3, 48, 48))), {name: t.clone() for name, t in teacher.state_dict().items()})
+            )
         return train(*rest, teacher=teacher, **named)
 
     monkeypatch.setattr(training, "train", watched)
@@ -198,6 +201,6 @@ def test_a_run_has_the_network_before_pruning_teach_when_it_is_taken_up_again_to
     run()
     (macs, tensors), (again, same) = seen
     assert macs == again == first.whole
-    assert macs.macs > cost(first.compress()[1].network, (3, 48, 48)).macs
+    assert macs.macs > cost(first.compress()[1].network, inputs_of((3, 48, 48))).macs
     assert tensors.keys() == same.keys()
     assert all(torch.equal(tensor, same[name]) for name, tensor in tensors.items())
