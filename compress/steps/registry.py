@@ -8,6 +8,7 @@ import pkgutil
 import typing
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,9 +35,14 @@ def register(kind: S) -> S:
 
 def kinds() -> dict[str, type[Step]]:
     """Return the project's own steps by their kinds, sorted."""
+    _import_all()
+    return dict(sorted(_KINDS.items()))
+
+
+@cache
+def _import_all() -> None:
     for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
         importlib.import_module(f"compress.steps.{module.name}")
-    return dict(sorted(_KINDS.items()))
 
 
 def step_class(kind: object, where: str, place: str) -> type[Step]:
