@@ -104,7 +104,7 @@ def _taken(kind: type[Step], known: dict[str, type[Step]]) -> str:
 
 @contextmanager
 def reported(number: int, step: Step, doing: str, where: str = "") -> Iterator[None]:
-    """Say of what fails meanwhile which step it was.
+    """Begin each error that is raised meanwhile with the step's number and kind.
 
     Errors of a user's own step become an EdgeError, whatever they are. Those of the project's steps are its faults,
     and keep their traceback.
