@@ -98,6 +98,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.train
+@pytest.mark.timeout(900)
 def test_a_step_in_one_file_goes_through_a_whole_run(
     folder: Path, phantoms: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
