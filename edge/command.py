@@ -35,11 +35,13 @@ class Progress:
 
     def __init__(self, elsewhere: bool = True, shown: bool = True) -> None:
         """`elsewhere`: whether there are lines where standard error is no terminal. `shown`: whether there are any."""
-        self._terminal = shown and sys.stderr.isatty()
-        self._elsewhere = shown and elsewhere and not self._terminal
+        self._shown, self._terminal = shown, shown and sys.stderr.isatty()
+        self._elsewhere = elsewhere
         self._last = 0.0
 
     def __call__(self, text: str) -> None:
+        if not self._shown:
+            return
         now = time.monotonic()
         is_kept, text = text.endswith("\n"), one_line(text.rstrip("\n"))
         if is_kept:

@@ -18,7 +18,7 @@ from edge.errors import EdgeError
 from tests.edge import packing
 from tests.edge.processes import Ended, environment, run
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 TINY = (HERE / "data/tiny.tflite").read_bytes()
 CUSTOM = (HERE / "data/tiny-edgetpu.tflite").read_bytes()
 
