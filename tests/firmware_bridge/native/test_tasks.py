@@ -16,7 +16,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from edge.runtime import open_runtime
 from tests.edge import packing
-from tests.edge.pictures import png
+from tests.edge.pictures import grey_ramp, png
 from tests.edge.processes import Ended, environment
 from tests.edge.tasks.test_own_task import installed
 from tests.firmware_bridge.comparison import same_records, same_text
@@ -192,6 +192,24 @@ def test_both_programs_answer_the_same_by_it(programs, tmp_path):
     model.write_bytes(packing.pack(network, manifest(network, [FIRST, {**REST, "thresholds": [0.5]}])))
     (record, _) = same_records(*(programs[name]("--model", model, "--json", *images, env=env) for name in programs))
     assert record["error"]["code"] == "model.manifest"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_stored_output_that_is_no_number_is_valid_json(programs, tmp_path, float_flatbuffer, value):
+    image = grey_ramp(24, 24)
+    plane = np.repeat(((image / 255 - 0.5) / 0.25).astype(np.float32)[None, :, :, None], 3, axis=3)
+    digest = hashlib.sha256(plane.tobytes()).hexdigest()
+    raw = packing.manifest(
+        float_flatbuffer,
+        runtime={"type": "float32", "operators": {"CONV_2D": 2}},
+        golden=[packing.vector("golden/0.png", digest, {"xnnpack": "golden/0"}, 0.1)],
+    )
+    stored = np.array([1, value], np.float32).tobytes()
+    model = tmp_path / "m.tflite"
+    model.write_bytes(packing.pack(float_flatbuffer, raw, {"golden/0.png": png(image), "golden/0": stored}))
+    python, native = (programs[name]("--model", model, "--check", "--json") for name in ("python", "native"))
+    assert 'max_difference": null' in native.out and "NaN" not in python.out and "Infinity" not in python.out
+    assert same_records(python, native)[0]["verdict"] == "failed" and "difference" in json.loads(native.out)["reason"]
 
 
 CASES: dict[str, tuple[list[dict[str, Any]], str]] = {
