@@ -38,7 +38,7 @@ struct network {
 
 /* Check every offset, index, size, name and number of the TFLite flatbuffer in `data`; `where` names the file in messages.
    A runtime trusts much of what a flatbuffer says and ends the process where it should not have. The same as
-   edge/flatbuffer.py: one file is accepted or refused by both. `network` may be NULL. */
+   edge/network.py: one file is accepted or refused by both. `network` may be NULL. */
 bool network_check(const unsigned char *data, size_t size, const char *where, struct network *network,
                    struct failure *failure);
 

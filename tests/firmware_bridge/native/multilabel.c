@@ -1,5 +1,6 @@
-/* A task from outside of the program, as its README explains: each label of each output is present or not. An output's
-   entry has `labels`, the `activation` "sigmoid", and `thresholds`, one for each label. */
+/* A task of one's own for the native program, in one file: any number of labels for an image, each by its own threshold.
+   The same as tests/edge/tasks/multilabel.py: an output of the manifest has `labels`, `activation` ("sigmoid") and
+   `thresholds`, one for each label. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +8,7 @@
 #include "memory.h"
 #include "task.h"
 
-/* One label: where its value is, and from which score on it is present. */
+/* One label: where its value is, and from which score on it is found. */
 struct rule {
     const char *label;
     size_t output, index;
@@ -30,7 +31,7 @@ static void parse_output(struct settings *settings, const struct labels *labels,
         field_wrong(entry, "thresholds", list, "one for each label");
     settings->rules = need_more(settings->rules, (settings->count + labels->count) * sizeof *settings->rules);
     for (size_t index = 0; index < labels->count && fields_ok(entry); index++) {
-        struct number number = number_of(entry, "thresholds", json_array_get(list, index), 0, 1);
+        struct number number = number_of(entry, "thresholds", json_array_get(list, index), -INFINITY, INFINITY);
         settings->rules[settings->count++] = (struct rule){labels->at[index], output, index, number.value};
         free(number.digits);
     }
@@ -56,21 +57,26 @@ static bool check(const struct manifest *manifest, const struct tensor *outputs,
     return fits;
 }
 
+static double score_of(const struct rule *rule, const struct values *outputs)
+{
+    return 1 / (1 + exp(-(double)outputs[rule->output].at[rule->index]));
+}
+
 /* The result is an array of scores, in the order of the rules. */
 static bool answer(const struct manifest *manifest, struct values *outputs, struct outcome *outcome,
                    struct failure *failure)
 {
     const struct settings *settings = manifest->settings;
     double *scores = outcome->result = need(settings->count * sizeof *scores);
-    struct text present = {0};
+    struct text found = {0};
     (void)failure;
     for (size_t index = 0; index < settings->count; index++) {
         const struct rule *rule = &settings->rules[index];
-        scores[index] = 1 / (1 + exp(-(double)outputs[rule->output].at[rule->index]));
+        scores[index] = score_of(rule, outputs);
         if (scores[index] >= rule->threshold)
-            text_print(&present, "%s%s", present.length ? ", " : "", rule->label);
+            text_print(&found, "%s%s", found.length ? ", " : "", rule->label);
     }
-    outcome->decision = present.length ? present.at : need_copy("none");
+    outcome->decision = found.length ? found.at : need_copy("nothing");
     return true;
 }
 
@@ -78,17 +84,28 @@ static void record(const struct manifest *manifest, const struct outcome *outcom
 {
     const struct settings *settings = manifest->settings;
     const double *scores = outcome->result;
+    const char *between = "";
     text_word(text, "\"results\": [");
     for (size_t index = 0; index < settings->count; index++) {
-        const struct rule *rule = &settings->rules[index];
         text_word(text, index ? ", {\"label\": " : "{\"label\": ");
-        text_json(text, rule->label);
+        text_json(text, settings->rules[index].label);
         text_word(text, ", \"score\": ");
         text_float(text, scores[index]);
-        text_print(text, ", \"present\": %s}", scores[index] >= rule->threshold ? "true" : "false");
+        text_word(text, ", \"threshold\": ");
+        text_float(text, settings->rules[index].threshold);
+        text_word(text, "}");
     }
     text_word(text, "], \"decision\": ");
     text_json(text, outcome->decision);
+    text_word(text, ", \"found\": [");
+    for (size_t index = 0; index < settings->count; index++) {
+        if (scores[index] < settings->rules[index].threshold)
+            continue;
+        text_word(text, between);
+        text_json(text, settings->rules[index].label);
+        between = ", ";
+    }
+    text_word(text, "]");
 }
 
 static void lines(const struct manifest *manifest, const struct outcome *outcome, bool colour, struct text *text)
@@ -96,22 +113,27 @@ static void lines(const struct manifest *manifest, const struct outcome *outcome
     const struct settings *settings = manifest->settings;
     const double *scores = outcome->result;
     for (size_t index = 0; index < settings->count; index++)
-        text_print(text, "  %s  %.4f\n", settings->rules[index].label, scores[index]);
-    add_decision(outcome->decision, "each label by its threshold", colour, text);
+        text_print(text, "  %s  %.4f (from %g on)\n", settings->rules[index].label, scores[index],
+                   settings->rules[index].threshold);
+    char *why = need_print("of %zu labels", settings->count);
+    add_decision(outcome->decision, why, colour, text);
+    free(why);
 }
 
 static size_t draw(const struct manifest *manifest, const struct outcome *outcome, const struct bytes *image,
                    struct drawn drawn[MAX_DRAWN], struct failure *failure)
 {
-    (void)manifest;
+    const struct settings *settings = manifest->settings;
+    const double *scores = outcome->result;
     (void)image;
     (void)failure;
-    drawn[0].ending = ".labels.txt";
-    text_print(&drawn[0].content, "%s\n", outcome->decision);
+    drawn[0].ending = ".scores.csv";
+    for (size_t index = 0; index < settings->count; index++)
+        text_print(&drawn[0].content, "%s,%.6f\n", settings->rules[index].label, scores[index]);
     return 1;
 }
 
-/* The same labels must be present. */
+/* The same labels must be found. */
 static bool agree(const struct manifest *manifest, const struct values *expected, const struct values *given,
                   struct text *reason)
 {
@@ -119,12 +141,10 @@ static bool agree(const struct manifest *manifest, const struct values *expected
     bool same = true;
     for (size_t index = 0; index < settings->count; index++) {
         const struct rule *rule = &settings->rules[index];
-        double logit = log(rule->threshold / (1 - rule->threshold));
-        same = same && ((double)expected[rule->output].at[rule->index] >= logit) ==
-                           ((double)given[rule->output].at[rule->index] >= logit);
+        same = same && (score_of(rule, expected) >= rule->threshold) == (score_of(rule, given) >= rule->threshold);
     }
     if (!same)
-        text_word(reason, ", and other labels are present");
+        text_word(reason, ", and other labels are found");
     return same;
 }
 

@@ -593,15 +593,3 @@ def test_segmentations(both, tmp_path, mask_flatbuffer, outlined, fit, threshold
     path.write_bytes(packing.pack(mask_flatbuffer, raw))
     same_records(*both("--model", path, "--json", *outlined))
     same_text(*both("--model", path, *outlined))
-
-
-def test_a_mask_as_a_picture(programs, mask_model, outlined, tmp_path):
-    for name in ("python", "native"):
-        assert programs[name]("--model", mask_model, *outlined, "--output", tmp_path / name).status == 0
-    masks = sorted(path.name for path in (tmp_path / "native").glob("*.mask.png"))
-    assert masks == sorted(path.name for path in (tmp_path / "python").glob("*.mask.png")) and len(masks) == len(
-        outlined
-    )
-    for mask in masks:
-        one, other = (Image.open(tmp_path / name / mask) for name in ("python", "native"))
-        assert one.mode == other.mode == "L" and np.array_equal(np.asarray(one), np.asarray(other))

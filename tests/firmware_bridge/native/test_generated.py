@@ -1,4 +1,4 @@
-"""Headers that are made from Python's side are what their makers write today."""
+"""The native program's sources: headers that are made are what their makers write today; functions are short."""
 
 from __future__ import annotations
 
@@ -51,3 +51,24 @@ def test_no_other_file_says_a_constant_again():
             text = path.read_text()
             again = [name for name in names if re.search(rf"(?:#define {name} |enum \{{[^}}]*\b{name} = )", text)]
             assert not again, path
+
+
+def test_no_function_is_long():
+    """At most 60 lines between the braces, which stand at a line's begin."""
+    functions = 0
+    for path in NATIVE.rglob("*.c"):
+        begin = 0
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if line == "{":
+                begin, functions = number, functions + 1
+            elif line == "}":
+                assert number - begin <= 61, f"{path}:{begin}"
+    assert functions > 400
+
+
+def test_only_its_own_file_and_the_build_know_a_task():
+    for path in (*NATIVE.rglob("*.[ch]"), NATIVE / "CMakeLists.txt"):
+        if path.parent.name != "tasks":
+            assert not re.search(
+                r"task_classification|task_segmentation|\"(?:classification|segmentation)\"", path.read_text()
+            )

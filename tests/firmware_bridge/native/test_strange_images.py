@@ -41,7 +41,7 @@ def python(data: bytes, spec: Preprocessing, full: bool) -> object:
 
 
 def same(probe: Probe, data: bytes, whole: bool = True) -> object:  # noqa: F811
-    """Hold that both programs say the same; return what. `whole`: of every pixel, else of a network's input."""
+    """Check that both programs say the same; return what. `whole`: of every pixel, else of a network's input."""
     try:
         width, height = images.decode(data).size
     except EdgeError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -15,8 +16,10 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from edge.runtime import open_runtime
 from tests.edge import packing
-from tests.edge.pictures import png
-from tests.edge.processes import Ended
+from tests.edge.pictures import grey_ramp, png
+from tests.edge.processes import Ended, environment
+from tests.edge.tasks.test_own_task import installed
+from tests.firmware_bridge.comparison import same_records, same_text
 from tests.firmware_bridge.graphs import Data, Step
 from tests.firmware_bridge.graphs import build as graph
 from tests.firmware_bridge.native.test_manifests import Native
@@ -103,11 +106,12 @@ def test_a_task_from_outside_answers_with_fields_of_its_own(native, tmp_path, ne
     assert record["task"] == "multilabel" and "threshold" not in record
     assert [row["label"] for row in record["results"]] == ["red", "green", "blue"]
     assert np.allclose([row["score"] for row in record["results"]], scores, rtol=1e-9)
-    assert [row["present"] for row in record["results"]] == [True, True, False]
-    assert record["decision"] == "red, green"
-    assert (tmp_path / "out/image.labels.txt").read_text() == "red, green\n"
-    assert json.loads((tmp_path / "out/image.json").read_text())["files"] == ["image.labels.txt"]
-    assert "  decision: red, green (each label by its threshold)\n" in native("--model", model, image).out
+    assert record["found"] == ["red", "green"] and record["decision"] == "red, green"
+    rows = [line.split(",") for line in (tmp_path / "out/image.scores.csv").read_text().splitlines()]
+    assert [name for name, _ in rows] == ["red", "green", "blue"]
+    assert [float(score) for _, score in rows] == pytest.approx(scores, abs=1e-6)
+    assert json.loads((tmp_path / "out/image.json").read_text())["files"] == ["image.scores.csv"]
+    assert "  decision: red, green (of 3 labels)\n" in native("--model", model, image).out
     assert native("--model", model, image, "--quiet").out == f"{image}: red, green\n"
 
 
@@ -119,17 +123,17 @@ def test_what_it_drew_is_replaced_and_nothing_else(native, tmp_path):
     words = ("--model", model, image, "--output", out)
     assert native(*words).status == 0
     image.write_bytes(png(np.zeros((24, 24, 3), np.uint8)))
-    assert native(*words).status == 0 and (out / "image.labels.txt").read_text() == "none\n"
+    assert native(*words).status == 0 and "red,0.1" in (out / "image.scores.csv").read_text()
     (out / "image.json").unlink()
     assert native(*words).status == 2  # whose it is, nobody knows any more
     # A record that names files that are none of ours takes nothing along.
-    (out / "image.labels.txt").unlink()
+    (out / "image.scores.csv").unlink()
     assert native(*words).status == 0
     record = json.loads((out / "image.json").read_text())
     for name in ("image.tflite", "other.mask.png", "image.mask.png/../../image.png", "image.json"):
         (out / "image.json").write_text(json.dumps({**record, "files": [name]}))
         (out / "image.tflite").write_bytes(b"mine")
-        (out / "image.labels.txt").unlink(missing_ok=True)
+        (out / "image.scores.csv").unlink(missing_ok=True)
         assert native(*words).status == 0
         assert (out / "image.tflite").read_bytes() == b"mine" and image.exists() and (out / "image.json").exists()
 
@@ -168,6 +172,44 @@ def test_golden_vectors_of_two_outputs(native, tmp_path, members, verdict):
     done = native("--model", model, "--check", "--json")
     record = json.loads(done.out)
     assert (record["verdict"], done.status) == (verdict, 1 if verdict == "failed" else 0), record
+
+
+def test_both_programs_answer_the_same_by_it(programs, tmp_path):
+    """Python's side of the task comes from an installed package, this one's from the build."""
+    packages = installed(tmp_path / "packages")
+    env = {"PYTHONPATH": os.pathsep.join([str(packages), environment().get("PYTHONPATH", "")])}
+    network = two_outputs()
+    content, entries = golden(network)
+    model = tmp_path / "m.tflite"
+    model.write_bytes(packing.pack(network, manifest(network, [FIRST, REST], golden=entries), content))
+    (tmp_path / "a.png").write_bytes(png(IMAGE))
+    (tmp_path / "b.png").write_bytes(png(np.random.default_rng(2).integers(0, 256, (50, 40, 3), np.uint8)))
+    images = [tmp_path / "a.png", tmp_path / "b.png"]
+    for words in (["--json", *images], ["--json", "--check"], ["--list", "--json"]):
+        both = [programs[name]("--model", model, *words, env=env) for name in ("python", "native")]
+        assert same_records(*both) and both[0].status == 0, both[0].err
+    same_text(*(programs[name]("--model", model, *images, env=env) for name in ("python", "native")))
+    model.write_bytes(packing.pack(network, manifest(network, [FIRST, {**REST, "thresholds": [0.5]}])))
+    (record, _) = same_records(*(programs[name]("--model", model, "--json", *images, env=env) for name in programs))
+    assert record["error"]["code"] == "model.manifest"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_stored_output_that_is_no_number_is_valid_json(programs, tmp_path, float_flatbuffer, value):
+    image = grey_ramp(24, 24)
+    plane = np.repeat(((image / 255 - 0.5) / 0.25).astype(np.float32)[None, :, :, None], 3, axis=3)
+    digest = hashlib.sha256(plane.tobytes()).hexdigest()
+    raw = packing.manifest(
+        float_flatbuffer,
+        runtime={"type": "float32", "operators": {"CONV_2D": 2}},
+        golden=[packing.vector("golden/0.png", digest, {"xnnpack": "golden/0"}, 0.1)],
+    )
+    stored = np.array([1, value], np.float32).tobytes()
+    model = tmp_path / "m.tflite"
+    model.write_bytes(packing.pack(float_flatbuffer, raw, {"golden/0.png": png(image), "golden/0": stored}))
+    python, native = (programs[name]("--model", model, "--check", "--json") for name in ("python", "native"))
+    assert 'max_difference": null' in native.out and "NaN" not in python.out and "Infinity" not in python.out
+    assert same_records(python, native)[0]["verdict"] == "failed" and "difference" in json.loads(native.out)["reason"]
 
 
 CASES: dict[str, tuple[list[dict[str, Any]], str]] = {
