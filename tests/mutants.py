@@ -32,6 +32,13 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("edge", "compress", "firmware_bridge")
 LONG = "train or compile or qemu or network or interpreters or data"
+NATIVE = {  # tests by the room of the native program, whose files have none of their names
+    "image": "preprocessing strange_images plausibility",
+    "model": "manifests network conformance",
+    "answer": "scores overlay conformance",
+    "command": "records overlay conformance",
+    "system": "crash memory digest conformance",
+}
 SECONDS = 300  # of a mutant's tests
 LEFT_OUT = shutil.ignore_patterns(".venv", "build", ".git", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis")
 COMPARED = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "=="}
@@ -160,7 +167,8 @@ def mirror(root: Path, file: str) -> list[str]:
     path = Path(file)
     found = sorted((root / "tests" / path.parts[0]).rglob(f"test_{path.stem.strip('_')}.py"))
     if path.suffix == ".c":
-        found = [test for test in found if "native" in test.parts]
+        names = NATIVE.get(path.parent.name, "").split()
+        found = [root / f"tests/firmware_bridge/native/test_{name}.py" for name in names]
     folder = root / "tests" / path.parent
     while not found:
         found, folder = ([folder] if list(folder.glob("test_*.py")) else []), folder.parent
