@@ -7,8 +7,9 @@ A mutant is named FILE::FUNCTION::KIND::NUMBER, so that the same one can be made
     python -m tests.mutants --seed 1 --list > mutants.txt
     python -m tests.mutants --root ../before --only mutants.txt
 
-The tests are those of the file's name (tests/.../test_NAME.py), else those of its folder; those marked as long are left
-out. A mutant is killed where one of them fails or takes too long. Exit status: 0; how many live is for people to judge.
+The tests are those of the file's name (tests/.../test_NAME.py), else those of its folder, or those that a line of
+mutants.txt has after the name; those marked as long are left out. A mutant is killed where one of them fails or
+takes too long. Exit status: 0; how many live is for people to judge.
 """
 
 from __future__ import annotations
@@ -31,6 +32,13 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("edge", "compress", "firmware_bridge")
 LONG = "train or compile or qemu or network or interpreters or data"
+NATIVE = {  # tests by the room of the native program, whose files have none of their names
+    "image": "preprocessing strange_images plausibility",
+    "model": "manifests network conformance",
+    "answer": "scores overlay conformance",
+    "command": "records overlay conformance",
+    "system": "crash memory digest conformance",
+}
 SECONDS = 300  # of a mutant's tests
 LEFT_OUT = shutil.ignore_patterns(".venv", "build", ".git", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis")
 COMPARED = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "=="}
@@ -159,7 +167,8 @@ def mirror(root: Path, file: str) -> list[str]:
     path = Path(file)
     found = sorted((root / "tests" / path.parts[0]).rglob(f"test_{path.stem.strip('_')}.py"))
     if path.suffix == ".c":
-        found = [test for test in found if "native" in test.parts]
+        names = NATIVE.get(path.parent.name, "").split()
+        found = [root / f"tests/firmware_bridge/native/test_{name}.py" for name in names]
     folder = root / "tests" / path.parent
     while not found:
         found, folder = ([folder] if list(folder.glob("test_*.py")) else []), folder.parent
@@ -191,9 +200,12 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="print the names alone")
     arguments = parser.parse_args()
     known = {mutant.name: mutant for mutant in mutants(arguments.root)}
+    if not known:
+        parser.error(f"{arguments.root} holds no program: expected a folder with {', '.join(FOLDERS)}")
+    tests: dict[str, list[str]] = {}
     if arguments.only:
-        names = arguments.only.read_text().split("\n")
-        names = [name.strip() for name in names if name.strip()]
+        tests = {name: named for name, *named in map(str.split, arguments.only.read_text().splitlines())}
+        names = list(tests)
     else:
         chance, names = random.Random(arguments.seed), []
         for in_c in (False, True):
@@ -208,16 +220,16 @@ def main() -> None:
         shutil.copytree(arguments.root, work, ignore=LEFT_OUT)
         sound: dict[str, bool] = {}
         for name in names:
-            outcome = tried(work, known[name], sound) if name in known else "not there"
+            named = tests.get(name) or mirror(work, name.split("::")[0])
+            outcome = tried(work, known[name], named, sound) if name in known else "not there"
             outcomes[outcome] += 1
             print(f"{outcome:9} {name}", flush=True)
     print(", ".join(f"{count} {outcome}" for outcome, count in outcomes.items()))
 
 
-def tried(work: Path, mutant: Mutant, sound: dict[str, bool]) -> str:
+def tried(work: Path, mutant: Mutant, tests: list[str], sound: dict[str, bool]) -> str:
     """Return what became of a mutant: "killed", "survived", or "unsound" where its tests fail without it too."""
-    file = mutant.name.split("::")[0]
-    tests, path = mirror(work, file), work / file
+    path = work / mutant.name.split("::")[0]
     if not sound.setdefault(" ".join(tests), False):
         sound[" ".join(tests)] = passes(work, tests)
     if not sound[" ".join(tests)]:

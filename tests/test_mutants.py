@@ -59,7 +59,16 @@ def test_every_fault_of_the_project_is_still_python():
         ("edge/preprocess.py", ["tests/edge/test_preprocess.py"]),
         ("compress/pruning/blocks.py", ["tests/compress/pruning/test_blocks.py"]),
         ("edge/terminal.py", ["tests/edge"]),
+        ("firmware_bridge/native/test/probe.c", ["tests/firmware_bridge/native"]),
     ],
 )
 def test_a_file_is_mirrored_by_its_name_or_its_folder(file, tests):
     assert mutants.mirror(mutants.ROOT, file) == tests
+
+
+@pytest.mark.parametrize("room", mutants.NATIVE)
+def test_rooms_of_the_native_program_have_tests(room):
+    tests = mutants.mirror(mutants.ROOT, f"firmware_bridge/native/{room}/any.c")
+    assert len(tests) > 2
+    for path in (*tests, f"firmware_bridge/native/{room}"):
+        assert (mutants.ROOT / path).exists()

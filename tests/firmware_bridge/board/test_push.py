@@ -171,6 +171,7 @@ def test_two_pushes_at_once(place: Place) -> None:
     assert place.active() == "0.1.0-2"
 
 
+@pytest.mark.timeout(300)
 def test_a_push_that_is_killed_anywhere(place: Place) -> None:
     """edge-deploy and its ssh are killed at random moments: old or new answers, and the next push goes through."""
     moments = random.Random(5)
