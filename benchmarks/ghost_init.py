@@ -13,7 +13,7 @@ import dataclasses
 from pathlib import Path
 
 from benchmarks import table
-from compress.recipe import load
+from compress.recipe_parser import load
 from compress.run import Run
 from compress.steps.ghost import INITIALIZATIONS, Ghosting
 from compress.steps.train import Training

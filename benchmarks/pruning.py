@@ -26,8 +26,9 @@ from compress.cost import cost
 from compress.pruning.channels import prune
 from compress.pruning.settings import Pruning
 from compress.pruning.taylor import Examples
-from compress.recipe import load
-from compress.run import Run, State
+from compress.recipe_parser import load
+from compress.run import Run
+from compress.state.stage import State
 from compress.steps.train import logits, lower_precision, to_input
 from edge.command import Progress
 from edge.files import write_beside

@@ -83,7 +83,7 @@ def _run(options: argparse.Namespace) -> None:
 
     import torch  # this takes seconds
 
-    from compress.recipe import parse
+    from compress.recipe_parser import parse
     from compress.report.report import table
     from compress.run import Run
     from compress.tasks.registry import task_named

@@ -13,10 +13,10 @@ from torch_pruning.dependency import Group
 from compress.cost import Cost, cost
 from compress.inputs import Inputs, outputs
 from compress.pruning.budget import Block, Budget, blocks, weakest
-from compress.pruning.criteria import Criterion, bn_scale, bn_scale_across, fpgm, l2_norm, random
 from compress.pruning.groups import CONVS, OUTPUTS, Trace, is_divided, members, prunable_groups, trace, whole_group
+from compress.pruning.scoring import Scores, scoring
 from compress.pruning.settings import Pruning
-from compress.pruning.taylor import Examples, loss_gradient, random_gradient, taylor
+from compress.pruning.taylor import Examples
 from compress.state.structure import check_patterns
 from edge.errors import EdgeError
 
@@ -39,13 +39,13 @@ def prune(
 
     Args:
         inputs: example inputs, one tensor or several.
-        examples: for the Taylor criteria, which look at the first `settings.samples` of them.
+        examples: for criteria that look at images, which see the first `settings.samples` of them.
         progress: gets what is being done.
 
     Raises EdgeError for settings that contradict each other, a pattern that matches no layer, a layer that makes the
     output, examples that are missing, scores that are not finite, and a share that can't be reached.
     """
-    for name, found, expected in settings.faults():
+    for name, found, expected in settings.mistakes():
         raise EdgeError(f"pruning's {name} is {found!r}: expected {expected}; correct it")
     layers = {name: m for name, m in network.named_modules() if isinstance(m, nn.Conv2d)}
     rates = layer_ratios(list(layers), settings.ratios)
@@ -53,7 +53,7 @@ def prune(
     frozen = {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
     for parameter in network.parameters():
         parameter.requires_grad_(True)  # the graph is traced through autograd
-    criteria = _criteria(settings, examples, progress)
+    criteria = scoring(settings, examples, progress)
     if settings.ratios:
         seen = trace(network, inputs)
         _prune_layers(seen, {n: (layers[n], rate) for n, rate in rates.items()}, settings, criteria(seen), progress)
@@ -65,49 +65,15 @@ def prune(
     return network
 
 
-def _criteria(settings: Pruning, examples: Examples | None, progress: Log) -> Callable[[Trace], Criterion]:
-    """Return a function from a trace of the network, as it then is, to the criterion."""
-    generator = torch.Generator().manual_seed(settings.seed)
-    if settings.needs_images:
-        if examples is None or not len(examples.images):
-            raise EdgeError(
-                f"criterion {settings.criterion!r} looks at images and found none: expected examples with at least one "
-                f"(1 to {settings.samples} are used); give them, or choose bn-scale or l2-norm"
-            )
-        images = examples.images[: settings.samples]
-        if settings.gradient == "random":
-            gradient = random_gradient(generator)
-        else:
-            gradient = loss_gradient(examples, settings.normalize)
-        return lambda seen: taylor(settings.criterion, seen, images, gradient, progress)
-    ranked = {
-        "l2-norm": l2_norm,
-        "fpgm": fpgm,
-        "bn-scale": bn_scale if settings.ratios else bn_scale_across,
-        "random": random(generator),
-    }[settings.criterion]
-    return lambda seen: ranked
-
-
-def _scores(criterion: Criterion, group: Group, settings: Pruning) -> Tensor:
-    scores = criterion(group)
-    if not scores.isfinite().all():
-        raise EdgeError(
-            f"criterion {settings.criterion!r} gives scores that are not finite: expected finite weights, images and "
-            "losses; train the network first, or look for what overflows"
-        )
-    return scores
-
-
 def _prune_layers(
-    seen: Trace, rates: Mapping[str, tuple[nn.Conv2d, float]], settings: Pruning, criterion: Criterion, progress: Log
+    seen: Trace, rates: Mapping[str, tuple[nn.Conv2d, float]], settings: Pruning, criterion: Scores, progress: Log
 ) -> None:
     plan: list[tuple[nn.Conv2d, int, Tensor | None]] = []
     for layer, group, keep in _plan(seen, rates, settings, progress):
         # what was seen on images holds for the channels as they were numbered then
-        plan.append((layer, keep, _scores(criterion, group, settings) if settings.needs_images else None))
+        plan.append((layer, keep, criterion(group) if settings.needs_images else None))
     for layer, keep, scores in plan:
-        scores = _scores(criterion, whole_group(seen, layer), settings) if scores is None else scores
+        scores = criterion(whole_group(seen, layer)) if scores is None else scores
         whole_group(seen, layer, _lowest(scores, keep)).prune()
 
 
@@ -115,9 +81,9 @@ def weakest_channels(seen: Trace, settings: Pruning) -> Iterator[tuple[nn.Conv2d
     """Yield a layer of each group that `settings.ratios` match, and which of its channels are worth least."""
     layers = {name: m for name, m in seen.network.named_modules() if isinstance(m, nn.Conv2d)}
     rates = {name: (layers[name], rate) for name, rate in layer_ratios(list(layers), settings.ratios).items()}
-    criterion = _criteria(settings, None, lambda text: None)(seen)
+    criterion = scoring(settings, None, lambda text: None)(seen)
     for layer, group, keep in _plan(seen, rates, settings, lambda text: None):
-        yield layer, _lowest(_scores(criterion, group, settings), keep)
+        yield layer, _lowest(criterion(group), keep)
 
 
 def _plan(
@@ -151,7 +117,7 @@ def _prune_globally(
     network: nn.Module,
     inputs: Tensor | Inputs,
     settings: Pruning,
-    criteria: Callable[[Trace], Criterion],
+    criteria: Callable[[Trace], Scores],
     progress: Log,
 ) -> None:
     seen = trace(network, inputs)
@@ -166,7 +132,7 @@ def _prune_globally(
             groups = _groups(seen, names, settings)
             budget = Budget(seen, groups)
         criterion = criteria(seen)
-        ranking = blocks([_scores(criterion, group, settings) for group in groups], settings.round_to)
+        ranking = blocks([criterion(group) for group in groups], settings.round_to)
         goal = _allowed(whole, settings, step / settings.steps)
         taken, left = weakest(ranking, budget, goal)
         remove(seen, groups, taken)

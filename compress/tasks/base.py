@@ -5,16 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from compress.data.folder import DataSet
-    from compress.recipe import Recipe
-    from edge.answer import Decision
+from compress.data.split import DataSet
+from compress.recipe import Data, Recipe
+from edge.answer import Decision
 
 
 class Task(ABC):
@@ -29,8 +28,8 @@ class Task(ABC):
     activation: str
     drop: str
 
-    def faults(self, recipe: Recipe) -> Iterator[tuple[str, object, str]]:
-        """Yield (field, what it is, what was expected) for what the task can't do with a recipe."""
+    def faults(self, data: Data) -> Iterator[tuple[str, object, str]]:
+        """Yield (field, what it is, what was expected) for what is wrong with a recipe's `[data]` for this task."""
         yield from ()
 
     @abstractmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -12,8 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from compress.data import cifar
-from compress.data.folder import DataSet, folder_labels, load_folder
+from compress.data.folder import folder_labels, load_folder
 from compress.data.phantom import phantom
+from compress.data.split import DataSet
+from compress.recipe import Data, Recipe
 from compress.steps.distillation import class_divergence
 from compress.tasks import metrics as measures
 from compress.tasks.base import Task
@@ -22,10 +24,6 @@ from edge.answer import Decision
 from edge.errors import EdgeError
 from edge.scores import softmax
 from edge.tasks.classification import decide, rank
-
-if TYPE_CHECKING:
-    from compress.recipe import Recipe
-
 
 NAMED = 20  # flips that are shown to people one by one
 
@@ -37,12 +35,11 @@ class Classification(Task):
     activation = "softmax"
     drop = "accuracy_drop"
 
-    def faults(self, recipe: Recipe) -> Iterator[tuple[str, object, str]]:
-        """There are no masks, so nothing can be said of their values."""
-        data = recipe.data
-        if data.foreground or data.ignore:
-            name = "foreground" if data.foreground else "ignore"
-            yield f"data.{name}", list(getattr(data, name)), f"none, as a {self.name} has no masks"
+    def faults(self, data: Data) -> Iterator[tuple[str, object, str]]:
+        """No masks."""
+        for name in ("foreground", "ignore"):
+            if getattr(data, name):
+                yield name, list(getattr(data, name)), "none, as only a segmentation has masks"
 
     def labels(self, root: Path, recipe: Recipe) -> tuple[str, ...]:
         """Return the names of CIFAR-10's classes or of the folders; EdgeError where none is the positive label."""

@@ -11,9 +11,11 @@ from torch.nn.utils.parametrizations import weight_norm
 from torch.utils.flop_counter import FlopCounterMode
 
 from compress.cost import cost
+from compress.networks.load import build_network
 from compress.networks.resnet import resnet50
 from compress.pruning.channels import Pruning, prune
-from compress.recipe import build_network, load, shipped
+from compress.recipe_file import shipped
+from compress.recipe_parser import load
 from compress.steps.ghost import Ghosting, ghost
 from edge.errors import EdgeError
 

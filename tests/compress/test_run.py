@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from compress.convert import tflite as convert
-from compress.recipe import load
-from compress.run import Run, State
+from compress.recipe_parser import load
+from compress.run import Run
+from compress.state.stage import State
 from compress.steps.train import logits
 from compress.tasks.segmentation import Segmentation
 from edge.answer import Decision

@@ -12,7 +12,8 @@ from PIL import Image
 from compress.data import cifar
 from compress.data.cifar import FOLDER, NAMES, PARTS, load_cifar
 from compress.data.independence import Allowed
-from compress.recipe import Recipe, parse
+from compress.recipe import Recipe
+from compress.recipe_parser import parse
 from compress.tasks.classification import Classification
 from edge.errors import EdgeError
 from edge.preprocess import Preprocessing, pixels

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from compress.networks.load import build_network
 from compress.networks.scores import check_logits
-from compress.recipe import build_network, load
+from compress.recipe_parser import load
 from compress.state.rehearsal import rehearse
 from compress.steps.train import Training
 from edge.errors import EdgeError

@@ -10,8 +10,9 @@ import torch
 from compress.convert.model_file import operators
 from compress.convert.tflite import to_tflite
 from compress.cost import cost
+from compress.networks.load import build_network
 from compress.networks.unet import UNet, unet, unet_mini
-from compress.recipe import build_network, parse
+from compress.recipe_parser import parse
 from edge.errors import EdgeError
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from compress.networks.cifar import bottleneck56
-from compress.pruning.criteria import bn_scale, bn_scale_across, fpgm, l2_norm, random
+from compress.pruning.criteria import bn_scale, fpgm, l2_norm, random
 from compress.pruning.groups import trace, whole_group
 from tests.compress.pruning.networks import SHAPE, build
 
@@ -15,7 +15,7 @@ def test_bn_scales_count_relative_to_their_layer_or_as_they_are() -> None:
     group = whole_group(trace(network, SHAPE), network.inner)
     rows = torch.stack([norm.weight.detach().abs() for norm in (network.stem_norm, network.inner_norm)])
     torch.testing.assert_close(bn_scale(group), (rows / rows.mean(1, keepdim=True)).mean(0))
-    torch.testing.assert_close(bn_scale_across(group), torch.maximum(*rows))
+    torch.testing.assert_close(bn_scale(group, across=True), torch.maximum(*rows))
 
 
 def test_without_normalization_the_filters_norm_counts() -> None:
@@ -23,7 +23,7 @@ def test_without_normalization_the_filters_norm_counts() -> None:
     group = whole_group(trace(network, SHAPE), network.last)
     norms = torch.stack([(row * row).sum().sqrt() for row in network.last.weight.detach()])
     torch.testing.assert_close(l2_norm(group), norms / norms.mean())
-    assert torch.equal(bn_scale(group), l2_norm(group)) and torch.equal(bn_scale_across(group), l2_norm(group))
+    assert torch.equal(bn_scale(group), l2_norm(group)) and torch.equal(bn_scale(group, across=True), l2_norm(group))
 
 
 def test_filters_near_the_geometric_median_are_worth_least() -> None:
@@ -63,9 +63,9 @@ def test_a_layer_behind_a_concatenation_is_scored_with_the_layers_before_it() ->
 def test_random_scores_are_the_same_for_a_seed() -> None:
     network = build("residual")
     group = whole_group(trace(network, SHAPE), network.inner)
-    first, second = (random(torch.Generator().manual_seed(2))(group) for _ in range(2))
+    first, second = (random(group, torch.Generator().manual_seed(2)) for _ in range(2))
     assert torch.equal(first, second) and len(first.unique()) == 16
-    assert not torch.equal(first, random(torch.Generator().manual_seed(3))(group))
+    assert not torch.equal(first, random(group, torch.Generator().manual_seed(3)))
 
 
 def test_of_a_pre_activation_network_the_largest_scale_counts() -> None:
@@ -79,4 +79,4 @@ def test_of_a_pre_activation_network_the_largest_scale_counts() -> None:
     readers = [network.stage1[n].bn1 for n in range(1, 6)] + [network.stage2[0].bn1]
     largest = torch.stack([bn.weight.detach().abs() for bn in readers]).amax(0)
     group = whole_group(trace(network, (3, 32, 32)), network.stage1[0].conv3)
-    torch.testing.assert_close(bn_scale_across(group), largest)
+    torch.testing.assert_close(bn_scale(group, across=True), largest)

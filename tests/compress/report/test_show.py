@@ -28,7 +28,7 @@ def show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., st
         path = tmp_path / "m.tflite"
         raw = packing.manifest(TINY, **changes)
         text = json.dumps(raw).encode()
-        labels = "".join(f"{label}\n" for label in raw["labels"]).encode()
+        labels = "".join(f"{label}\n" for label in raw["outputs"][0]["labels"]).encode()
         path.write_bytes(packing.pack_members(TINY, {"manifest.json": text, "labels.txt": labels}))
         assert cli.main(["show", str(path), *words]) == 0, capsys.readouterr().err
         return capsys.readouterr().out

@@ -11,7 +11,8 @@ from compress.networks.resnet import resnet_mini
 from compress.pruning.channels import Pruning, prune
 from compress.state.checkpoint import load_tensors, save_tensors
 from compress.state.structure import fit
-from compress.steps.folding import fold_grey, fold_norms
+from compress.steps.fold_grey import fold_grey
+from compress.steps.fold_norms import fold_norms
 from compress.steps.ghost import Ghosting, ghost
 from edge.errors import EdgeError
 

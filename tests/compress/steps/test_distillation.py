@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch import Tensor, nn
 
-from compress import run as pipeline
 from compress.cost import Cost, cost
 from compress.pruning.channels import Pruning, prune
-from compress.recipe import load
+from compress.recipe_parser import load
 from compress.run import Run
 from compress.steps import train as training
 from compress.steps.distillation import Distillation
@@ -186,7 +185,7 @@ def test_a_run_has_the_network_before_pruning_teach_when_it_is_taken_up_again_to
             seen.append((cost(teacher, (3, 48, 48)), {name: t.clone() for name, t in teacher.state_dict().items()}))
         return train(*rest, teacher=teacher, **named)
 
-    monkeypatch.setattr(pipeline, "train", watched)
+    monkeypatch.setattr(training, "train", watched)
 
     def run() -> Run:
         done = Run(load(str(recipe)), phantoms, tmp_path / "out", lambda text: None, lambda text: None)
