@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from compress.cli import main as pack
+from edge.cli import main as infer
 from tests import documents
 from tests.documents import PAGES, PROGRAMS, ROOT, Quoted, code, quoted, run
 
@@ -108,5 +110,11 @@ def test_help_can_be_written_into_the_pages() -> None:
     assert documents.with_todays_help(stale) == first
 
 
-def test_code_blocks_are_found() -> None:
-    assert code("README.md", "toml") and code("README.md", "python") and code("README.md", "sh")
+def test_the_manifest_that_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (example,) = code("docs/model-file.md", "json")
+    manifest, file = tmp_path / "mine.json", tmp_path / "mine.tflite"
+    manifest.write_text(example)
+    network = ROOT / "tests/edge/data/tiny.tflite"
+    assert pack(["pack", str(network), "--manifest", str(manifest), "--output", str(file)]) == 0
+    assert infer(["--model", str(file), "--check"]) == 0
+    assert "4 of 4 golden vectors passed" in capsys.readouterr().out
