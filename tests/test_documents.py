@@ -101,6 +101,13 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in anchors(file), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_pages_use_the_words_of_the_field(page: Path) -> None:
+    """Image and not picture, verified and not proven; the others have plainer words."""
+    found = re.findall(r"\b(?:pictures?|proven|mend(?:s|ed)?|anew|besides)\b", page.read_text(), re.IGNORECASE)
+    assert found == []
+
+
 def test_help_can_be_written_into_the_pages() -> None:
     """What `python -m tests.documents` writes into a page of today is that page."""
     text = (ROOT / "docs/cli.md").read_text()
