@@ -53,7 +53,7 @@ def test_it_installs_a_clone() -> None:
 
 
 @pytest.mark.train
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_a_network_of_ones_own(tmp_path: Path) -> None:
     """The README's recipe and commands, on phantoms; with a smaller input and fewer epochs."""
     (recipe,) = code("README.md", "toml")

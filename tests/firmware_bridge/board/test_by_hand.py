@@ -52,7 +52,7 @@ def board(tmp_path: Path, home: Path) -> Iterator[LocalBoard]:
 
 
 @pytest.mark.compile
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the release is built for x86-64 and run here")
 def test_build_scp_unpack_infer(board: LocalBoard, home: Path, tmp_path: Path) -> None:
     try:
