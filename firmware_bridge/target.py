@@ -73,15 +73,7 @@ def _parse(path: Path, raw: Mapping[str, object]) -> Target:
     def refuse(key: str, found: object, expected: str) -> EdgeError:
         return EdgeError(f"{path}: {key} is {found!r}: expected {expected}; correct it")
 
-    known = [key for key in Target.__dataclass_fields__ if key != "name"]
-    for key in raw:
-        if key not in known:
-            raise EdgeError(f"{path} has the unknown key {key!r}: known are {', '.join(known)}; correct it")
-    for key in known:
-        if key not in raw:
-            raise EdgeError(f"{path} has no {key!r}: expected {', '.join(known)}; add it")
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,40}", path.stem):
-        raise EdgeError(f"{path} can't name a target: expected a file name of lower-case letters, digits and -")
+    _check_names(path, raw)
     for key in ("title", "architecture", "program", "python", "accelerator"):
         value = raw[key]
         if not isinstance(value, str) or not value or not value.isprintable():
@@ -101,6 +93,19 @@ def _parse(path: Path, raw: Mapping[str, object]) -> Target:
         if not isinstance(version, str) or not _VERSION.fullmatch(version):
             raise refuse(key, version, 'a version in quotes, as "2.36"')
     return Target(name=path.stem, **raw)  # type: ignore[arg-type]  # each was checked above
+
+
+def _check_names(path: Path, raw: Mapping[str, object]) -> None:
+    """Raise EdgeError where the file's name can't be a target's, or its keys are not those of one."""
+    known = [key for key in Target.__dataclass_fields__ if key != "name"]
+    for key in raw:
+        if key not in known:
+            raise EdgeError(f"{path} has the unknown key {key!r}: known are {', '.join(known)}; correct it")
+    for key in known:
+        if key not in raw:
+            raise EdgeError(f"{path} has no {key!r}: expected {', '.join(known)}; add it")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,40}", path.stem):
+        raise EdgeError(f"{path} can't name a target: expected a file name of lower-case letters, digits and -")
 
 
 def table(targets: Iterable[Target]) -> str:
