@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.errors import EdgeError, one_line
+from edge.terminal import columns
 from firmware_bridge.release import elf
 
 FOLDER = Path(__file__).with_name("targets")
-# Names of what a board's C and C++ libraries bring: all else that a binary is linked to must be in the release.
+# Names of a board's C and C++ libraries: all else that a binary is linked to must be in the release.
 SYSTEM_LIBRARIES = ("libc.so", "libm.so", "libdl.so", "libpthread.so", "librt.so", "libstdc++.so", "libgcc_s.so", "ld-")
 _CHOICES = {
     "architecture": tuple(elf.ARCHITECTURES.values()),
@@ -99,7 +100,7 @@ def _parse(path: Path, raw: Mapping[str, object]) -> Target:
     for key, version in [("python", raw["python"]), *((f"libraries.{key}", libraries[key]) for key in libraries)]:
         if not isinstance(version, str) or not _VERSION.fullmatch(version):
             raise refuse(key, version, 'a version in quotes, as "2.36"')
-    return Target(name=path.stem, **raw)  # type: ignore[arg-type]  # each was held above
+    return Target(name=path.stem, **raw)  # type: ignore[arg-type]  # each was checked above
 
 
 def table(targets: Iterable[Target]) -> str:
@@ -111,11 +112,10 @@ def table(targets: Iterable[Target]) -> str:
         numbers = str(target.cores), str(target.memory_mb)
         first = (target.name, target.architecture, target.program, target.python, version)
         rows.append(tuple(map(one_line, (*first, *numbers, target.accelerator, target.title))))  # a user's own file
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    return "".join("  ".join(map(str.ljust, row, widths)).rstrip() + "\n" for row in rows)
+    return "".join(f"{line}\n" for line in columns(rows, range(len(header))))
 
 
-def hold_buildable(target: Target) -> None:
+def check_buildable(target: Target) -> None:
     """Raise EdgeError where no release can be built for it."""
     if target.program == "none":
         raise EdgeError(
@@ -129,7 +129,7 @@ def require(target: Target, binaries: Mapping[str, elf.Elf]) -> dict[str, str]:
     """Return the versions that binaries ask of a board's libraries; EdgeError where `target` has not all of them.
 
     Args:
-        binaries: by the names that messages call them. What another one of them brings is not asked of the board.
+        binaries: by the names that messages call them. What is in another one of them is not asked of the board.
     """
     needs = {"GLIBC": "0", "GLIBCXX": "0"}
     for name, binary in binaries.items():

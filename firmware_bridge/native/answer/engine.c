@@ -5,78 +5,78 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "constants.h"
 #include "memory.h"
 #include "meter.h"
 #include "plausibility.h"
 #include "shortage.h"
 #include "text.h"
 
-static void show_shape(const struct tensor *tensor, struct text *text)
+/* Whether a tensor has the manifest's type, and an int8 one a quantization. */
+static bool check_type(const struct engine *engine, const char *name, const struct tensor *tensor,
+                       struct failure *failure)
 {
-    text_print(text, "%s (", tensor->type);
-    for (int index = 0; index < tensor->rank; index++)
-        text_print(text, "%s%d", index ? ", " : "", (int)tensor->shape[index]);
-    text_word(text, tensor->rank == 1 ? ",)" : ")");
-}
-
-static bool is_shape(const struct tensor *tensor, int rank, const int64_t *shape)
-{
-    bool same = tensor->rank == rank;
-    for (int index = 0; same && index < rank; index++)
-        same = tensor->shape[index] == shape[index];
-    return same;
-}
-
-static bool hold_tensor(const struct engine *engine, const char *name, const struct tensor *tensor, bool fits,
-                        const char *expected, struct failure *failure)
-{
-    const struct manifest *manifest = &engine->model.manifest;
-    const char *type = manifest->is_int8 ? "int8" : "float32";
-    size_t size = manifest->is_int8 ? 1 : 4;
+    bool is_int8 = engine->model.manifest.is_int8;
+    const char *type = is_int8 ? "int8" : "float32";
+    size_t size = is_int8 ? 1 : 4;
     for (int index = 0; index < tensor->rank; index++)
         size *= (size_t)tensor->shape[index];
-    if (!fits || strcmp(tensor->type, type) != 0 || tensor->bytes != size) {
+    if (strcmp(tensor->type, type) != 0 || tensor->bytes != size) {
         struct text shape = {0};
-        show_shape(tensor, &shape);
+        tensor_shape(tensor, &shape);
         fail_as(failure, "model.tensors",
-                "%s has a network whose %s is %s, and a manifest that says %s %s: correct the manifest and build the "
-                "model file again with edge-compress", engine->model.path, name, shape.at, type, expected);
+                "%s has a network whose %s is %s, and a manifest that says %s: correct the manifest and build the model "
+                "file again with edge-compress", engine->model.path, name, shape.at, type);
         text_free(&shape);
         return false;
     }
-    if (manifest->is_int8 && !(tensor->scale > 0 && isfinite(tensor->scale))) {
-        struct text scale = {0};
-        text_float(&scale, tensor->scale);
-        fail_as(failure, "model.tensors",
-                "%s has a network whose int8 %s has no quantization (scale %s): convert the network again with "
-                "edge-compress", engine->model.path, name, scale.at);
-        text_free(&scale);
-        return false;
-    }
-    return true;
+    return !is_int8 || (tensor->scale > 0 && isfinite(tensor->scale)) ||
+           fail_as(failure, "model.tensors",
+                   "%s has a network whose int8 %s has no quantization (scale %g): convert the network again with "
+                   "edge-compress", engine->model.path, name, tensor->scale);
 }
 
-static bool hold_tensors(const struct engine *engine, struct failure *failure)
+static bool check_input(const struct engine *engine, struct failure *failure)
+{
+    const struct preprocessing *spec = &engine->model.manifest.inputs[0];
+    const struct tensor *input = &engine->runtime.inputs[0];
+    int64_t shape[4] = {1, spec->height, spec->width, spec->channels};
+    if (is_shape(input, 4, shape))
+        return true;
+    struct text given = {0};
+    tensor_shape(input, &given);
+    fail_as(failure, "model.tensors",
+            "%s has a network whose input is %s, and a manifest that says (1, %lld, %lld, %d): correct the manifest and "
+            "build the model file again with edge-compress", engine->model.path, given.at, (long long)spec->height,
+            (long long)spec->width, spec->channels);
+    text_free(&given);
+    return false;
+}
+
+/* Whether the network's tensors are what the manifest says. */
+static bool check_tensors(const struct engine *engine, struct failure *failure)
+{
+    const struct runtime *runtime = &engine->runtime;
+    bool fine = check_type(engine, "input", &runtime->inputs[0], failure) && check_input(engine, failure);
+    for (size_t index = 0; fine && index < runtime->output_count; index++)
+        fine = check_type(engine, "output", &runtime->outputs[index], failure);
+    return fine && engine->model.manifest.task->check(&engine->model.manifest, runtime->outputs, engine->model.path,
+                                                      failure);
+}
+
+/* Whether the network has as many inputs and outputs as the manifest says, and takes one image. */
+static bool check_ends(const struct engine *engine, const struct network *network, struct failure *failure)
 {
     const struct manifest *manifest = &engine->model.manifest;
-    const struct preprocessing *how = &manifest->input;
-    const struct tensor *output = &engine->runtime.output;
-    int64_t in[4] = {1, how->height, how->width, how->channels}, out[2] = {1, (int64_t)manifest->label_count};
-    char expected_in[100], expected_out[100];
-    snprintf(expected_in, sizeof expected_in, "(1, %lld, %lld, %d)", (long long)how->height, (long long)how->width,
-             how->channels);
-    snprintf(expected_out, sizeof expected_out, "(1, %zu)", manifest->label_count);
-    bool fits = is_shape(output, 2, out);
-    if (manifest->is_segmentation) {
-        snprintf(expected_out, sizeof expected_out, "(1, h, w, 1) with h from 1 to %lld and w from 1 to %lld",
-                 (long long)how->height, (long long)how->width);
-        const int32_t *shape = output->shape;
-        fits = output->rank == 4 && shape[0] == 1 && shape[3] == 1 && shape[1] >= 1 && shape[1] <= how->height &&
-               shape[2] >= 1 && shape[2] <= how->width;
-    }
-    return hold_tensor(engine, "input", &engine->runtime.input, is_shape(&engine->runtime.input, 4, in), expected_in,
-                       failure) &&
-           hold_tensor(engine, "output", output, fits, expected_out, failure);
+    if (manifest->input_count != network->input_count || manifest->output_count != network->output_count)
+        return fail_as(failure, "model.tensors",
+                       "%s has a network of %zu inputs and %zu outputs, and a manifest that says %zu and %zu: correct the "
+                       "manifest and build the model file again with edge-compress", engine->model.path,
+                       network->input_count, network->output_count, manifest->input_count, manifest->output_count);
+    return manifest->input_count == 1 ||
+           fail_as(failure, "model.tensors",
+                   "%s has a network of %zu inputs: expected one, as edge-infer gives it one image; convert a network of "
+                   "one input", engine->model.path, manifest->input_count);
 }
 
 bool engine_load(struct engine *engine, const char *model, const char *runtime, int threads, bool once,
@@ -90,15 +90,14 @@ bool engine_load(struct engine *engine, const char *model, const char *runtime, 
         fail_as(failure, "runtime.missing",
                 "the runtime %s is not part of the native edge-infer: expected litert; use --runtime litert, or "
                 "edge-infer for Python", runtime);
-    engine->library = failure->text || !hold_descriptors(failure) ? NULL : library_open(failure);
+    engine->library = failure->text || !check_descriptors(failure) ? NULL : library_open(failure);
     double before = now_mb(), begun = now_ms();
-    bool has_sizes = false;
+    struct network network;
     bool loaded = engine->library && model_read(&engine->model, path, failure) &&
-                  model_network(&engine->model, &has_sizes, failure) &&
-                  hold_threads(threads, engine->model.data.count, failure) &&
-                  runtime_open(&engine->runtime, engine->library, &engine->model.data, threads, once, !has_sizes,
-                               failure) &&
-                  hold_tensors(engine, failure);
+                  model_network(&engine->model, &network, failure) && check_ends(engine, &network, failure) &&
+                  check_threads(threads, engine->model.data.count, failure) &&
+                  runtime_open(&engine->runtime, engine->library, &engine->model.data, &network, threads, once, failure) &&
+                  check_tensors(engine, failure);
     free(path);
     if (!loaded) {
         explain_shortage(failure);
@@ -106,13 +105,15 @@ bool engine_load(struct engine *engine, const char *model, const char *runtime, 
     }
     memcpy(engine->model_sha256, engine->model.data.at + engine->model.data.count - 64, 64);
     model_rest(&engine->model); /* LiteRT has packed the weights its own way */
-    const struct preprocessing *how = &engine->model.manifest.input;
+    const struct preprocessing *spec = &engine->model.manifest.inputs[0];
+    const struct tensor *input = &engine->runtime.inputs[0];
     if (engine->model.manifest.is_int8)
-        int8_table(how, engine->runtime.input.scale, engine->runtime.input.zero_point, engine->int8s);
+        int8_table(spec, input->scale, input->zero_point, engine->int8s);
     else
-        float_table(how, engine->floats);
-    engine->input = need(engine->runtime.input.bytes);
-    engine->output = need(engine->runtime.output.bytes);
+        float_table(spec, engine->floats);
+    engine->inputs[0] = need(input->bytes);
+    for (size_t index = 0; index < engine->runtime.output_count; index++)
+        engine->outputs[index] = need(engine->runtime.outputs[index].bytes);
     engine->load_ms = now_ms() - begun;
     engine->load_mb = growth_mb(before);
     return true;
@@ -123,19 +124,21 @@ void engine_close(struct engine *engine)
     runtime_close(&engine->runtime);
     library_close(engine->library);
     model_close(&engine->model);
-    free(engine->input);
-    free(engine->output);
+    for (size_t index = 0; index < MAX_ENTRIES; index++) {
+        free(engine->inputs[index]);
+        free(engine->outputs[index]);
+    }
 }
 
-bool engine_fill(struct engine *engine, struct picture *picture, struct warnings *warnings, struct failure *failure)
+bool engine_fill(struct engine *engine, struct image *image, struct warnings *warnings, struct failure *failure)
 {
     const struct manifest *manifest = &engine->model.manifest;
-    unsigned char *pixels = preprocess_pixels(picture, &manifest->input);
+    unsigned char *pixels = preprocess_pixels(image, &manifest->inputs[0]);
     if (!pixels)
         return fail_as(failure, "image.memory", "the memory is full: use smaller images or a smaller model");
-    doubt_uniform(pixels, picture->planes, picture->width, picture->height, &manifest->input, warnings);
-    look_up(pixels, picture->planes, &manifest->input, manifest->is_int8 ? NULL : engine->floats,
-            manifest->is_int8 ? engine->int8s : NULL, engine->input);
+    doubt_uniform(pixels, image->channels, image->width, image->height, &manifest->inputs[0], warnings);
+    look_up(pixels, image->channels, &manifest->inputs[0], manifest->is_int8 ? NULL : engine->floats,
+            manifest->is_int8 ? engine->int8s : NULL, engine->inputs[0]);
     free(pixels);
     return true;
 }
@@ -143,94 +146,55 @@ bool engine_fill(struct engine *engine, struct picture *picture, struct warnings
 bool engine_invoke(struct engine *engine, struct failure *failure)
 {
     if (!isnan(engine->first_invoke_ms))
-        return runtime_run(&engine->runtime, engine->input, engine->output, failure);
+        return runtime_run(&engine->runtime, engine->inputs, engine->outputs, failure);
     double before = now_mb(), begun = now_ms();
-    bool done = runtime_run(&engine->runtime, engine->input, engine->output, failure);
+    bool done = runtime_run(&engine->runtime, engine->inputs, engine->outputs, failure);
     engine->first_invoke_ms = now_ms() - begun;
     engine->model_mb = engine->load_mb + growth_mb(before);
     return done;
 }
 
-size_t output_count(const struct engine *engine)
+struct values dequantized(const struct engine *engine, size_t output, const void *raw)
 {
-    return engine->runtime.output.bytes / (engine->model.manifest.is_int8 ? 1 : 4);
+    const struct tensor *tensor = &engine->runtime.outputs[output];
+    bool is_int8 = engine->model.manifest.is_int8;
+    struct values values = {.tensor = tensor, .count = tensor->bytes / (is_int8 ? 1 : 4)};
+    values.at = need(values.count * sizeof *values.at);
+    if (!is_int8) {
+        memcpy(values.at, raw, values.count * sizeof *values.at);
+        return values;
+    }
+    const int8_t *steps = raw;
+    for (size_t index = 0; index < values.count; index++)
+        values.at[index] = ((float)steps[index] - (float)tensor->zero_point) * (float)tensor->scale;
+    return values;
 }
 
-float dequantize(const struct engine *engine, const void *raw, size_t index)
+static bool are_finite(const struct values *values)
 {
-    const struct tensor *output = &engine->runtime.output;
-    if (!engine->model.manifest.is_int8)
-        return ((const float *)raw)[index];
-    return ((float)((const int8_t *)raw)[index] - (float)output->zero_point) * (float)output->scale;
+    bool finite = true;
+    for (size_t index = 0; finite && index < values->count; index++)
+        finite = isfinite(values->at[index]);
+    return finite;
 }
 
-/* Clip outputs that are scores already to 0..1; fail where one is none. */
-static bool clip_scores(float *scores, size_t count, const char *usual, struct failure *failure)
+/* Let the task answer what the outputs say. */
+static bool postprocess(const struct engine *engine, struct answer *answer, struct failure *failure)
 {
-    const float least = -0.01f, most = 1.01f; /* rounding, and a quantization range beside 0..1 */
+    struct values outputs[MAX_ENTRIES];
+    size_t count = engine->runtime.output_count;
+    bool finite = true;
     for (size_t index = 0; index < count; index++) {
-        float score = scores[index];
-        if (score < least || score > most)
-            return fail_as(failure, "model.output",
-                           "the network's output holds %g, which is no score: expected values from 0 to 1, as the "
-                           "manifest's activation is \"none\"; if these are logits, say \"%s\" there and pack the "
-                           "model again", (double)score, usual);
-        scores[index] = score < 0 ? 0 : score > 1 ? 1 : score;
+        outputs[index] = dequantized(engine, index, engine->outputs[index]);
+        finite = finite && are_finite(&outputs[index]);
     }
-    return true;
-}
-
-/* Put scores s_i = exp(z_i) / sum_j exp(z_j) into `scores`. */
-static void softmax(const float *logits, size_t count, double *scores)
-{
-    float highest = logits[0];
-    for (size_t index = 1; index < count; index++)
-        highest = logits[index] > highest ? logits[index] : highest;
-    double sum = 0;
-    for (size_t index = 0; index < count; index++)
-        sum += scores[index] = exp((double)logits[index] - (double)highest);
-    for (size_t index = 0; index < count; index++)
-        scores[index] /= sum;
-}
-
-/* The scores of the network's outputs, the highest first; equal ones in the order of the labels. */
-static void classify(const struct engine *engine, const float *outputs, struct answer *answer)
-{
-    const struct manifest *manifest = &engine->model.manifest;
-    const struct decision *rule = &manifest->decision;
-    size_t count = manifest->label_count;
-    struct result *results = answer->results = need(count * sizeof *results);
-    double *scores = need(count * sizeof *scores);
-    if (!manifest->are_scores)
-        softmax(outputs, count, scores);
-    for (size_t index = 0; index < count; index++) {
-        struct result result = {manifest->labels[index], manifest->are_scores ? (double)outputs[index] : scores[index]};
-        size_t place = index;
-        for (; place > 0 && results[place - 1].score < result.score; place--)
-            results[place] = results[place - 1];
-        results[place] = result;
-    }
-    free(scores);
-    const char *decision = results[0].label;
-    if (rule->label) {
-        size_t mine = 0;
-        while (strcmp(results[mine].label, rule->label) != 0)
-            mine++;
-        decision = results[mine].score >= rule->threshold ? rule->label : results[mine == 0].label;
-    }
-    answer->decision = need_copy(decision);
-}
-
-static void draw_outline(const struct engine *engine, const float *logits, const struct picture *picture,
-                         struct answer *answer)
-{
-    const struct manifest *manifest = &engine->model.manifest;
-    const int32_t *shape = engine->runtime.output.shape;
-    segment(&answer->outline, logits, shape[1], shape[2], picture->width, picture->height, &manifest->decision,
-            &manifest->input, manifest->are_scores);
-    struct text decision = {0};
-    text_print(&decision, "%s%s", answer->outline.region_count ? "" : "no ", manifest->decision.label);
-    answer->decision = decision.at;
+    bool done = finite ? engine->model.manifest.task->answer(&engine->model.manifest, outputs, &answer->outcome, failure)
+                       : fail_as(failure, "model.output",
+                                 "the network's output has values that are NaN or infinite: expected logits or scores; "
+                                 "convert the network again with edge-compress");
+    while (count)
+        free(outputs[--count].at);
+    return done;
 }
 
 /* Invoke the network `warmup` times uncounted, then `repeat` times; the very first invoke of all is never counted. */
@@ -253,58 +217,41 @@ bool engine_answer(struct engine *engine, const struct bytes *data, const char *
                    uint64_t max_pixels, struct answer *answer, struct failure *failure)
 {
     *answer = (struct answer){0};
-    const struct manifest *manifest = &engine->model.manifest;
-    struct picture picture;
+    const struct preprocessing *spec = &engine->model.manifest.inputs[0];
+    struct image image;
     double before = now_ms();
-    if (!picture_decode(&picture, data, name, &manifest->input, false, max_pixels, failure))
+    if (!image_decode(&image, data, name, spec, false, max_pixels, failure))
         return false;
     answer->ms[DECODE] = now_ms() - before;
-    answer->warnings = picture.warnings;
-    picture.warnings.count = 0;
-    long long columns = (long long)manifest->input.width, limit = (long long)(max_pixels > MAX_PIXELS ? max_pixels : MAX_PIXELS);
-    if (picture.rows > limit / columns) { /* rows are resampled first */
-        fail_as(failure, "image.too-large",
-                "%s has %lld rows, too many for a network that reads %lld columns: expected at most %lld; make it smaller",
-                name, (long long)picture.rows, columns, limit / columns);
-        picture_free(&picture);
-        answer_free(answer);
-        return false;
-    }
+    answer->warnings = image.warnings;
+    image.warnings.count = 0;
+    answer->outcome.width = image.width;
+    answer->outcome.height = image.height;
+    long long columns = (long long)spec->width, limit = (long long)(max_pixels > MAX_PIXELS ? max_pixels : MAX_PIXELS);
+    bool done = image.rows <= limit / columns || /* rows are resampled first */
+                fail_as(failure, "image.too-large",
+                        "%s has %lld rows, too many for a network that reads %lld columns: expected at most %lld; make it "
+                        "smaller", name, (long long)image.rows, columns, limit / columns);
     before = now_ms();
-    bool done = engine_fill(engine, &picture, &answer->warnings, failure);
+    done = done && engine_fill(engine, &image, &answer->warnings, failure);
     answer->ms[PREPROCESS] = now_ms() - before;
-    picture_free(&picture);
+    image_free(&image);
     done = done && invoke_often(engine, warmup, repeat, answer, failure);
     before = now_ms();
-    float *logits = need(output_count(engine) * sizeof *logits);
-    for (size_t index = 0; done && index < output_count(engine); index++) {
-        logits[index] = dequantize(engine, engine->output, index);
-        if (!isfinite(logits[index]))
-            done = fail_as(failure, "model.output",
-                           "the network's output holds values that are no finite numbers: expected logits or scores; "
-                           "convert the network again with edge-compress");
-    }
-    if (done && manifest->are_scores)
-        done = clip_scores(logits, output_count(engine), manifest->is_segmentation ? "sigmoid" : "softmax", failure);
-    if (done && manifest->is_segmentation)
-        draw_outline(engine, logits, &picture, answer);
-    else if (done)
-        classify(engine, logits, answer);
-    free(logits);
+    done = done && postprocess(engine, answer, failure);
     answer->ms[POSTPROCESS] = now_ms() - before;
     for (int phase = 0; phase < TOTAL; phase++)
         answer->ms[TOTAL] += answer->ms[phase];
     if (!done)
-        answer_free(answer);
+        answer_free(engine, answer);
     return done;
 }
 
-void answer_free(struct answer *answer)
+void answer_free(const struct engine *engine, struct answer *answer)
 {
     warnings_free(&answer->warnings);
-    free(answer->results);
-    free(answer->decision);
+    free(answer->outcome.decision);
     free(answer->warm_ms);
-    outline_free(&answer->outline);
+    engine->model.manifest.task->free_result(answer->outcome.result);
     *answer = (struct answer){0};
 }

@@ -3,20 +3,13 @@
 
 #include "model.h"
 #include "runtime.h"
-#include "segmentation.h"
+#include "task.h"
 
 enum phase { READ_PHASE, DECODE, PREPROCESS, INVOKE, POSTPROCESS, TOTAL, PHASES };
 
-struct result {
-    const char *label;
-    double score;
-};
-
 /* What the network says of one image. */
 struct answer {
-    struct result *results; /* of a classification: every label, the highest score first */
-    struct outline outline; /* of a segmentation */
-    char *decision;
+    struct outcome outcome;
     double ms[PHASES];
     double *warm_ms; /* of each counted invoke */
     size_t warm_count; /* 0: all that ran was the engine's first */
@@ -31,7 +24,7 @@ struct engine {
     struct runtime runtime;
     float floats[3][256];
     int8_t int8s[3][256];
-    void *input, *output; /* the network's tensors */
+    void *inputs[MAX_ENTRIES], *outputs[MAX_ENTRIES]; /* the network's tensors */
     double load_ms, first_invoke_ms, load_mb, model_mb;
 };
 
@@ -42,12 +35,11 @@ void engine_close(struct engine *engine);
 /* Answer the image in a file's bytes, invoking the network `warmup` times uncounted and then `repeat` times. */
 bool engine_answer(struct engine *engine, const struct bytes *data, const char *name, long warmup, long repeat,
                    uint64_t max_pixels, struct answer *answer, struct failure *failure);
-void answer_free(struct answer *answer);
+void answer_free(const struct engine *engine, struct answer *answer);
 /* Make the network's input of a decoded image; what makes the answer doubtful is added to `warnings`. */
-bool engine_fill(struct engine *engine, struct picture *picture, struct warnings *warnings, struct failure *failure);
+bool engine_fill(struct engine *engine, struct image *image, struct warnings *warnings, struct failure *failure);
 bool engine_invoke(struct engine *engine, struct failure *failure);
-/* How many values the output has, and the logit of one of a raw output. */
-size_t output_count(const struct engine *engine);
-float dequantize(const struct engine *engine, const void *raw, size_t index);
+/* The real numbers of a raw output; the caller frees them. */
+struct values dequantized(const struct engine *engine, size_t output, const void *raw);
 
 #endif

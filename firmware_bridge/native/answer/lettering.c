@@ -13,7 +13,7 @@ enum { FIRST = ' ', MISSING = 127 - FIRST };
 
 static size_t next_index(const char **words, const char *end)
 {
-    uint32_t letter = next_letter(words, end, true);
+    uint32_t letter = next_letter(words, end);
     return letter >= FIRST && letter < FIRST + MISSING ? letter - FIRST : MISSING;
 }
 

@@ -1,7 +1,7 @@
 #ifndef EDGE_MASK_H
 #define EDGE_MASK_H
 
-#include "segmentation.h"
+#include "outline.h"
 #include "text.h"
 
 /* A byte for each pixel of the image, row by row: 255 where the mask is true and 0 elsewhere. The caller frees it;

@@ -9,16 +9,17 @@
 
 #include <jpeglib.h>
 
+#include "constants.h"
 #include "lettering.h"
 #include "mask.h"
 #include "memory.h"
-#include "picture.h"
+#include "image.h"
 #include "preprocess.h"
 #include "resample.h"
 #include "text.h"
 
 /* Regions that get a number; pixels of the longer side; of 255; of JPEG. */
-enum { LABELLED = 10, LARGEST = 2048, SMALLEST = 256, TINT = 56, QUALITY = 90 };
+enum { SMALLEST = 256, TINT = 56, QUALITY = 90 };
 /* A caption's space: pixels about a line, letters' sizes that the notice needs in a row, and letters at most: a JPEG has
    no more than 65,500 pixels in a row. */
 enum { MARGIN = 6, LEADING = 7, WIDEST = 34, LETTERS = 200 };
@@ -35,31 +36,31 @@ static int64_t *nearest(int64_t from, int64_t to)
     return pixels;
 }
 
-static unsigned char *show_nearest(const unsigned char *pixels, int64_t width, int64_t height, int planes,
+static unsigned char *show_nearest(const unsigned char *pixels, int64_t width, int64_t height, int channels,
                                    const struct canvas *canvas)
 {
     int64_t *columns = nearest(width, canvas->columns), *rows = nearest(height, canvas->rows);
-    unsigned char *shown = need((size_t)(canvas->columns * canvas->rows * planes)), *to = shown;
+    unsigned char *shown = need((size_t)(canvas->columns * canvas->rows * channels)), *to = shown;
     for (int64_t row = 0; row < canvas->rows; row++)
-        for (int64_t column = 0; column < canvas->columns; column++, to += planes)
-            memcpy(to, pixels + (rows[row] * width + columns[column]) * planes, (size_t)planes);
+        for (int64_t column = 0; column < canvas->columns; column++, to += channels)
+            memcpy(to, pixels + (rows[row] * width + columns[column]) * channels, (size_t)channels);
     free(columns);
     free(rows);
     return shown;
 }
 
 /* Fill the canvas with the image. */
-static void show_picture(const struct canvas *canvas, const struct picture *picture, bool magnified)
+static void show_image(const struct canvas *canvas, const struct image *image, bool magnified)
 {
-    double box[4] = {0, 0, (double)picture->columns, (double)picture->rows};
-    unsigned char *shown = magnified ? show_nearest(picture->pixels, picture->columns, picture->rows, picture->planes, canvas)
-                                     : resample_bytes(picture->pixels, picture->columns, picture->rows, picture->planes,
+    double box[4] = {0, 0, (double)image->columns, (double)image->rows};
+    unsigned char *shown = magnified ? show_nearest(image->pixels, image->columns, image->rows, image->channels, canvas)
+                                     : resample_bytes(image->pixels, image->columns, image->rows, image->channels,
                                                       box, canvas->columns, canvas->rows);
     if (!shown)
         memory_full();
     for (int64_t index = 0; index < canvas->columns * canvas->rows; index++)
         for (int channel = 0; channel < 3; channel++)
-            canvas->pixels[index * 3 + channel] = shown[index * picture->planes + (picture->planes == 1 ? 0 : channel)];
+            canvas->pixels[index * 3 + channel] = shown[index * image->channels + (image->channels == 1 ? 0 : channel)];
     free(shown);
 }
 
@@ -135,7 +136,7 @@ static char *cut(const char *words)
 {
     const char *at = words, *end = words + strlen(words);
     for (int letters = 0; letters < LETTERS && at < end; letters++)
-        next_letter(&at, end, true);
+        next_letter(&at, end);
     char *shown = need_copy(words);
     shown[at - words] = 0;
     return shown;
@@ -222,16 +223,16 @@ bool overlay_jpeg(const struct bytes *data, const char *name, const struct outli
 {
     /* JPEGs far larger than the overlay need not be decoded in full. */
     struct preprocessing decoded = {.height = LARGEST / 2, .width = LARGEST / 2, .channels = 3, .window = outline->window};
-    struct picture picture;
-    if (!picture_decode(&picture, data, name, &decoded, false, (uint64_t)(outline->width * outline->height), failure))
+    struct image image;
+    if (!image_decode(&image, data, name, &decoded, false, (uint64_t)(outline->width * outline->height), failure))
         return false;
-    int64_t longer = picture.width > picture.height ? picture.width : picture.height;
+    int64_t longer = image.width > image.height ? image.width : image.height;
     double scale = longer > LARGEST ? (double)LARGEST / (double)longer : (double)(SMALLEST / longer);
     scale = scale > 1 || longer > LARGEST ? scale : 1;
-    struct canvas canvas = {.columns = scaled(picture.width, scale), .rows = scaled(picture.height, scale)};
+    struct canvas canvas = {.columns = scaled(image.width, scale), .rows = scaled(image.height, scale)};
     canvas.pixels = need((size_t)(canvas.columns * canvas.rows * 3));
-    show_picture(&canvas, &picture, scale > 1);
-    picture_free(&picture);
+    show_image(&canvas, &image, scale > 1);
+    image_free(&image);
     int64_t side = canvas.columns > canvas.rows ? canvas.columns : canvas.rows;
     int64_t thickness = side / 400 > 2 ? side / 400 : 2, size = side / 50 > 14 ? side / 50 : 14;
     draw_mask(&canvas, outline, thickness);

@@ -2,7 +2,7 @@
 #define EDGE_OVERLAY_H
 
 #include "file.h"
-#include "segmentation.h"
+#include "outline.h"
 #include "text.h"
 
 /* A JPEG of the image in a file's bytes with its mask tinted and outlined, for people: edge/overlay.py. The largest

@@ -13,13 +13,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "constants.h"
 #include "memory.h"
 #include "model.h"
 #include "text.h"
 
 /* XNNPACK's: int8 and uint8 kernels, which LiteRT has on of itself, and tables of addresses that are not kept. */
 enum { INT8_KERNELS = 1 | 2, TRANSIENT_TABLES = 32 };
-enum { MAX_THREADS = 64, CPU = 1, READ = 0, WRITE = 1, FLOAT32 = 1, INT8 = 9, PER_TENSOR = 1, MAX_RANK = 8 };
+enum { CPU = 1, READ = 0, WRITE = 1, FLOAT32 = 1, INT8 = 9, PER_TENSOR = 1 };
 enum { OUTPUT_DIFFERS = -1 };
 #define OTHER_SHAPE "the network's output has another shape than the file says: expected one shape; convert it again"
 
@@ -27,8 +28,8 @@ typedef struct opaque *handle;
 
 struct layout {
     uint32_t rank; /* the lowest 7 bits */
-    int32_t dimensions[MAX_RANK];
-    uint32_t strides[MAX_RANK];
+    int32_t dimensions[MAX_TENSOR_RANK];
+    uint32_t strides[MAX_TENSOR_RANK];
 };
 
 struct ranked_type {
@@ -53,10 +54,7 @@ struct library {
         int (*later)(handle, const void *, size_t, handle *);
     } CreateModelFromBuffer;
     void (*DestroyModel)(handle);
-    int (*GetNumModelSignatures)(handle, size_t *);
     int (*GetModelSubgraph)(handle, size_t, handle *);
-    int (*GetNumSubgraphInputs)(handle, size_t *);
-    int (*GetNumSubgraphOutputs)(handle, size_t *);
     int (*GetSubgraphInput)(handle, size_t, handle *);
     int (*GetSubgraphOutput)(handle, size_t, handle *);
     int (*GetRankedTensorType)(handle, struct ranked_type *);
@@ -85,9 +83,10 @@ struct library {
     int (*RunCompiledModel)(handle, size_t, size_t, handle *, size_t, handle *);
 };
 
+/* LiteRT counts inputs and outputs as the graph does, whatever the order in a signature is. */
 struct session {
     const struct library *library;
-    handle environment, model, options, compiled, input, output;
+    handle environment, model, options, compiled, inputs[MAX_ENTRIES], outputs[MAX_ENTRIES];
 };
 
 #define NAMED(name) {"LiteRt" #name, offsetof(struct library, name)}
@@ -97,13 +96,13 @@ static const struct {
     size_t place;
 } FUNCTIONS[] = {
     NAMED(CreateEnvironment), NAMED(DestroyEnvironment), NAMED(CreateModelFromBuffer), NAMED(DestroyModel),
-    NAMED(GetNumModelSignatures), NAMED(GetModelSubgraph), NAMED(GetNumSubgraphInputs), NAMED(GetNumSubgraphOutputs),
+    NAMED(GetModelSubgraph),
     NAMED(GetSubgraphInput), NAMED(GetSubgraphOutput), NAMED(GetRankedTensorType), NAMED(GetQuantizationTypeId),
     NAMED(GetPerTensorQuantization), NAMED(CreateOptions), NAMED(DestroyOptions), NAMED(SetOptionsHardwareAccelerators),
     NAMED(AddOpaqueOptions), NAMED(CreateOpaqueOptions), NAMED(CreateCompiledModel), NAMED(DestroyCompiledModel),
     NAMED(CompiledModelIsFullyAccelerated), NAMED(GetCompiledModelInputBufferRequirements),
-    NAMED(GetCompiledModelOutputTensorLayouts), NAMED(GetCompiledModelOutputBufferRequirements), NAMED(CreateManagedTensorBufferFromRequirements),
-    NAMED(DestroyTensorBuffer), NAMED(GetTensorBufferPackedSize), NAMED(LockTensorBuffer), NAMED(UnlockTensorBuffer),
+    NAMED(GetCompiledModelOutputTensorLayouts), NAMED(GetCompiledModelOutputBufferRequirements),
+    NAMED(CreateManagedTensorBufferFromRequirements), NAMED(DestroyTensorBuffer), NAMED(GetTensorBufferPackedSize), NAMED(LockTensorBuffer), NAMED(UnlockTensorBuffer),
     NAMED(RunCompiledModel),
     /* of generation 2.1 alone */
     NAMED(CreateCpuOptions), NAMED(FindCpuOptions), NAMED(SetCpuOptionsNumThread),
@@ -170,7 +169,7 @@ struct library *library_open(struct failure *failure)
         /* Other versions may have other arguments, and calling them with these would be a leap in the dark. */
         if (!library->version || major != 2 || minor < 1 || minor > 3 || !whole || library->first != (minor == 1))
             fail_as(failure, "runtime.broken",
-                    "%s is of LiteRT %s: expected 2.1, 2.2 or 2.3, said by its name (libLiteRt.so.2.3.0) or by the "
+                    "%s is of LiteRT %s: expected 2.1, 2.2 or 2.3, by its name (libLiteRt.so.2.3.0) or by the "
                     "__init__.py of ai-edge-litert beside it; take it from that package", path, library->version ?
                     library->version : "of no known version");
     }
@@ -192,7 +191,7 @@ void library_close(struct library *library)
 static volatile sig_atomic_t at_work, saved = -1; /* `saved`: standard error, while LiteRT is at work */
 
 /* LiteRT tells of its start and its troubles on standard error; nothing of that is for users. */
-static void hold_back(void)
+static void silence(void)
 {
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
     saved = fcntl(2, F_DUPFD_CLOEXEC, 3);
@@ -203,7 +202,7 @@ static void hold_back(void)
     at_work = 1;
 }
 
-static void let_go(void)
+static void unsilence(void)
 {
     at_work = 0;
     if (saved >= 0) {
@@ -250,7 +249,7 @@ static bool describe(const struct library *library, handle of, struct ranked_typ
     *tensor = (struct tensor){.rank = (int)(type->layout.rank & 0x7f), .type = type->element == INT8      ? "int8"
                                                                         : type->element == FLOAT32 ? "float32"
                                                                                                    : "of another type"};
-    if (tensor->rank > MAX_RANK)
+    if (tensor->rank > MAX_TENSOR_RANK)
         return false;
     for (int index = 0; index < tensor->rank; index++) {
         if (type->layout.dimensions[index] < 0)
@@ -265,89 +264,125 @@ static bool describe(const struct library *library, handle of, struct ranked_typ
     return true;
 }
 
-/* Whether the output has the shape that the file says: operators may decide on it while they run. `make`: the tensors. */
-static bool has_its_shape(const struct session *session, const struct tensor *output, bool make)
+/* Whether the outputs have the shapes that the file says: operators may decide on it while they run. `make`: the
+   tensors. */
+static bool have_their_shapes(const struct runtime *runtime, bool make)
 {
-    struct layout given = {0};
-    int status = session->library->GetCompiledModelOutputTensorLayouts(session->compiled, 0, 1, &given, make);
-    bool same = !status && (int)(given.rank & 0x7f) == output->rank;
-    for (int index = 0; same && index < output->rank; index++)
-        same = given.dimensions[index] == output->shape[index];
+    const struct session *session = runtime->session;
+    struct layout layouts[MAX_ENTRIES] = {0};
+    bool same = !session->library->GetCompiledModelOutputTensorLayouts(session->compiled, 0, runtime->output_count,
+                                                                       layouts, make);
+    for (size_t number = 0; number < runtime->output_count; number++) {
+        const struct tensor *output = &runtime->outputs[number];
+        const struct layout *given = &layouts[number];
+        same = same && (int)(given->rank & 0x7f) == output->rank;
+        for (int index = 0; same && index < output->rank; index++)
+            same = given->dimensions[index] == output->shape[index];
+    }
     return same;
 }
 
-/* Make the session, and say in `status` what LiteRT answered where that fails. */
-static bool start(struct runtime *runtime, const struct bytes *flatbuffer, bool once, bool early, size_t counts[2],
-                  int *status)
+void tensor_shape(const struct tensor *tensor, struct text *text)
+{
+    text_print(text, "%s (", tensor->type);
+    for (int index = 0; index < tensor->rank; index++)
+        text_print(text, "%s%d", index ? ", " : "", (int)tensor->shape[index]);
+    text_word(text, tensor->rank == 1 ? ",)" : ")");
+}
+
+/* Describe the inputs or the outputs. Return 0, or what LiteRT answered. */
+static int describe_all(const struct library *library, handle graph, int (*get)(handle, size_t, handle *), size_t count,
+                        struct ranked_type *types, struct tensor *tensors)
+{
+    int status = 0;
+    for (size_t index = 0; !status && index < count; index++) {
+        handle tensor = NULL;
+        status = get(graph, index, &tensor);
+        if (!status && !describe(library, tensor, &types[index], &tensors[index]))
+            status = 1;
+    }
+    return status;
+}
+
+/* Make the buffers of the inputs or of the outputs, and note their sizes. Return 0, or what LiteRT answered. */
+static int make_buffers(struct session *session, int (*get)(handle, size_t, size_t, handle *), size_t count,
+                        const struct ranked_type *types, struct tensor *tensors, handle *buffers)
+{
+    const struct library *library = session->library;
+    int status = 0;
+    for (size_t index = 0; !status && index < count; index++) {
+        handle wants = NULL;
+        status = get(session->compiled, 0, index, &wants);
+        status = status ? status : library->CreateManagedTensorBufferFromRequirements(session->environment, &types[index],
+                                                                                      wants, &buffers[index]);
+        status = status ? status : library->GetTensorBufferPackedSize(buffers[index], &tensors[index].bytes);
+    }
+    return status;
+}
+
+/* Compile the network. Return 0, or what LiteRT answered. */
+static int compile(struct runtime *runtime, const struct bytes *flatbuffer, bool once)
 {
     struct session *session = runtime->session;
     const struct library *library = session->library;
-    handle graph = NULL, input = NULL, output = NULL, wants_input = NULL, wants_output = NULL;
-    struct ranked_type input_type, output_type;
     bool all = false;
-    if ((*status = library->CreateEnvironment(0, NULL, &session->environment)))
-        return false;
-    *status = library->first ? library->CreateModelFromBuffer.first(flatbuffer->at, flatbuffer->count, &session->model)
-                             : library->CreateModelFromBuffer.later(session->environment, flatbuffer->at,
-                                                                    flatbuffer->count, &session->model);
-    if (*status || (*status = library->GetModelSubgraph(session->model, 0, &graph)) ||
-        (*status = library->GetNumSubgraphInputs(graph, &counts[0])) ||
-        (*status = library->GetNumSubgraphOutputs(graph, &counts[1])))
-        return false;
-    if (counts[0] != 1 || counts[1] != 1)
-        return false;
-    if ((*status = library->CreateOptions(&session->options)) ||
-        (*status = library->SetOptionsHardwareAccelerators(session->options, CPU)) ||
-        (*status = set_options(library, session->options, runtime->threads, once)) ||
-        (*status = library->CreateCompiledModel(session->environment, session->model, session->options,
-                                                &session->compiled)) ||
-        (*status = library->CompiledModelIsFullyAccelerated(session->compiled, &all)) ||
-        (*status = library->GetSubgraphInput(graph, 0, &input)) ||
-        (*status = library->GetSubgraphOutput(graph, 0, &output)))
-        return false;
-    if (!describe(library, input, &input_type, &runtime->input) ||
-        !describe(library, output, &output_type, &runtime->output)) {
-        *status = 1;
-        return false;
-    }
-    if (early && !has_its_shape(session, &runtime->output, true)) {
-        *status = OUTPUT_DIFFERS;
-        return false;
-    }
+    int status = library->CreateEnvironment(0, NULL, &session->environment);
+    if (!status)
+        status = library->first ? library->CreateModelFromBuffer.first(flatbuffer->at, flatbuffer->count, &session->model)
+                                : library->CreateModelFromBuffer.later(session->environment, flatbuffer->at,
+                                                                       flatbuffer->count, &session->model);
+    status = status ? status : library->CreateOptions(&session->options);
+    status = status ? status : library->SetOptionsHardwareAccelerators(session->options, CPU);
+    status = status ? status : set_options(library, session->options, runtime->threads, once);
+    status = status ? status : library->CreateCompiledModel(session->environment, session->model, session->options,
+                                                            &session->compiled);
+    status = status ? status : library->CompiledModelIsFullyAccelerated(session->compiled, &all);
     runtime->delegate = all ? "xnnpack" : "xnnpack in part";
     runtime->kernel_path = "xnnpack";
-    if ((*status = library->GetCompiledModelInputBufferRequirements(session->compiled, 0, 0, &wants_input)) ||
-        (*status = library->GetCompiledModelOutputBufferRequirements(session->compiled, 0, 0, &wants_output)) ||
-        (*status = library->CreateManagedTensorBufferFromRequirements(session->environment, &input_type, wants_input,
-                                                                      &session->input)) ||
-        (*status = library->CreateManagedTensorBufferFromRequirements(session->environment, &output_type, wants_output,
-                                                                      &session->output)) ||
-        (*status = library->GetTensorBufferPackedSize(session->input, &runtime->input.bytes)) ||
-        (*status = library->GetTensorBufferPackedSize(session->output, &runtime->output.bytes)))
-        return false;
-    return true;
+    return status;
 }
 
-bool runtime_open(struct runtime *runtime, const struct library *library, const struct bytes *flatbuffer, int threads,
-                  bool once, bool early, struct failure *failure)
+/* Describe the tensors and make their buffers. Return 0, OUTPUT_DIFFERS, or what LiteRT answered. */
+static int prepare(struct runtime *runtime, bool early)
 {
-    *runtime = (struct runtime){.version = library->version, .threads = threads};
-    size_t counts[2] = {1, 1};
-    int status = 0;
+    struct session *session = runtime->session;
+    const struct library *library = session->library;
+    struct ranked_type inputs[MAX_ENTRIES], outputs[MAX_ENTRIES];
+    handle graph = NULL;
+    int status = library->GetModelSubgraph(session->model, 0, &graph);
+    status = status ? status : describe_all(library, graph, library->GetSubgraphInput, runtime->input_count, inputs,
+                                            runtime->inputs);
+    status = status ? status : describe_all(library, graph, library->GetSubgraphOutput, runtime->output_count, outputs,
+                                            runtime->outputs);
+    if (!status && early && !have_their_shapes(runtime, true))
+        status = OUTPUT_DIFFERS;
+    status = status ? status : make_buffers(session, library->GetCompiledModelInputBufferRequirements,
+                                            runtime->input_count, inputs, runtime->inputs, session->inputs);
+    return status ? status : make_buffers(session, library->GetCompiledModelOutputBufferRequirements,
+                                          runtime->output_count, outputs, runtime->outputs, session->outputs);
+}
+
+bool runtime_open(struct runtime *runtime, const struct library *library, const struct bytes *flatbuffer,
+                  const struct network *network, int threads, bool once, struct failure *failure)
+{
+    *runtime = (struct runtime){.version = library->version, .threads = threads, .input_count = network->input_count,
+                                .output_count = network->output_count};
     if (threads < 1 || threads > MAX_THREADS)
         return fail_as(failure, "arguments.invalid",
                        "%d threads were asked for: expected a whole number from 1 to %d", threads, MAX_THREADS);
-    runtime->session = need(sizeof *runtime->session);
-    runtime->session->library = library;
-    hold_back();
-    bool started = start(runtime, flatbuffer, once, early, counts, &status);
-    let_go();
-    if (started)
+    if (!network->input_count || !network->output_count || network->input_count > MAX_ENTRIES ||
+        network->output_count > MAX_ENTRIES)
+        return fail_as(failure, "model.tensors", "the network has %zu inputs and %zu outputs: expected 1 to %d of each",
+                       network->input_count, network->output_count, MAX_ENTRIES);
+    struct session *session = runtime->session = need(sizeof *runtime->session);
+    session->library = library;
+    silence();
+    int status = compile(runtime, flatbuffer, once);
+    status = status ? status : prepare(runtime, !network->has_sizes);
+    unsilence();
+    if (!status)
         return true;
     runtime_close(runtime);
-    if (counts[0] != 1 || counts[1] != 1)
-        return fail_as(failure, "model.tensors",
-                       "the network has %zu inputs and %zu outputs: expected one of each", counts[0], counts[1]);
     if (status == OUTPUT_DIFFERS)
         return fail_as(failure, "model.output", OTHER_SHAPE);
     return fail_as(failure, "runtime.refused",
@@ -355,29 +390,34 @@ bool runtime_open(struct runtime *runtime, const struct library *library, const 
                    "network again with operators that it has", library->version, status);
 }
 
-bool runtime_run(struct runtime *runtime, const void *input, void *output, struct failure *failure)
+/* Copy a tensor's bytes into its buffer, or out of it. Return 0, or what LiteRT answered. */
+static int copy(const struct library *library, handle buffer, int way, void *bytes, size_t count)
+{
+    void *memory = NULL;
+    int status = library->LockTensorBuffer(buffer, &memory, way);
+    if (status)
+        return status;
+    memcpy(way == WRITE ? memory : bytes, way == WRITE ? bytes : memory, count);
+    return library->UnlockTensorBuffer(buffer);
+}
+
+bool runtime_run(struct runtime *runtime, void *const *inputs, void *const *outputs, struct failure *failure)
 {
     struct session *session = runtime->session;
     const struct library *library = session->library;
-    void *memory = NULL;
-    int status = library->LockTensorBuffer(session->input, &memory, WRITE);
+    int status = 0;
+    for (size_t index = 0; !status && index < runtime->input_count; index++)
+        status = copy(library, session->inputs[index], WRITE, inputs[index], runtime->inputs[index].bytes);
     if (!status) {
-        memcpy(memory, input, runtime->input.bytes);
-        status = library->UnlockTensorBuffer(session->input);
+        silence();
+        status = library->RunCompiledModel(session->compiled, 0, runtime->input_count, session->inputs,
+                                           runtime->output_count, session->outputs);
+        unsilence();
     }
-    if (!status) {
-        hold_back();
-        status = library->RunCompiledModel(session->compiled, 0, 1, &session->input, 1, &session->output);
-        let_go();
-    }
-    if (!status && !has_its_shape(session, &runtime->output, false))
+    if (!status && !have_their_shapes(runtime, false))
         return fail_as(failure, "model.output", OTHER_SHAPE);
-    if (!status)
-        status = library->LockTensorBuffer(session->output, &memory, READ);
-    if (!status) {
-        memcpy(output, memory, runtime->output.bytes);
-        status = library->UnlockTensorBuffer(session->output);
-    }
+    for (size_t index = 0; !status && index < runtime->output_count; index++)
+        status = copy(library, session->outputs[index], READ, outputs[index], runtime->outputs[index].bytes);
     return !status || fail_as(failure, "runtime.refused",
                               "ai-edge-litert %s can't run the network: status %d", runtime->version, status);
 }
@@ -388,11 +428,13 @@ void runtime_close(struct runtime *runtime)
     if (!session)
         return;
     const struct library *library = session->library;
-    hold_back();
-    if (session->input)
-        library->DestroyTensorBuffer(session->input);
-    if (session->output)
-        library->DestroyTensorBuffer(session->output);
+    silence();
+    for (size_t index = 0; index < MAX_ENTRIES; index++) {
+        if (session->inputs[index])
+            library->DestroyTensorBuffer(session->inputs[index]);
+        if (session->outputs[index])
+            library->DestroyTensorBuffer(session->outputs[index]);
+    }
     if (session->compiled)
         library->DestroyCompiledModel(session->compiled);
     if (session->options)
@@ -401,7 +443,7 @@ void runtime_close(struct runtime *runtime)
         library->DestroyModel(session->model);
     if (session->environment)
         library->DestroyEnvironment(session->environment);
-    let_go();
+    unsilence();
     free(session);
     runtime->session = NULL;
 }

@@ -7,8 +7,6 @@
 #include "failure.h"
 #include "text.h"
 
-#define PROGRAM_VERSION "0.1.0"
-
 /* The command line: options may stand among the images and be abbreviated; all after -- are images. */
 struct arguments {
     char **images;
@@ -20,7 +18,7 @@ struct arguments {
     uint64_t max_pixels;
 };
 
-enum parsed { PARSED, SAID, WRONG }; /* SAID: `text` is the whole answer */
+enum parsed { PARSED, ANSWERED, WRONG }; /* ANSWERED: `text` is the whole answer */
 
 /* `json` is right in any case. */
 enum parsed arguments_parse(struct arguments *arguments, int count, char **words, struct text *text,

@@ -6,19 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "constants.h"
 #include "ending.h"
 #include "file.h"
-#include "mask.h"
 #include "memory.h"
 #include "meter.h"
-#include "overlay.h"
 #include "record.h"
 #include "report.h"
 #include "results.h"
 #include "sources.h"
 #include "terminal.h"
-
-enum { USUAL_THREADS = 4 };
 
 /* The images of one command. */
 struct run {
@@ -45,7 +42,7 @@ bool load(struct engine *engine, const struct arguments *arguments, bool once, s
     return engine_load(engine, arguments->model, arguments->runtime, threads, once, failure);
 }
 
-/* Whether masks would not lie among the images that a folder or pattern found, and be found the next time. */
+/* Whether what is drawn would not lie among the images that a folder or pattern found, and be found the next time. */
 static bool keeps_apart(const struct run *run, struct failure *failure)
 {
     char target[PATH_MAX], source[PATH_MAX];
@@ -89,7 +86,7 @@ static void put_error(struct run *run, const struct job *job, const struct failu
     struct text record = {0};
     struct failure another = {0};
     record_error(job->image, failure, &record);
-    if (place && !results_write(&run->results, place, &record, NULL, NULL, &another) &&
+    if (place && !results_write(&run->results, place, &record, NULL, 0, &another) &&
         strcmp(another.code, failure->code) != 0) /* else it says the same */
         complain(&another);
     forget(&another);
@@ -120,17 +117,24 @@ static bool read_named(const char *name, struct bytes *data, double *ms, struct 
     return read_standard_input(data, failure);
 }
 
-/* The mask, and the image in `data` with it drawn over. */
-static bool draw(const struct bytes *data, const struct answer *answer, struct text *mask, struct text *overlay,
+/* The files that a task draws for --output. */
+struct drawing {
+    struct drawn at[MAX_DRAWN];
+    size_t count;
+};
+
+static bool draw(const struct run *run, const struct bytes *data, const struct answer *answer, struct drawing *drawing,
                  struct failure *failure)
 {
-    struct text caption = {0};
-    report_caption(answer, &caption);
-    const char *captions[] = {caption.at, NOTICE, NULL};
-    bool done = mask_png(&answer->outline, mask, failure) &&
-                overlay_jpeg(data, "the image", &answer->outline, captions, overlay, failure);
-    text_free(&caption);
-    return done;
+    const struct manifest *manifest = &run->engine->model.manifest;
+    drawing->count = manifest->task->draw(manifest, &answer->outcome, data, drawing->at, failure);
+    return !failure->text;
+}
+
+static void drawing_free(struct drawing *drawing)
+{
+    for (size_t index = 0; index < MAX_DRAWN; index++) /* those of a failure are not counted */
+        text_free(&drawing->at[index].content);
 }
 
 /* Whether the answer has no warning, where --strict wants none. */
@@ -138,17 +142,18 @@ static bool is_strict(const struct run *run, const char *title, const struct war
 {
     if (!run->arguments->strict || !warnings->count)
         return true;
-    struct text said = {0};
+    struct text messages = {0};
     for (int index = 0; index < warnings->count; index++)
-        text_print(&said, "%s%s", index ? "; " : "", warnings->at[index].message);
-    fail_as(failure, warnings->at[0].code, "%s: %s (--strict)", title, said.at);
-    text_free(&said);
+        text_print(&messages, "%s%s", index ? "; " : "", warnings->at[index].message);
+    fail_as(failure, warnings->at[0].code, "%s: %s (--strict)", title, messages.at);
+    text_free(&messages);
     return false;
 }
 
-/* Read and answer one image; with a place, also draw. The caller frees what is in `answer` where this succeeds. */
-static bool ask(struct run *run, const char *image, bool draws, struct answer *answer, struct text *mask,
-                struct text *overlay, struct failure *failure)
+/* Read and answer one image; where there is a drawing to make, also draw. The caller frees what is in `answer` where this
+   succeeds. */
+static bool ask(struct run *run, const char *image, struct drawing *drawing, struct answer *answer,
+                struct failure *failure)
 {
     const struct arguments *arguments = run->arguments;
     const char *title = is_stdin(image) ? "the image on standard input" : image;
@@ -161,9 +166,9 @@ static bool ask(struct run *run, const char *image, bool draws, struct answer *a
     if (done) {
         answer->ms[READ_PHASE] += read_ms;
         answer->ms[TOTAL] += read_ms;
-        done = is_strict(run, title, &answer->warnings, failure) && (!draws || draw(&data, answer, mask, overlay, failure));
+        done = is_strict(run, title, &answer->warnings, failure) && (!drawing || draw(run, &data, answer, drawing, failure));
         if (!done)
-            answer_free(answer);
+            answer_free(run->engine, answer);
     }
     free(data.at);
     return done;
@@ -197,11 +202,11 @@ static void answer_one(struct run *run, const struct job *job, struct place *pla
     const struct arguments *arguments = run->arguments;
     struct failure failure = {0};
     struct answer answer;
-    struct text mask = {0}, overlay = {0}, text = {0};
-    bool first = isnan(run->engine->first_invoke_ms), draws = place && run->engine->model.manifest.is_segmentation;
-    if (!ask(run, job->image, draws, &answer, &mask, &overlay, &failure)) {
-        text_free(&mask);
-        text_free(&overlay);
+    struct text text = {0};
+    struct drawing drawing = {0};
+    bool first = isnan(run->engine->first_invoke_ms), draws = place && run->engine->model.manifest.task->draw;
+    if (!ask(run, job->image, draws ? &drawing : NULL, &answer, &failure)) {
+        drawing_free(&drawing);
         invalid(run, job, &failure, place);
         return;
     }
@@ -212,9 +217,8 @@ static void answer_one(struct run *run, const struct job *job, struct place *pla
     say_warnings(job->image, &answer.warnings);
     if (arguments->json || place)
         add_record(run, job->image, &answer, &text);
-    bool done = !place || results_write(&run->results, place, &text, draws ? &mask : NULL, draws ? &overlay : NULL, &failure);
-    text_free(&mask);
-    text_free(&overlay);
+    bool done = !place || results_write(&run->results, place, &text, drawing.at, drawing.count, &failure);
+    drawing_free(&drawing);
     if (!done)
         invalid(run, job, &failure, place);
     if (!arguments->json) {
@@ -227,7 +231,7 @@ static void answer_one(struct run *run, const struct job *job, struct place *pla
     if (done || !arguments->json)
         put_of(run, job, &text);
     text_free(&text);
-    answer_free(&answer);
+    answer_free(run->engine, &answer);
 }
 
 static void close_run(struct run *run)
@@ -277,7 +281,7 @@ static bool begin(struct run *run, struct failure *failure)
     bool once = run->jobs.count == 1 && arguments->repeat == 1 && !arguments->warmup;
     if (!load(run->engine, arguments, once, failure))
         return false;
-    if (run->keeps && run->engine->model.manifest.is_segmentation && !keeps_apart(run, failure)) {
+    if (run->keeps && run->engine->model.manifest.task->draw && !keeps_apart(run, failure)) {
         run->keeps = false; /* not even the error is written there */
         return false;
     }

@@ -9,6 +9,7 @@
 
 #include "arguments.h"
 #include "check.h"
+#include "constants.h"
 #include "ending.h"
 #include "inference.h"
 #include "memory.h"
@@ -111,7 +112,7 @@ static int check_one(const struct arguments *arguments, bool alone)
         return refused(&failure, arguments->json);
     const struct manifest *manifest = &engine.model.manifest;
     if (manifest->golden_count == 0) {
-        fail_as(&failure, "model.golden", "%s holds no golden vectors to check: build the model file again with "
+        fail_as(&failure, "model.golden", "%s has no golden vectors to check: build the model file again with "
                                           "edge-compress", engine.model.path);
         return refused(&failure, arguments->json);
     }
@@ -119,12 +120,12 @@ static int check_one(const struct arguments *arguments, bool alone)
     size_t failed = 0;
     for (size_t index = 0; index < manifest->golden_count; index++) {
         struct verdict verdict = check_vector(&engine, &manifest->golden[index]);
-        bool told = !arguments->json && (verdict.failed || !arguments->quiet);
-        if (!alone && told)
+        bool shown = !arguments->json && (verdict.failed || !arguments->quiet);
+        if (!alone && shown)
             text_print(&text, "%s: ", manifest->name);
         if (arguments->json)
             verdict_json(&verdict, manifest->name, &text);
-        else if (told)
+        else if (shown)
             verdict_line(&verdict, wants_colour(), &text);
         failed += verdict.failed;
         free(verdict.reason);
@@ -188,7 +189,7 @@ int main(int count, char **words)
                  : arguments.check ? check(&arguments)
                                    : infer(&engine, &arguments);
         break;
-    case SAID:
+    case ANSWERED:
         put(&text);
         break;
     case WRONG:

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "arguments.h"
+#include "constants.h"
 #include "memory.h"
 #include "meter.h"
 
@@ -16,52 +17,7 @@ static const char *const PHASE_NAMES[] = {"read", "decode", "preprocess", "invok
 
 static void add_rounded(double value, struct text *text)
 {
-    if (isnan(value))
-        text_word(text, "null");
-    else
-        text_rounded(text, value, 3);
-}
-
-static void add_results(const struct engine *engine, const struct answer *answer, struct text *text)
-{
-    const struct manifest *manifest = &engine->model.manifest;
-    for (size_t index = 0; !manifest->is_segmentation && index < manifest->label_count; index++) {
-        text_word(text, index ? ", {\"label\": " : "{\"label\": ");
-        text_json(text, answer->results[index].label);
-        text_word(text, ", \"score\": ");
-        text_float(text, answer->results[index].score);
-        text_word(text, "}");
-    }
-    for (size_t index = 0; index < answer->outline.region_count; index++) {
-        const struct region *region = &answer->outline.regions[index];
-        text_word(text, index ? ", {\"label\": " : "{\"label\": ");
-        text_json(text, manifest->decision.label);
-        text_word(text, ", \"score\": ");
-        text_float(text, region->score);
-        text_word(text, ", \"area\": ");
-        text_float(text, outline_share(&answer->outline, region->pixels));
-        text_print(text, ", \"pixels\": %lld, \"box\": [%lld, %lld, %lld, %lld]}", (long long)region->pixels,
-                   (long long)region->box[0], (long long)region->box[1], (long long)region->box[2],
-                   (long long)region->box[3]);
-    }
-}
-
-/* COCO's uncompressed run-length encoding: down the columns, in turns of pixels that are not in the mask and that are. */
-static void add_mask(const struct outline *outline, struct text *text)
-{
-    int64_t at = 0, end = outline->width * outline->height;
-    text_word(text, ", \"area\": ");
-    text_float(text, outline_area(outline));
-    text_print(text, ", \"mask\": {\"size\": [%lld, %lld], \"counts\": [", (long long)outline->height,
-               (long long)outline->width);
-    for (size_t run = 0; run < outline->run_count; run++) {
-        text_print(text, "%s%lld, %lld", run ? ", " : "", (long long)(outline->starts[run] - at),
-                   (long long)(outline->stops[run] - outline->starts[run]));
-        at = outline->stops[run];
-    }
-    if (at < end)
-        text_print(text, "%s%lld", outline->run_count ? ", " : "", (long long)(end - at));
-    text_word(text, "]}");
+    text_rounded(text, value, 3);
 }
 
 static void add_targets(const struct engine *engine, const struct here *here, struct text *text)
@@ -91,7 +47,7 @@ static void add_targets(const struct engine *engine, const struct here *here, st
 }
 
 /* The value of a line "KEY: VALUE", without spaces; the caller frees it, NULL where there is none. */
-static char *field(const char *text, const char *key)
+static char *line_value(const char *text, const char *key)
 {
     char *line = need_print("\n%s: ", key);
     const char *at = strstr(text, line);
@@ -116,7 +72,7 @@ static void add_release(struct text *text)
     for (size_t index = 0; index < count; index++)
         is_ascii = is_ascii && (signed char)bytes[index] > 0;
     bool is_release = is_ascii && strncmp(bytes, RELEASE, strlen(RELEASE)) == 0;
-    char *version = is_release ? field(bytes, "version") : NULL, *target = is_release ? field(bytes, "target") : NULL;
+    char *version = is_release ? line_value(bytes, "version") : NULL, *target = is_release ? line_value(bytes, "target") : NULL;
     if (version && target) {
         char *name = need_print("edge-infer-%s-%s", version, target);
         text_json(text, name);
@@ -189,18 +145,8 @@ void record_answer(const char *image, const struct engine *engine, const struct 
     text_word(text, "{\"image\": ");
     text_json(text, image);
     add_origin(engine, text);
-    text_print(text, ", \"task\": \"%s\", \"results\": [",
-               manifest->is_segmentation ? "segmentation" : "classification");
-    add_results(engine, answer, text);
-    text_word(text, "], \"decision\": ");
-    text_json(text, answer->decision);
-    text_word(text, ", \"threshold\": ");
-    if (manifest->decision.label)
-        text_float(text, manifest->decision.threshold);
-    else
-        text_word(text, "null");
-    if (manifest->is_segmentation)
-        add_mask(&answer->outline, text);
+    text_print(text, ", \"task\": \"%s\", ", manifest->task->name);
+    manifest->task->record(manifest, &answer->outcome, text);
     add_warnings(&answer->warnings, text);
     add_times(engine, answer, text);
     text_word(text, ", \"memory_mb\": {\"peak\": ");
@@ -229,7 +175,7 @@ void record_error(const char *image, const struct failure *failure, struct text 
     text_word(text, "}}\n");
 }
 
-static void add_figure(const struct number *number, struct text *text)
+static void add_measured(const struct number *number, struct text *text)
 {
     if (!number)
         text_word(text, "null");
@@ -244,9 +190,9 @@ void record_model(const struct model *model, struct text *text)
     const struct manifest *manifest = &model->manifest;
     text_print(text, "{\"name\": \"%s\", \"title\": ", manifest->name);
     text_json(text, manifest->title);
-    text_print(text, ", \"task\": \"%s\", \"parameters\": ", manifest->is_segmentation ? "segmentation" : "classification");
-    add_figure(manifest_measured(manifest, "parameters"), text);
+    text_print(text, ", \"task\": \"%s\", \"parameters\": ", manifest->task->name);
+    add_measured(manifest_measured(manifest, "parameters"), text);
     text_word(text, ", \"macs\": ");
-    add_figure(manifest_measured(manifest, "macs"), text);
+    add_measured(manifest_measured(manifest, "macs"), text);
     text_print(text, ", \"bytes\": %zu}\n", model->data.count);
 }

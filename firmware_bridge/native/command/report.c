@@ -4,112 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "constants.h"
 #include "memory.h"
 #include "meter.h"
 
-#define BOLD "1"
-#define GREEN "32"
-#define RED "31"
-
-enum { SHOWN = 10 }; /* regions that people are told of one by one */
-
 static const char *const PHASE_NAMES[] = {"read", "decode", "preprocess", "invoke", "postprocess", "total"};
-
-void report_paint(const char *words, const char *code, bool colour, struct text *text)
-{
-    if (colour)
-        text_print(text, "\x1b[%sm%s\x1b[0m", code, words);
-    else
-        text_word(text, words);
-}
-
-static void add_percent(double value, struct text *text)
-{
-    text_print(text, "%.3g %%", 100 * value);
-}
-
-static void add_extent(const struct outline *outline, struct text *text)
-{
-    if (!outline->region_count) {
-        text_word(text, "nothing found");
-        return;
-    }
-    text_print(text, "%zu region%s, ", outline->region_count, outline->region_count > 1 ? "s" : "");
-    add_percent(outline_area(outline), text);
-    text_word(text, " of the image");
-}
-
-void report_caption(const struct answer *answer, struct text *text)
-{
-    text_word(text, answer->decision);
-    if (answer->outline.region_count) {
-        text_word(text, ": ");
-        add_extent(&answer->outline, text);
-    } else {
-        text_word(text, " found");
-    }
-}
-
-static void add_regions(const struct engine *engine, const struct outline *outline, struct text *text)
-{
-    int64_t smaller = 0;
-    double together = 0;
-    for (size_t index = 0; index < outline->region_count; index++) {
-        const struct region *region = &outline->regions[index];
-        if (index >= SHOWN) {
-            smaller++;
-            together += outline_share(outline, region->pixels);
-            continue;
-        }
-        struct text percent = {0};
-        add_percent(outline_share(outline, region->pixels), &percent);
-        text_print(text, "  %2zu  %s  %.4f  %6s of the image, %lld x %lld pixels at %lld, %lld\n", index + 1,
-                   engine->model.manifest.decision.label, region->score, percent.at, (long long)region->box[2],
-                   (long long)region->box[3], (long long)region->box[0], (long long)region->box[1]);
-        text_free(&percent);
-    }
-    if (smaller) {
-        text_print(text, "      and %lld smaller, together ", (long long)smaller);
-        add_percent(together, text);
-        text_word(text, "\n");
-    }
-}
-
-static void add_labels(const struct manifest *manifest, const struct answer *answer, struct text *text)
-{
-    size_t widest = 0;
-    for (size_t index = 0; index < manifest->label_count; index++) {
-        size_t letters = count_letters(manifest->labels[index]);
-        widest = letters > widest ? letters : widest;
-    }
-    for (size_t index = 0; index < manifest->label_count; index++) {
-        const struct result *result = &answer->results[index];
-        text_print(text, "  %s%*s  %.4f\n", result->label, (int)(widest - count_letters(result->label)), "",
-                   result->score);
-    }
-}
-
-static void add_rule(const struct manifest *manifest, const struct answer *answer, struct text *text)
-{
-    const struct decision *rule = &manifest->decision;
-    if (manifest->is_segmentation) {
-        add_extent(&answer->outline, text);
-        text_print(text, "; pixels count from the score %g on", rule->threshold);
-        if (rule->minimum_area != 0) {
-            text_word(text, ", regions from ");
-            add_percent(rule->minimum_area, text);
-            text_word(text, " on");
-        }
-    } else if (!rule->label) {
-        text_word(text, "the highest score");
-    } else {
-        size_t mine = 0;
-        while (strcmp(answer->results[mine].label, rule->label) != 0)
-            mine++;
-        text_print(text, "%s %.4f is %s the threshold %g", rule->label, answer->results[mine].score,
-                   strcmp(answer->decision, rule->label) == 0 ? "at least" : "under", rule->threshold);
-    }
-}
 
 static void add_how(size_t warm, bool first, struct text *text)
 {
@@ -127,18 +26,11 @@ void report_answer(const char *image, const struct engine *engine, const struct 
     const struct manifest *manifest = &engine->model.manifest;
     struct text title = {0};
     text_one_line(&title, image);
-    report_paint(title.at, BOLD, colour, text);
+    text_paint(text, title.at, BOLD, colour);
     text_free(&title);
     text_word(text, "\n");
-    if (manifest->is_segmentation)
-        add_regions(engine, &answer->outline, text);
-    else
-        add_labels(manifest, answer, text);
-    text_word(text, "  decision: ");
-    report_paint(answer->decision, BOLD, colour, text);
-    text_word(text, " (");
-    add_rule(manifest, answer, text);
-    text_word(text, ")\n  cost: ");
+    manifest->task->lines(manifest, &answer->outcome, colour, text);
+    text_word(text, "  cost: ");
     for (int phase = 0; phase < PHASES; phase++)
         text_print(text, "%s%s %.2f", phase ? ", " : "", PHASE_NAMES[phase], answer->ms[phase]);
     text_word(text, " ms (invoke: ");
@@ -154,7 +46,7 @@ void report_answer(const char *image, const struct engine *engine, const struct 
 void report_short(const char *image, const struct answer *answer, struct text *text)
 {
     text_one_line(text, image);
-    text_print(text, ": %s\n", answer->decision);
+    text_print(text, ": %s\n", answer->outcome.decision);
 }
 
 static void add_size(double megabytes, struct text *text)
@@ -167,7 +59,7 @@ static void add_size(double megabytes, struct text *text)
 
 static void add_met(bool is_met, bool colour, struct text *text)
 {
-    report_paint(is_met ? "met" : "missed", is_met ? GREEN : RED, colour, text);
+    text_paint(text, is_met ? "met" : "missed", is_met ? GREEN : RED, colour);
 }
 
 /* "targets: 5 met, 1 missed (speedup)" */
@@ -250,12 +142,12 @@ static void add_target_table(const struct engine *engine, const struct here *her
 void report_summary(const struct engine *engine, const struct here *here, const struct board *board, bool as_table,
                     bool colour, struct text *text)
 {
-    text_print(text, "first run: load %.2f, first invoke %.2f ms\nmemory: peak ", engine->load_ms,
+    text_print(text, "first run: load %.2f, first invoke %.2f ms\nmemory: peak RSS ", engine->load_ms,
                engine->first_invoke_ms);
     add_size(here->peak_mb, text);
-    text_word(text, ", of it the model ");
+    text_word(text, " (model: ");
     add_size(engine->model_mb, text);
-    text_print(text, "\nruntime: litert %s, %d thread%s, delegate %s\nboard: ", engine->runtime.version,
+    text_print(text, ")\nruntime: litert %s, %d thread%s, delegate %s\nboard: ", engine->runtime.version,
                engine->runtime.threads, engine->runtime.threads > 1 ? "s" : "", engine->runtime.delegate);
     board_line(board, text);
     text_word(text, "\n");
@@ -264,7 +156,7 @@ void report_summary(const struct engine *engine, const struct here *here, const 
     text_word(text, NOTICE "\n");
 }
 
-static void add_figure(const struct number *number, struct text *text)
+static void add_measured(const struct number *number, struct text *text)
 {
     if (number)
         text_number(text, number->value);
@@ -285,9 +177,9 @@ void report_models(const struct model *models, size_t count, struct text *text)
         if (row) {
             const struct manifest *manifest = &models[row - 1].manifest;
             text_word(&cells[0], manifest->name);
-            text_word(&cells[1], manifest->is_segmentation ? "segmentation" : "classification");
-            add_figure(manifest_measured(manifest, "parameters"), &cells[2]);
-            add_figure(manifest_measured(manifest, "macs"), &cells[3]);
+            text_word(&cells[1], manifest->task->name);
+            add_measured(manifest_measured(manifest, "parameters"), &cells[2]);
+            add_measured(manifest_measured(manifest, "macs"), &cells[3]);
             text_number(&cells[4], (double)models[row - 1].data.count);
             text_word(&cells[5], manifest->title);
         }

@@ -15,12 +15,21 @@
 
 enum { HEAD = 1 << 18 }; /* bytes of a record that are looked at: more than the longest paths and names take */
 
-static const char *const ENDINGS[PARTS] = {".mask.png", ".overlay.jpg", ".json"};
-static char *volatile half_written[PARTS];
+/* A file to write; the JSON is the last one, as it says which other ones are ours. */
+struct part {
+    const char *ending;
+    const struct text *content;
+};
+
+enum { MAX_PARTS = MAX_DRAWN + 1 };
+
+#define JSON ".json"
+
+static char *volatile half_written[MAX_PARTS];
 
 void drop_half_written(void)
 {
-    for (int part = 0; part < PARTS; part++)
+    for (int part = 0; part < MAX_PARTS; part++)
         if (half_written[part])
             unlink(half_written[part]);
 }
@@ -145,20 +154,66 @@ static const char *behind_word(const char *at, const char *word)
     return at && strncmp(at, word, length) == 0 ? at + length : NULL;
 }
 
+/* The length of a task's ending, ".mask.png": two words of a few letters each, behind dots; 0 where it is none. Nothing
+   else that a JSON file in the folder may say is a file of ours. */
+static size_t ending_length(const char *at)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+    size_t word = *at == '.' ? strspn(at + 1, letters) : 0;
+    size_t kind = word && at[1 + word] == '.' ? strspn(at + 2 + word, letters) : 0;
+    return kind && !memchr(at + 2 + word, '-', kind) ? 2 + word + kind : 0;
+}
+
+/* Take the endings of the files in the list that begins at `at`, of the results `base`. False where it is no list. */
+static bool take_owned(struct place *place, const char *base, const char *at)
+{
+    struct text begin = {0};
+    text_json(&begin, base);
+    begin.length--; /* without the quote at its end */
+    for (const char *next; (next = behind_text(at)); at = *next == ',' ? next + 2 : next) {
+        const char *ending = at + begin.length;
+        size_t length = (size_t)(next - at) > begin.length && memcmp(at, begin.at, begin.length) == 0
+                            ? ending_length(ending) : 0;
+        if (!length || ending + length + 1 != next || place->owned_count == MAX_PARTS)
+            continue;
+        place->owned = need_more(place->owned, (place->owned_count + 1) * sizeof *place->owned);
+        place->owned[place->owned_count++] = need_print("%.*s", (int)length, ending);
+    }
+    text_free(&begin);
+    return *at == ']';
+}
+
+static void forget_owned(struct place *place)
+{
+    while (place->owned_count)
+        free(place->owned[--place->owned_count]);
+    free(place->owned);
+    place->owned = NULL;
+    place->is_own = false;
+}
+
+static bool owns(const struct place *place, const char *ending)
+{
+    bool found = false;
+    for (size_t index = 0; index < place->owned_count; index++)
+        found = found || strcmp(place->owned[index], ending) == 0;
+    return found;
+}
+
 enum owner { NOBODY, STRANGER, SAME };
 
-/* Whose results lie under a name, and which of them edge-infer made; `path`: of the image, as JSON. */
-static enum owner owner_of(const struct results *results, const char *name, const char *path, bool *owned)
+/* Whose results lie under a name; where they are this image's, the place gets the endings of its files. `path`: of the
+   image, as JSON. */
+static enum owner owner_of(const struct results *results, const char *name, const char *path, struct place *place)
 {
-    enum owner owner = STRANGER;
-    char *place = path_of(results, name, ENDINGS[JSON]);
+    char *file = path_of(results, name, JSON);
     struct stat status, link;
-    if (stat(place, &status) != 0) {
-        owner = lstat(place, &link) == 0 ? STRANGER : NOBODY;
-        free(place);
+    if (stat(file, &status) != 0) {
+        enum owner owner = lstat(file, &link) == 0 ? STRANGER : NOBODY;
+        free(file);
         return owner;
     }
-    int descriptor = S_ISREG(status.st_mode) ? open(place, O_RDONLY | O_CLOEXEC) : -1; /* a pipe would be waited for */
+    int descriptor = S_ISREG(status.st_mode) ? open(file, O_RDONLY | O_CLOEXEC) : -1; /* a pipe would be waited for */
     char *head = need(HEAD + 1);
     ssize_t count = descriptor < 0 ? 0 : read(descriptor, head, HEAD);
     head[count > 0 ? count : 0] = 0;
@@ -169,25 +224,15 @@ static enum owner owner_of(const struct results *results, const char *name, cons
     const char *begin = at;
     const char *end = !at ? NULL : *at == '"' ? behind_text(at) : behind_word(at, "null");
     at = behind_word(end, ", \"files\": [");
-    if (at && (size_t)(end - begin) == strlen(path) && memcmp(begin, path, strlen(path)) == 0 && strcmp(path, "null") != 0) {
-        const char *base = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
-        owner = SAME;
-        owned[JSON] = true;
-        for (const char *next; (next = behind_text(at)); at = *next == ',' ? next + 2 : next)
-            for (int part = 0; part < JSON; part++) {
-                char *file = need_print("%s%s", base, ENDINGS[part]);
-                struct text words = {0};
-                text_json(&words, file);
-                owned[part] = owned[part] || (words.length == (size_t)(next - at) && memcmp(words.at, at, words.length) == 0);
-                text_free(&words);
-                free(file);
-            }
-        if (*at != ']')
-            owner = STRANGER;
-    }
+    const char *base = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
+    bool same = at && (size_t)(end - begin) == strlen(path) && memcmp(begin, path, strlen(path)) == 0 &&
+                strcmp(path, "null") != 0;
+    place->is_own = same && take_owned(place, base, at);
+    if (!place->is_own)
+        forget_owned(place);
     free(head);
-    free(place);
-    return owner;
+    free(file);
+    return place->is_own ? SAME : STRANGER;
 }
 
 /* Whether another image of this run has the name; `path`: of the image, as JSON. An image may be asked for twice. */
@@ -210,12 +255,10 @@ struct place results_place(struct results *results, const struct job *job)
         text_word(&path, "null");
     for (long number = 1;; number++) {
         char *name = number == 1 ? need_copy(stem) : need_print("%s-%ld", stem, number);
-        bool owned[PARTS] = {0};
-        enum owner owner = is_taken(results, name, path.at) ? STRANGER : owner_of(results, name, path.at, owned);
+        enum owner owner = is_taken(results, name, path.at) ? STRANGER : owner_of(results, name, path.at, &place);
         if (owner == SAME) {
             free(place.name);
             place.name = name;
-            memcpy(place.owned, owned, sizeof owned);
             break;
         }
         if (owner == NOBODY && !place.name)
@@ -234,17 +277,18 @@ struct place results_place(struct results *results, const struct job *job)
 
 void place_free(struct place *place)
 {
+    forget_owned(place);
     free(place->name);
     free(place->path);
     *place = (struct place){0};
 }
 
 /* The record with the keys by which the next run knows whose it is, behind the image. */
-static void add_owner(const struct place *place, const struct text *record, const struct text *const *contents,
+static void add_owner(const struct place *place, const struct text *record, const struct drawn *drawn, size_t count,
                       struct text *text)
 {
     const char *base = strrchr(place->name, '/') ? strrchr(place->name, '/') + 1 : place->name;
-    const char *rest = behind_text(record->at + strlen("{\"image\": ")), *between = "";
+    const char *rest = behind_text(record->at + strlen("{\"image\": "));
     text_add(text, record->at, (size_t)(rest - record->at));
     text_word(text, ", \"path\": ");
     if (place->path)
@@ -252,14 +296,12 @@ static void add_owner(const struct place *place, const struct text *record, cons
     else
         text_word(text, "null");
     text_word(text, ", \"files\": [");
-    for (int part = 0; part < JSON; part++)
-        if (contents[part]) {
-            char *file = need_print("%s%s", base, ENDINGS[part]);
-            text_word(text, between);
-            text_json(text, file);
-            between = ", ";
-            free(file);
-        }
+    for (size_t index = 0; index < count; index++) {
+        char *file = need_print("%s%s", base, drawn[index].ending);
+        text_word(text, index ? ", " : "");
+        text_json(text, file);
+        free(file);
+    }
     text_print(text, "]%s", rest);
 }
 
@@ -284,46 +326,74 @@ static int write_beside(const char *path, const struct text *content)
     return error;
 }
 
-/* Write beside their places first, then rename: the JSON last, as it says which other ones are ours. */
-static bool put(const struct results *results, const struct place *place, const struct text *const *contents,
+/* Write the parts beside their places. Return 0 or errno, and which one was the last. */
+static int write_parts(const struct part *parts, size_t count, char *const *beside, size_t *last)
+{
+    int error = 0;
+    for (size_t part = 0; !error && part < count; part++) {
+        *last = part;
+        error = write_beside(beside[part], parts[part].content);
+    }
+    return error;
+}
+
+static void remove_owned(const struct results *results, const struct place *place, const struct part *parts, size_t count)
+{
+    for (size_t index = 0; index < place->owned_count; index++) {
+        bool is_new = false;
+        for (size_t part = 0; part < count; part++)
+            is_new = is_new || strcmp(parts[part].ending, place->owned[index]) == 0;
+        char *path = path_of(results, place->name, place->owned[index]);
+        if (!is_new)
+            unlink(path);
+        free(path);
+    }
+}
+
+/* Let the parts take their places. Return 0 or errno, and which one was the last. */
+static int rename_parts(size_t count, char *const *beside, char *const *paths, size_t *last)
+{
+    int error = 0;
+    for (size_t part = 0; !error && part < count; part++) {
+        *last = part;
+        error = rename(beside[part], paths[part]) ? errno : 0;
+    }
+    return error;
+}
+
+/* Write beside their places first, then rename. */
+static bool put(const struct results *results, const struct place *place, const struct part *parts, size_t count,
                 struct failure *failure)
 {
-    char *paths[PARTS] = {0}, *beside[PARTS] = {0}, *folder = path_of(results, place->name, "");
+    char *paths[MAX_PARTS] = {0}, *beside[MAX_PARTS] = {0}, *folder = path_of(results, place->name, "");
     char *slash = strrchr(folder, '/'), *base = need_copy(slash + 1);
     *slash = 0;
-    int error = 0, last = JSON;
-    bool done = make_folders(*folder ? folder : "/", failure);
-    for (int part = 0; part < PARTS; part++) {
-        paths[part] = path_of(results, place->name, ENDINGS[part]);
-        beside[part] = need_print("%s/.%s%s.%ld", folder, base, ENDINGS[part], (long)getpid());
-        half_written[part] = contents[part] ? beside[part] : NULL;
-    }
-    for (int part = 0; done && !error && part < PARTS; part++)
-        if (contents[part]) {
-            last = part;
-            error = write_beside(beside[part], contents[part]);
-        }
+    size_t last = 0;
     sigset_t ending, before;
+    bool done = make_folders(*folder ? folder : "/", failure);
+    for (size_t part = 0; part < count; part++) {
+        paths[part] = path_of(results, place->name, parts[part].ending);
+        beside[part] = need_print("%s/.%s%s.%ld", folder, base, parts[part].ending, (long)getpid());
+        half_written[part] = beside[part];
+    }
+    int error = done ? write_parts(parts, count, beside, &last) : 0;
     sigemptyset(&ending);
     sigaddset(&ending, SIGINT);
     sigaddset(&ending, SIGTERM);
     sigaddset(&ending, SIGHUP);
     sigprocmask(SIG_BLOCK, &ending, &before);
-    for (int part = 0; done && !error && part < PARTS; part++) {
-        last = contents[part] ? part : last;
-        if (contents[part] && rename(beside[part], paths[part]) != 0)
-            error = errno;
-        else if (!contents[part] && place->owned[part])
-            unlink(paths[part]);
+    if (done && !error) {
+        remove_owned(results, place, parts, count);
+        error = rename_parts(count, beside, paths, &last);
     }
     drop_half_written();
-    for (int part = 0; part < PARTS; part++)
+    for (size_t part = 0; part < count; part++)
         half_written[part] = NULL;
     sigprocmask(SIG_SETMASK, &before, NULL);
     if (error)
         done = fail_as(failure, "output.unwritable", "%s can't be written (%s): make room there, or give --output another "
                                                      "folder", paths[last], strerror(error));
-    for (int part = 0; part < PARTS; part++) {
+    for (size_t part = 0; part < count; part++) {
         free(paths[part]);
         free(beside[part]);
     }
@@ -333,27 +403,29 @@ static bool put(const struct results *results, const struct place *place, const 
 }
 
 bool results_write(struct results *results, const struct place *place, const struct text *record,
-                   const struct text *mask, const struct text *overlay, struct failure *failure)
+                   const struct drawn *drawn, size_t drawn_count, struct failure *failure)
 {
     struct text whole = {0};
-    const struct text *contents[PARTS] = {mask, overlay, &whole};
+    struct part parts[MAX_PARTS];
     struct stat status;
     bool done = true;
-    for (int part = 0; done && part < JSON; part++) {
-        char *path = path_of(results, place->name, ENDINGS[part]);
-        if (contents[part] && !place->owned[part] && lstat(path, &status) == 0)
+    for (size_t part = 0; done && part < drawn_count; part++) {
+        parts[part] = (struct part){drawn[part].ending, &drawn[part].content};
+        char *path = path_of(results, place->name, drawn[part].ending);
+        if (!owns(place, drawn[part].ending) && lstat(path, &status) == 0)
             done = fail_as(failure, "output.foreign", "%s was not made by edge-infer and would be replaced: give --output "
                                                       "another folder", path);
         free(path);
     }
-    add_owner(place, record, contents, &whole);
-    done = done && put(results, place, contents, failure);
-    for (int part = 0; !done && part < PARTS; part++)
-        if (place->owned[part]) {
-            char *path = path_of(results, place->name, ENDINGS[part]);
-            unlink(path);
-            free(path);
-        }
+    add_owner(place, record, drawn, drawn_count, &whole);
+    parts[drawn_count] = (struct part){JSON, &whole};
+    done = done && put(results, place, parts, drawn_count + 1, failure);
+    if (!done && place->is_own) {
+        char *path = path_of(results, place->name, JSON);
+        remove_owned(results, place, NULL, 0);
+        unlink(path);
+        free(path);
+    }
     text_free(&whole);
     return done;
 }

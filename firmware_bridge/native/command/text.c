@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "memory.h"
-#include "printable.h"
 
 static void make_room(struct text *text, size_t more)
 {
@@ -55,7 +54,7 @@ void text_free(struct text *text)
     *text = (struct text){0};
 }
 
-uint32_t next_letter(const char **at, const char *end, bool surrogates)
+uint32_t next_letter(const char **at, const char *end)
 {
     const unsigned char *bytes = (const unsigned char *)*at;
     uint32_t first = bytes[0];
@@ -69,8 +68,7 @@ uint32_t next_letter(const char **at, const char *end, bool surrogates)
         for (; index <= more && (bytes[index] & 0xc0) == 0x80; index++)
             letter = letter << 6 | (bytes[index] & 0x3fu);
         bool shortest = letter >= (more == 1 ? 0x80u : more == 2 ? 0x800u : 0x10000u) && letter < 0x110000;
-        bool whole = letter < 0xd800 || letter > 0xdfff || surrogates;
-        if (index > more && shortest && whole) {
+        if (index > more && shortest && (letter < 0xd800 || letter > 0xdfff)) {
             *at += more;
             return letter;
         }
@@ -89,109 +87,49 @@ void text_letter(struct text *text, uint32_t letter)
     text_add(text, bytes, count);
 }
 
-bool is_printable(uint32_t letter)
+bool is_shown(uint32_t letter)
 {
-    size_t low = 0, high = sizeof PRINTABLE / sizeof PRINTABLE[0];
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (PRINTABLE[middle][1] < letter)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < sizeof PRINTABLE / sizeof PRINTABLE[0] && PRINTABLE[low][0] <= letter;
+    bool controls = letter < ' ' || (letter >= 0x7f && letter < 0xa0) || letter == 0x2028 || letter == 0x2029;
+    bool turns = letter == 0x200e || letter == 0x200f || (letter >= 0x202a && letter <= 0x202e) ||
+                 (letter >= 0x2066 && letter <= 0x2069) || letter == 0xfeff;
+    return !controls && !turns && (letter < 0xd800 || letter > 0xdfff);
 }
 
 size_t count_letters(const char *text)
 {
     size_t count = 0;
     for (const char *end = text + strlen(text); text < end; count++)
-        next_letter(&text, end, true);
+        next_letter(&text, end);
     return count;
-}
-
-static void escape(struct text *text, uint32_t letter)
-{
-    if (letter == '\n' || letter == '\r' || letter == '\t')
-        text_print(text, "\\%c", letter == '\n' ? 'n' : letter == '\r' ? 'r' : 't');
-    else if (letter < 0x100)
-        text_print(text, "\\x%02x", (unsigned)letter);
-    else
-        text_print(text, letter < 0x10000 ? "\\u%04x" : "\\U%08x", (unsigned)letter);
 }
 
 void text_one_line(struct text *text, const char *words)
 {
     text_word(text, "");
     for (const char *end = words + strlen(words); words < end;) {
-        uint32_t letter = next_letter(&words, end, false);
-        if (is_printable(letter))
+        uint32_t letter = next_letter(&words, end);
+        if (is_shown(letter))
             text_letter(text, letter);
         else
-            escape(text, letter);
+            text_print(text, letter < 0x100 ? "\\x%02x" : "\\u%04x", (unsigned)letter);
     }
 }
 
-void text_quoted(struct text *text, const char *path)
+void text_paint(struct text *text, const char *words, const char *code, bool colour)
 {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@%+=:,./_-";
-    bool printable = true;
-    for (const char *letter = path, *end = path + strlen(path); printable && letter < end;)
-        printable = is_printable(next_letter(&letter, end, false));
-    bool is_plain = *path && path[strspn(path, plain)] == 0;
-    text_word(text, is_plain ? "" : printable ? "'" : "$'");
-    if (*path == '-') /* no option */
-        text_word(text, "./");
-    for (const char *letter = path; *letter; letter++)
-        if (is_plain || (*letter != '\'' && (printable || *letter != '\\')))
-            text_add(text, letter, 1);
-        else
-            text_word(text, printable ? "'\"'\"'" : *letter == '\'' ? "\\'" : "\\\\");
-    text_word(text, is_plain ? "" : "'");
-}
-
-void text_repr(struct text *text, const char *words, size_t count, bool ascii)
-{
-    char quote = memchr(words, '\'', count) && !memchr(words, '"', count) ? '"' : '\'';
-    text_add(text, &quote, 1);
-    for (const char *end = words + count; words < end;) {
-        uint32_t letter = next_letter(&words, end, true);
-        if (letter == (uint32_t)quote || letter == '\\')
-            text_print(text, "\\%c", (char)letter);
-        else if (ascii ? letter >= ' ' && letter < 0x7f : is_printable(letter))
-            text_letter(text, letter);
-        else
-            escape(text, letter);
-    }
-    text_add(text, &quote, 1);
-}
-
-void text_repr_bytes(struct text *text, const unsigned char *bytes, size_t count)
-{
-    char quote = memchr(bytes, '\'', count) && !memchr(bytes, '"', count) ? '"' : '\'';
-    text_print(text, "b%c", quote);
-    for (size_t index = 0; index < count; index++) {
-        if (bytes[index] == (unsigned char)quote || bytes[index] == '\\')
-            text_print(text, "\\%c", bytes[index]);
-        else if (bytes[index] >= ' ' && bytes[index] < 0x7f)
-            text_add(text, &bytes[index], 1);
-        else
-            escape(text, bytes[index]);
-    }
-    text_add(text, &quote, 1);
+    if (colour)
+        text_print(text, "\x1b[%sm%s\x1b[0m", code, words);
+    else
+        text_word(text, words);
 }
 
 void text_json(struct text *text, const char *words)
 {
     text_word(text, "\"");
     for (const char *end = words + strlen(words); words < end;) {
-        uint32_t letter = next_letter(&words, end, false);
+        uint32_t letter = next_letter(&words, end);
         if (letter == '"' || letter == '\\')
             text_print(text, "\\%c", (char)letter);
-        else if (letter == '\b' || letter == '\f')
-            text_print(text, "\\%c", letter == '\b' ? 'b' : 'f');
-        else if (letter == '\n' || letter == '\r' || letter == '\t')
-            escape(text, letter);
         else if (letter >= ' ' && letter < 0x7f)
             text_letter(text, letter);
         else if (letter < 0x10000)
@@ -205,38 +143,25 @@ void text_json(struct text *text, const char *words)
 
 void text_float(struct text *text, double value)
 {
-    if (!isfinite(value)) {
-        text_word(text, isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity"); /* as Python's json */
-        return;
-    }
     char digits[40];
     int precision = 1;
-    do
-        snprintf(digits, sizeof digits, "%.*e", precision - 1, value);
-    while (strtod(digits, NULL) != value && precision++ < 17);
-    char *exponent_at = strchr(digits, 'e');
-    int exponent = atoi(exponent_at + 1);
-    if (exponent < -4 || exponent >= 16) {
-        *exponent_at = 0;
-        text_print(text, "%se%c%02d", digits, exponent < 0 ? '-' : '+', abs(exponent));
-    } else {
-        int decimals = precision - 1 - exponent;
-        text_print(text, "%.*f", decimals > 0 ? decimals : 1, value);
-    }
-}
-
-void text_float_or_null(struct text *text, double value)
-{
-    if (isnan(value))
+    if (!isfinite(value)) {
         text_word(text, "null");
-    else
-        text_float(text, value);
+        return;
+    }
+    do
+        snprintf(digits, sizeof digits, "%.*g", precision, value);
+    while (strtod(digits, NULL) != value && precision++ < 17);
+    text_word(text, digits);
+    if (!strpbrk(digits, ".e")) /* a whole number, but no integer */
+        text_word(text, ".0");
 }
 
 void text_rounded(struct text *text, double value, int digits)
 {
-    char buffer[400];
-    snprintf(buffer, sizeof buffer, "%.*f", digits, value);
+    char buffer[400] = "nan";
+    if (isfinite(value))
+        snprintf(buffer, sizeof buffer, "%.*f", digits, value);
     text_float(text, strtod(buffer, NULL));
 }
 

@@ -1,7 +1,7 @@
 #ifndef EDGE_DECODER_H
 #define EDGE_DECODER_H
 
-#include "picture.h"
+#include "image.h"
 #include "plausibility.h"
 
 /* What a decoder is given, and what it says besides the pixels. */
@@ -19,14 +19,14 @@ struct decoding {
 
 /* Fill the image with the pixels as they lie in the file; grey from the start where the network is. On failure the
    caller frees what there is of them. */
-bool png_decode(struct decoding *decoding, struct picture *picture);
-bool jpeg_decode(struct decoding *decoding, struct picture *picture);
+bool png_decode(struct decoding *decoding, struct image *image);
+bool jpeg_decode(struct decoding *decoding, struct image *image);
 
 bool damaged(const struct decoding *decoding, const char *reason);
-/* Hold the limit of pixels. */
-bool hold_size(const struct decoding *decoding, uint64_t width, uint64_t height);
+/* Check the limit of pixels. */
+bool check_size(const struct decoding *decoding, uint64_t width, uint64_t height);
 /* Make room for rows x columns of the image's channels. */
-bool make_canvas(const struct decoding *decoding, struct picture *picture);
+bool make_canvas(const struct decoding *decoding, struct image *image);
 /* How a JPEG of this upright size may be decoded smaller: 8, 4, 2 or 1. */
 int reduction_for(int64_t width, int64_t height, const struct preprocessing *how);
 

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "constants.h"
+
 enum { TAG = 0x0112, SHORT = 3, HEADER = 8, ENTRY = 12, HIGHEST = 8 };
 
 struct tiff {

@@ -71,23 +71,23 @@ static void skip(j_decompress_ptr jpeg, long count)
 
 /* Store one row, which has 1, 3 or 4 channels. */
 static void store(const unsigned char *line, unsigned layers, const struct decoding *decoding,
-                  const struct picture *picture, size_t row)
+                  const struct image *image, size_t row)
 {
-    size_t columns = (size_t)picture->columns, planes = (size_t)picture->planes;
-    unsigned char *to = picture->pixels + row * columns * planes;
+    size_t columns = (size_t)image->columns, channels = (size_t)image->channels;
+    unsigned char *to = image->pixels + row * columns * channels;
     const unsigned char *shown = decoding->shown;
     unsigned char (*sample)[4] = evidence_row(decoding->evidence, (int64_t)row);
     const int64_t *wanted = decoding->evidence->columns, *end = wanted + decoding->evidence->column_count;
-    if (layers == planes && !decoding->how->window.high) {
-        memcpy(to, line, columns * planes);
+    if (layers == channels && !decoding->how->window.high) {
+        memcpy(to, line, columns * channels);
         return;
     }
-    if (layers == planes) {
-        for (size_t index = 0; index < columns * planes; index++)
+    if (layers == channels) {
+        for (size_t index = 0; index < columns * channels; index++)
             to[index] = shown[line[index]];
         return;
     }
-    for (size_t column = 0; column < columns; column++, line += layers, to += planes) {
+    for (size_t column = 0; column < columns; column++, line += layers, to += channels) {
         unsigned char colour[3];
         if (layers == 4) { /* CMYK, inverted as Adobe's programs write it */
             unsigned rest = line[3];
@@ -104,7 +104,7 @@ static void store(const unsigned char *line, unsigned layers, const struct decod
         }
         for (int channel = 0; channel < 3; channel++)
             colour[channel] = shown[colour[channel]];
-        if (planes == 1)
+        if (channels == 1)
             *to = grey_of(colour[0], colour[1], colour[2]);
         else
             memcpy(to, colour, 3);
@@ -112,7 +112,7 @@ static void store(const unsigned char *line, unsigned layers, const struct decod
 }
 
 static const char *read_pixels(struct reading *reading, const struct decoding *decoding, const struct jpeg_structure *structure,
-                               struct picture *picture)
+                               struct image *image)
 {
     static const char cut[] = "image file is truncated";
     struct jpeg_decompress_struct *jpeg = &reading->jpeg;
@@ -138,13 +138,13 @@ static const char *read_pixels(struct reading *reading, const struct decoding *d
     if (jpeg->image_width != structure->width || jpeg->image_height != structure->height)
         return "two sizes";
     jpeg->out_color_space = structure->components == 1 ? JCS_GRAYSCALE : structure->components == 3 ? JCS_RGB : JCS_CMYK;
-    if (picture->reduction > 1) {
+    if (image->reduction > 1) {
         jpeg->scale_num = 1;
-        jpeg->scale_denom = (unsigned)picture->reduction;
+        jpeg->scale_denom = (unsigned)image->reduction;
     }
     if (!jpeg_start_decompress(jpeg))
         return cut;
-    if (jpeg->output_width != picture->columns || jpeg->output_height != picture->rows ||
+    if (jpeg->output_width != image->columns || jpeg->output_height != image->rows ||
         jpeg->output_components != (int)structure->components)
         return "two sizes";
     reading->line = need((size_t)jpeg->output_width * structure->components);
@@ -152,12 +152,12 @@ static const char *read_pixels(struct reading *reading, const struct decoding *d
         size_t row = jpeg->output_scanline;
         if (jpeg_read_scanlines(jpeg, &reading->line, 1) != 1)
             return cut;
-        store(reading->line, structure->components, decoding, picture, row);
+        store(reading->line, structure->components, decoding, image, row);
     }
     return jpeg_finish_decompress(jpeg) ? NULL : cut;
 }
 
-static bool decode(struct decoding *decoding, struct picture *picture, struct jpeg_structure *structure)
+static bool decode(struct decoding *decoding, struct image *image, struct jpeg_structure *structure)
 {
     const char *wrong = jpeg_structure(structure, decoding->data);
     if (*structure->unsupported)
@@ -167,26 +167,26 @@ static bool decode(struct decoding *decoding, struct picture *picture, struct jp
     if (wrong)
         return damaged(decoding, wrong);
     decoding->orientation = structure->orientation;
-    if (!hold_size(decoding, structure->width, structure->height))
+    if (!check_size(decoding, structure->width, structure->height))
         return false;
     bool turned = decoding->orientation >= 5 && decoding->orientation <= 8;
     if (!decoding->full_size)
-        picture->reduction = turned ? reduction_for(structure->height, structure->width, decoding->how)
+        image->reduction = turned ? reduction_for(structure->height, structure->width, decoding->how)
                                     : reduction_for(structure->width, structure->height, decoding->how);
-    picture->width = structure->width;
-    picture->height = structure->height;
-    picture->columns = (picture->width + picture->reduction - 1) / picture->reduction;
-    picture->rows = (picture->height + picture->reduction - 1) / picture->reduction;
-    picture->planes = decoding->how->is_grey || structure->components == 1 ? 1 : 3;
-    if (!make_canvas(decoding, picture))
+    image->width = structure->width;
+    image->height = structure->height;
+    image->columns = (image->width + image->reduction - 1) / image->reduction;
+    image->rows = (image->height + image->reduction - 1) / image->reduction;
+    image->channels = decoding->how->is_grey || structure->components == 1 ? 1 : 3;
+    if (!make_canvas(decoding, image))
         return false;
-    evidence_begin(decoding->evidence, picture->columns, picture->rows);
+    evidence_begin(decoding->evidence, image->columns, image->rows);
     decoding->evidence->has_colour = structure->components > 1;
     struct reading *reading = need(sizeof *reading);
-    wrong = read_pixels(reading, decoding, structure, picture);
+    wrong = read_pixels(reading, decoding, structure, image);
     bool done = !wrong || damaged(decoding, wrong);
     if (done && reading->spare)
-        warn(&picture->warnings, "image.padding", "%zu zero bytes follow the data of the image's pixels; check the file",
+        warn(&image->warnings, "image.padding", "%zu zero bytes follow the data of the image's pixels; check the file",
              reading->spare);
     jpeg_destroy_decompress(&reading->jpeg);
     free(reading->line);
@@ -194,8 +194,8 @@ static bool decode(struct decoding *decoding, struct picture *picture, struct jp
     return done;
 }
 
-bool jpeg_decode(struct decoding *decoding, struct picture *picture)
+bool jpeg_decode(struct decoding *decoding, struct image *image)
 {
     struct jpeg_structure structure;
-    return decode(decoding, picture, &structure);
+    return decode(decoding, image, &structure);
 }

@@ -4,11 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "constants.h"
 #include "frames.h"
-
-/* Of 255: what differs by no more is nearly one value; channels that differ by more are colour; 8 bits in a window of 12.
-   One pixel in so many may stray at either end; of so many, one that has colours is enough. The highest of 12 bits. */
-enum { NEAR = 16, COLOURED = 16, DARK = 16, STRAY = 1000, FEW = 500, DEPTH = 4095 };
 
 /* Which pixel of `from` is shown by each of `to`: the nearest one, added up as Pillow does. */
 static int spread_out(int64_t from, int64_t *to)
@@ -133,19 +130,19 @@ static void doubt_depth(const struct evidence *evidence, const struct value_wind
     }
 }
 
-static void doubt_size(const struct picture *picture, const struct preprocessing *how, struct warnings *warnings)
+static void doubt_size(const struct image *image, const struct preprocessing *how, struct warnings *warnings)
 {
-    bool narrow = picture->width < how->width, low = picture->height < how->height;
+    bool narrow = image->width < how->width, low = image->height < how->height;
     if (how->fit == PAD ? narrow && low : narrow || low)
         warn(warnings, "image.small",
              "the image has %lldx%lld pixels and the network reads %lldx%lld: it is magnified; give a larger one",
-             (long long)picture->width, (long long)picture->height, (long long)how->width, (long long)how->height);
+             (long long)image->width, (long long)image->height, (long long)how->width, (long long)how->height);
 }
 
 void doubts(const struct evidence *evidence, const struct bytes *file, const struct preprocessing *how,
-            struct picture *picture)
+            struct image *image)
 {
-    struct warnings *warnings = &picture->warnings;
+    struct warnings *warnings = &image->warnings;
     int64_t images = count_images(file);
     if (images > 1)
         warn(warnings, "image.pages",
@@ -161,7 +158,7 @@ void doubts(const struct evidence *evidence, const struct bytes *file, const str
         doubt_opacity(evidence, warnings);
     if (evidence->has_colour && how->is_grey)
         doubt_colour(evidence, warnings);
-    doubt_size(picture, how, warnings);
+    doubt_size(image, how, warnings);
 }
 
 void doubt_uniform(const unsigned char *pixels, int channels, int64_t width, int64_t height,

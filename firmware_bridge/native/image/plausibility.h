@@ -4,11 +4,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "constants.h"
 #include "failure.h"
 #include "file.h"
 #include "preprocess.h"
-
-enum { SAMPLED = 128 }; /* rows and columns of the sample, at most */
 
 /* What a decoder finds beside the pixels: how they are stored, and a sample of them on a grid, before a window. */
 struct evidence {
@@ -28,7 +27,7 @@ unsigned char (*evidence_row(struct evidence *evidence, int64_t row))[4];
 
 /* What makes the answer about an upright image doubtful, before the network's input is made of it. */
 void doubts(const struct evidence *evidence, const struct bytes *file, const struct preprocessing *how,
-            struct picture *picture);
+            struct image *image);
 /* ... and once it is made of an image of width x height: `pixels` of so many channels. */
 void doubt_uniform(const unsigned char *pixels, int channels, int64_t width, int64_t height,
                    const struct preprocessing *how, struct warnings *warnings);

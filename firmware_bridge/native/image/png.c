@@ -18,7 +18,7 @@ static const struct {
 
 struct reading {
     struct png_header header;
-    struct picture *picture;
+    struct image *image;
     struct decoding *decoding;
     png_struct *png;
     png_info *info;
@@ -112,13 +112,13 @@ static void on_row(png_struct *png, png_byte *row, png_uint_32 number, int pass)
     if (number >= header->height)
         return;
     unsigned channels = header->colour == GREY_ALPHA ? 2 : header->colour == RGB ? 3 : header->colour == RGBA ? 4 : 1;
-    size_t planes = (size_t)reading->picture->planes;
-    unsigned char *line = reading->picture->pixels + (size_t)number * header->width * planes;
+    size_t stored = (size_t)reading->image->channels;
+    unsigned char *line = reading->image->pixels + (size_t)number * header->width * stored;
     if (header->depth == 16 && column < header->width)
         take_depth(reading, row, (header->width - column + step - 1) / step, channels);
     if (!reading->is_deep_grey)
         take_sample(reading, row, number, column, step, channels);
-    if (step == 1 && header->depth >= 8 && !reading->is_deep_grey && channels == planes && header->colour != PALETTE &&
+    if (step == 1 && header->depth >= 8 && !reading->is_deep_grey && channels == stored && header->colour != PALETTE &&
         !reading->decoding->how->window.high) {
         memcpy(line, row, (size_t)header->width * channels); /* they lie as the image has them */
         column = header->width;
@@ -127,7 +127,7 @@ static void on_row(png_struct *png, png_byte *row, png_uint_32 number, int pass)
         reading->is_strange = reading->is_strange || row[(index - column) / step] >= header->colours;
     const unsigned char *shown = reading->decoding->shown;
     for (; column < header->width; column += step, row += reading->is_deep_grey ? 2 : channels) {
-        unsigned char *to = line + (size_t)column * planes, colour[4];
+        unsigned char *to = line + (size_t)column * stored, colour[4];
         if (reading->is_deep_grey) {
             *to = reading->deep[row[0] << 8 | row[1]];
             continue;
@@ -135,7 +135,7 @@ static void on_row(png_struct *png, png_byte *row, png_uint_32 number, int pass)
         as_colour(reading, row, colour);
         for (int channel = 0; channel < 3; channel++)
             colour[channel] = shown[colour[channel]];
-        if (planes == 3)
+        if (stored == 3)
             memcpy(to, colour, 3);
         else
             *to = channels <= 2 && header->colour != PALETTE ? colour[0] : grey_of(colour[0], colour[1], colour[2]);
@@ -200,7 +200,7 @@ static bool begin(struct reading *reading)
         return false;
     /* png_chunks.c has looked at the checksums. */
     png_set_crc_action(reading->png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);
-    png_set_user_limits(reading->png, 0x7fffffff, 0x7fffffff); /* ours are held before */
+    png_set_user_limits(reading->png, 0x7fffffff, 0x7fffffff); /* ours are checked before */
     png_set_progressive_read_fn(reading->png, reading, on_header, on_row, NULL);
     return true;
 }
@@ -243,7 +243,7 @@ static void prepare(struct reading *reading)
         window_bytes(&decoding->how->window, true, decoding->shown);
 }
 
-static bool decode(struct decoding *decoding, struct picture *picture, struct reading *reading)
+static bool decode(struct decoding *decoding, struct image *image, struct reading *reading)
 {
     struct png_header *header = &reading->header;
     char unknown[5] = "";
@@ -255,12 +255,12 @@ static bool decode(struct decoding *decoding, struct picture *picture, struct re
     if (wrong)
         return damaged(decoding, wrong);
     decoding->orientation = header->orientation;
-    if (!hold_size(decoding, header->width, header->height))
+    if (!check_size(decoding, header->width, header->height))
         return false;
-    picture->columns = picture->width = header->width;
-    picture->rows = picture->height = header->height;
-    picture->planes = decoding->how->is_grey || header->colour == GREY || header->colour == GREY_ALPHA ? 1 : 3;
-    if (!make_canvas(decoding, picture))
+    image->columns = image->width = header->width;
+    image->rows = image->height = header->height;
+    image->channels = decoding->how->is_grey || header->colour == GREY || header->colour == GREY_ALPHA ? 1 : 3;
+    if (!make_canvas(decoding, image))
         return false;
     prepare(reading);
     reading->rows_left = rows_of(header);
@@ -269,12 +269,12 @@ static bool decode(struct decoding *decoding, struct picture *picture, struct re
     return !reading->is_strange || damaged(decoding, "a pixel of a colour that the palette has not");
 }
 
-bool png_decode(struct decoding *decoding, struct picture *picture)
+bool png_decode(struct decoding *decoding, struct image *image)
 {
     struct reading *reading = need(sizeof *reading);
-    reading->picture = picture;
+    reading->image = image;
     reading->decoding = decoding;
-    bool done = decode(decoding, picture, reading);
+    bool done = decode(decoding, image, reading);
     if (reading->png)
         png_destroy_read_struct(&reading->png, &reading->info, NULL);
     free(reading);

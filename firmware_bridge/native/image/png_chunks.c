@@ -5,10 +5,11 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "constants.h"
 #include "exif.h"
 #include "memory.h"
 
-enum { GREY = 0, RGB = 2, PALETTE = 3, GREY_ALPHA = 4, SIGNATURE = 8, LARGEST = 0x7fffffff };
+enum { GREY = 0, RGB = 2, PALETTE = 3, GREY_ALPHA = 4, SIGNATURE = 8, HIGHEST = 0x7fffffff };
 
 /* Metadata: a part of the file, or unpacked and owned. */
 struct metadata {
@@ -41,7 +42,7 @@ const char *chunk_next(const struct bytes *file, size_t *at, struct chunk *chunk
     for (int index = 0; index < 4; index++)
         if (!isalpha((unsigned char)chunk->name[index]))
             return "no chunk where one belongs";
-    if (chunk->length > LARGEST)
+    if (chunk->length > HIGHEST)
         return "no chunk where one belongs";
     if (file->count - *at - 12 < chunk->length)
         return "cut short";
@@ -64,7 +65,7 @@ static const char *take_header(struct png_header *header, const struct chunk *ch
     bool fits = depth == 8 || (depth == 16 && colour != PALETTE) ||
                 ((depth == 1 || depth == 2 || depth == 4) && (colour == GREY || colour == PALETTE));
     if (!fits || colour > 6 || colour == 1 || colour == 5 || chunk->data[10] || chunk->data[11] || header->interlaced > 1 ||
-        header->width - 1 >= LARGEST || header->height - 1 >= LARGEST)
+        header->width - 1 >= HIGHEST || header->height - 1 >= HIGHEST)
         return "a header that means nothing";
     return NULL;
 }

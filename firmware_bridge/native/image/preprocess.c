@@ -45,25 +45,25 @@ struct placement place(int64_t width, int64_t height, const struct preprocessing
     return all;
 }
 
-unsigned char *preprocess_pixels(struct picture *picture, const struct preprocessing *how)
+unsigned char *preprocess_pixels(struct image *image, const struct preprocessing *how)
 {
-    if (picture->width == how->width && picture->height == how->height) {
-        unsigned char *pixels = picture->pixels;
-        picture->pixels = NULL;
+    if (image->width == how->width && image->height == how->height) {
+        unsigned char *pixels = image->pixels;
+        image->pixels = NULL;
         return pixels;
     }
-    struct placement placement = place(picture->width, picture->height, how);
+    struct placement placement = place(image->width, image->height, how);
     int64_t columns = placement.inner[2] - placement.inner[0], rows = placement.inner[3] - placement.inner[1];
     for (int side = 0; side < 4; side++)
-        placement.box[side] /= picture->reduction;
-    unsigned char *part = resample_bytes(picture->pixels, picture->columns, picture->rows, picture->planes,
+        placement.box[side] /= image->reduction;
+    unsigned char *part = resample_bytes(image->pixels, image->columns, image->rows, image->channels,
                                          placement.box, columns, rows);
     if (!part || (columns == how->width && rows == how->height))
         return part;
-    size_t planes = (size_t)picture->planes, bytes = (size_t)columns * planes, stride = (size_t)how->width * planes;
+    size_t stored = (size_t)image->channels, bytes = (size_t)columns * stored, stride = (size_t)how->width * stored;
     unsigned char *canvas = calloc((size_t)how->height, stride); /* black */
     for (int64_t row = 0; canvas && row < rows; row++)
-        memcpy(canvas + (size_t)(placement.inner[1] + row) * stride + (size_t)placement.inner[0] * planes,
+        memcpy(canvas + (size_t)(placement.inner[1] + row) * stride + (size_t)placement.inner[0] * stored,
                part + (size_t)row * bytes, bytes);
     free(part);
     return canvas;
@@ -87,20 +87,20 @@ void int8_table(const struct preprocessing *how, double scale, int64_t zero_poin
         }
 }
 
-void look_up(const unsigned char *pixels, int planes, const struct preprocessing *how, float floats[3][256],
+void look_up(const unsigned char *pixels, int stored, const struct preprocessing *how, float floats[3][256],
              int8_t int8s[3][256], void *input)
 {
     size_t count = (size_t)how->width * (size_t)how->height;
     int channels = how->channels;
     for (int channel = 0; channel < channels; channel++) {
-        const unsigned char *from = pixels + (planes == 1 ? 0 : channel);
+        const unsigned char *from = pixels + (stored == 1 ? 0 : channel);
         if (int8s) {
             int8_t *to = (int8_t *)input + channel;
-            for (size_t index = 0; index < count; index++, from += planes, to += channels)
+            for (size_t index = 0; index < count; index++, from += stored, to += channels)
                 *to = int8s[channel][*from];
         } else {
             float *to = (float *)input + channel;
-            for (size_t index = 0; index < count; index++, from += planes, to += channels)
+            for (size_t index = 0; index < count; index++, from += stored, to += channels)
                 *to = floats[channel][*from];
         }
     }

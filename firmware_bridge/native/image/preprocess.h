@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "picture.h"
+#include "image.h"
 #include "window.h"
 
 enum fit { STRETCH, CROP, PAD };
@@ -30,15 +30,15 @@ struct placement place(int64_t width, int64_t height, const struct preprocessing
 
 /* Return the 8-bit pixels of the network's input, of the image's channels; the caller frees it. It takes the image's
    pixels where they are what it is to return. NULL where the memory is full. */
-unsigned char *preprocess_pixels(struct picture *picture, const struct preprocessing *how);
+unsigned char *preprocess_pixels(struct image *image, const struct preprocessing *how);
 
 /* One entry for each of the values of a pixel, one after another by channel. */
 void float_table(const struct preprocessing *how, float table[3][256]);
 void int8_table(const struct preprocessing *how, double scale, int64_t zero_point, int8_t table[3][256]);
 
 /* Fill the network's input with `pixels` of so many channels through the table of its type (the other one is NULL). One
-   channel serves every channel. */
-void look_up(const unsigned char *pixels, int planes, const struct preprocessing *how, float floats[3][256],
+   channel fills every channel. */
+void look_up(const unsigned char *pixels, int channels, const struct preprocessing *how, float floats[3][256],
              int8_t int8s[3][256], void *input);
 
 #endif

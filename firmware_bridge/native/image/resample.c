@@ -84,18 +84,18 @@ static inline void weigh(const unsigned char *from, int64_t step, int64_t apart,
 }
 
 /* Rows `top` to before `top + rows` of the image, each resampled to `weights->count` columns. */
-static void across(const unsigned char *from, int64_t width, int planes, int64_t top, int64_t rows,
+static void across(const unsigned char *from, int64_t width, int channels, int64_t top, int64_t rows,
                    const struct weights *weights, unsigned char *to)
 {
     int64_t columns = weights->count, together;
-    for (int64_t row = 0; row < rows; row += together, to += together * columns * planes) {
-        const unsigned char *line = from + (top + row) * width * planes;
-        together = planes == 1 && rows - row >= LANES ? LANES : 1;
+    for (int64_t row = 0; row < rows; row += together, to += together * columns * channels) {
+        const unsigned char *line = from + (top + row) * width * channels;
+        together = channels == 1 && rows - row >= LANES ? LANES : 1;
         for (int64_t column = 0; column < columns; column++) {
             const int32_t *weight = weights->fixed + column * weights->widest;
-            const unsigned char *pixel = line + weights->first[column] * planes;
+            const unsigned char *pixel = line + weights->first[column] * channels;
             int64_t number = weights->number[column];
-            if (planes == 3)
+            if (channels == 3)
                 weigh(pixel, 3, 1, 3, weight, number, to + 3 * column, 1);
             else if (together == LANES)
                 weigh(pixel, 1, width, LANES, weight, number, to + column, columns);
@@ -138,11 +138,11 @@ static struct plan make_plan(int64_t width, int64_t height, const double box[4],
 }
 
 /* What the passes make of `from`; NULL where the memory is full. */
-static unsigned char *run_plan(const struct plan *plan, const unsigned char *from, int64_t width, int planes,
+static unsigned char *run_plan(const struct plan *plan, const unsigned char *from, int64_t width, int channels,
                                const struct weights *horizontal, const struct weights *vertical)
 {
     int64_t rows = vertical->count, columns = horizontal->count;
-    size_t bytes = (size_t)columns * (size_t)planes;
+    size_t bytes = (size_t)columns * (size_t)channels;
     int64_t first = vertical->first[0], last = vertical->first[rows - 1] + vertical->number[rows - 1];
     bool two = plan->is_across && plan->is_down;
     int32_t *sums = malloc(bytes * sizeof *sums);
@@ -152,10 +152,10 @@ static unsigned char *run_plan(const struct plan *plan, const unsigned char *fro
         free(result);
         result = NULL;
     } else if (two) {
-        across(from, width, planes, first, last - first, horizontal, between);
+        across(from, width, channels, first, last - first, horizontal, between);
         down(between, bytes, first, vertical, sums, result);
     } else if (plan->is_across) {
-        across(from, width, planes, 0, rows, horizontal, result);
+        across(from, width, channels, 0, rows, horizontal, result);
     } else if (plan->is_down) {
         down(from, bytes, 0, vertical, sums, result);
     } else {
@@ -166,7 +166,7 @@ static unsigned char *run_plan(const struct plan *plan, const unsigned char *fro
     return result;
 }
 
-unsigned char *resample_bytes(const unsigned char *pixels, int64_t width, int64_t height, int planes,
+unsigned char *resample_bytes(const unsigned char *pixels, int64_t width, int64_t height, int channels,
                               const double box[4], int64_t columns, int64_t rows)
 {
     struct plan plan = make_plan(width, height, box, columns, rows);
@@ -175,7 +175,7 @@ unsigned char *resample_bytes(const unsigned char *pixels, int64_t width, int64_
     if (!make_weights(&vertical, height, plan.top, plan.bottom, rows, true))
         return NULL;
     if (make_weights(&horizontal, width, plan.left, plan.right, columns, true)) {
-        result = run_plan(&plan, pixels, width, planes, &horizontal, &vertical);
+        result = run_plan(&plan, pixels, width, channels, &horizontal, &vertical);
         drop(&horizontal);
     }
     drop(&vertical);

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { MOST_BITS = 16, MOST = (1 << MOST_BITS) - 1 }; /* of a stored value, and the highest one */
+#include "constants.h"
 
 /* Which stored values are black and white; high 0: there is no window. edge/window.py, to the bit. */
 struct value_window {

@@ -75,12 +75,10 @@ void activation_note(const struct operator *operator, struct graph_tensor *tenso
             tensors[operator->outputs[index]].origin = origin;
 }
 
-bool activation_check(bool are_scores, bool is_segmentation, const char *origin, const char *path,
-                      struct failure *failure)
+bool activation_check(const char *activation, const char *origin, const char *path, struct failure *failure)
 {
     enum values values = values_of(origin);
-    const char *activation = are_scores ? "none" : is_segmentation ? "sigmoid" : "softmax";
-    if (values == UNKNOWN || (values == SCORES && are_scores))
+    if (values == UNKNOWN || (values == SCORES && strcmp(activation, "none") == 0))
         return true;
     if (values == LOGARITHMS && strcmp(activation, "softmax") == 0) /* softmax(log(softmax(z))) = softmax(z) */
         return true;

@@ -7,9 +7,7 @@
    QUANTIZE behind a SOFTMAX say, hand on what made those of their inputs. The same as edge/activation.py. */
 void activation_note(const struct operator *operator, struct graph_tensor *tensors);
 
-/* Fail where the manifest's activation would make scores of what `origin` (NULL: not known) made scores already.
-   `are_scores`: the activation is "none"; else it is the sigmoid of a segmentation, or softmax. */
-bool activation_check(bool are_scores, bool is_segmentation, const char *origin, const char *path,
-                      struct failure *failure);
+/* Fail where the manifest's activation would make scores of what `origin` (NULL: not known) made scores already. */
+bool activation_check(const char *activation, const char *origin, const char *path, struct failure *failure);
 
 #endif

@@ -25,7 +25,7 @@ static char *name_of(const unsigned char *at, size_t count)
     const char *from = (const char *)at, *end = from + count;
     while (from < end) {
         const char *before = from;
-        uint32_t letter = next_letter(&from, end, false);
+        uint32_t letter = next_letter(&from, end);
         if ((letter >= 0xdc80 && letter <= 0xdcff && from == before + 1) || letter == 0)
             return NULL;
     }

@@ -6,10 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "constants.h"
 #include "memory.h"
 #include "text.h"
-
-enum { MAX_TABLES = 100000, MAX_WORK = 1 << 22 };
 
 bool flatbuffer_ok(const struct flatbuffer *flatbuffer)
 {
@@ -97,7 +96,7 @@ static bool read_string(struct flatbuffer *flatbuffer, size_t target, struct val
     const char *letter = (const char *)flatbuffer->data + value->at, *end = letter + value->count;
     while (letter < end) {
         const char *before = letter;
-        uint32_t code = next_letter(&letter, end, false);
+        uint32_t code = next_letter(&letter, end);
         if (code >= 0xdc80 && code <= 0xdcff && letter == before + 1)
             return flatbuffer_damaged(flatbuffer, "a name in it is not UTF-8");
     }

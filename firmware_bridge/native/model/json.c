@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { MAX_DEPTH = 32, SHOWN = 60 };
+#include "constants.h"
 
 /* How many lists and objects lie in one another. Counted before jansson looks: it would go down with them. */
 static int depth_of(const char *text, size_t count)
@@ -38,80 +38,4 @@ json_t *json_strict(const char *text, size_t count, struct text *why)
     if (!value)
         text_one_line(why, error.text);
     return value;
-}
-
-static void show_double(double number, struct text *text)
-{
-    struct text plain = {0};
-    text_float(&plain, number);
-    text_word(text, plain.at);
-    text_free(&plain);
-}
-
-static void show(const json_t *value, struct text *text)
-{
-    json_t *any = (json_t *)value; /* jansson's iterators are for those who would change it, too */
-    size_t index;
-    const char *separator = "", *key;
-    json_t *item;
-    if (text->length > SHOWN)
-        return;
-    switch (json_typeof(value)) {
-    case JSON_NULL:
-        text_word(text, "None");
-        break;
-    case JSON_TRUE:
-    case JSON_FALSE:
-        text_word(text, json_is_true(value) ? "True" : "False");
-        break;
-    case JSON_INTEGER:
-        text_print(text, "%lld", (long long)json_integer_value(value));
-        break;
-    case JSON_REAL:
-        show_double(json_real_value(value), text);
-        break;
-    case JSON_STRING:
-        text_repr(text, json_string_value(value), json_string_length(value), true);
-        break;
-    case JSON_ARRAY:
-        text_word(text, "[");
-        json_array_foreach(value, index, item) {
-            if (text->length > SHOWN)
-                break;
-            text_word(text, separator);
-            show(item, text);
-            separator = ", ";
-        }
-        text_word(text, "]");
-        break;
-    case JSON_OBJECT:
-        text_word(text, "{");
-        json_object_foreach(any, key, item) {
-            if (text->length > SHOWN)
-                break;
-            text_word(text, separator);
-            text_repr(text, key, strlen(key), true);
-            text_word(text, ": ");
-            show(item, text);
-            separator = ", ";
-        }
-        text_word(text, "}");
-    }
-}
-
-void json_show(const json_t *value, struct text *text)
-{
-    if (json_is_null(value)) {
-        text_word(text, "null");
-        return;
-    }
-    struct text whole = {0};
-    show(value, &whole);
-    if (whole.length > SHOWN) {
-        text_add(text, whole.at, SHOWN - 3);
-        text_word(text, "...");
-    } else {
-        text_word(text, whole.at);
-    }
-    text_free(&whole);
 }

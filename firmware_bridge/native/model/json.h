@@ -10,7 +10,5 @@
 /* Parse RFC 8259 in UTF-8, with the limits of docs/model-file.md; the same as edge/strict_json.py. NULL where it is not
    that, and then `why` says what is wrong; else the caller gives the value back by json_decref. */
 json_t *json_strict(const char *text, size_t count, struct text *why);
-/* Python's ascii() of the value, at most 60 characters; "null" for null. */
-void json_show(const json_t *value, struct text *text);
 
 #endif

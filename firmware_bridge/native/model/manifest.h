@@ -5,20 +5,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "failure.h"
+#include "constants.h"
+#include "fields.h"
 #include "preprocess.h"
 
 /* docs/model-file.md is the specification. */
 
-/* A number that the manifest gives, and is shown as it was written: as an integer or not. */
-struct number {
-    double value;
-    char *digits; /* of an integer, else NULL */
+struct task;
+
+struct labels {
+    char **at; /* ends in NULL */
+    size_t count;
 };
 
-struct decision {
-    char *label; /* NULL: the highest score decides */
-    double threshold, minimum_area;
+/* What the format itself knows of an output; the rest of its entry is the task's. */
+struct output_entry {
+    struct labels labels;
+    char *activation; /* NULL: none was given */
 };
 
 struct target {
@@ -32,23 +35,25 @@ struct measured {
     struct number number;
 };
 
+/* Images, and the outputs that they must give. */
 struct golden {
-    char *image, *input_sha256;
-    struct {
-        char *path, *member;
-    } *outputs; /* the kernel path and its output, sorted by path */
-    size_t output_count;
+    struct golden_input {
+        char *image, *sha256; /* of the input tensor's bytes */
+    } *inputs; /* as many as the manifest has */
+    struct golden_path {
+        char *path, **members; /* a kernel path, and the members with its outputs, as many as the manifest has */
+    } *paths; /* sorted by path */
+    size_t path_count;
     double tolerance;
 };
 
 struct manifest {
     char *name, *title;
-    bool is_segmentation;
-    bool are_scores; /* the network's outputs are scores already, not logits */
-    char **labels;
-    size_t label_count;
-    struct decision decision;
-    struct preprocessing input;
+    const struct task *task;
+    void *settings; /* the task's */
+    struct preprocessing inputs[MAX_ENTRIES];
+    struct output_entry outputs[MAX_ENTRIES];
+    size_t input_count, output_count;
     struct target *targets;
     size_t target_count;
     struct measured *measured;
@@ -64,6 +69,7 @@ struct manifest {
 bool manifest_parse(struct manifest *manifest, const char *text, size_t count, const char *path,
                     struct failure *failure);
 void manifest_free(struct manifest *manifest);
+bool all_differ(char *const *words, size_t count);
 /* What the host measured under this name, NULL where it did not. */
 const struct number *manifest_measured(const struct manifest *manifest, const char *name);
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "activation.h"
+#include "constants.h"
 #include "memory.h"
 #include "network.h"
 #include "sha256.h"
@@ -20,9 +21,7 @@
 #define REBUILD "build the model file again with edge-compress"
 #define AGAIN "copy it again from where it was made"
 
-enum { MAX_MEMBERS = 64, MAX_TEXT = 1 << 20, MAX_GOLDEN = 8 << 20, MAX_COMPILED = 64 << 20 };
-enum { MAX_RATIO = 100, TRAILER = 71 };
-#define MAX_FILE_BYTES 1073741824 /* far above any network for a board; keeps /dev/zero from filling the memory */
+enum { TRAILER = 71 };
 
 /* Return 0, or errno. Mapped and not read: the kernel can take its pages back, and so does `model_rest`. */
 static int map_file(int descriptor, struct bytes *data)
@@ -62,15 +61,10 @@ static bool read_bytes(const char *path, struct bytes *data, struct failure *fai
                        "%s can't be read (%s): check the file and its permissions", path, strerror(error));
     if (data->count == 0)
         return fail_as(failure, "model.format", "%s is empty: expected a .tflite model file; " AGAIN, path);
-    if (data->count < 8 || memcmp(data->at + 4, "TFL3", 4) != 0) {
-        struct text shown = {0};
-        text_repr_bytes(&shown, data->at, data->count < 8 ? data->count : 8);
-        fail_as(failure, "model.format",
-                "%s is not a TFLite file (it begins with %s, expected \"TFL3\" at byte 4): give a .tflite file that "
-                "edge-compress made", path, shown.at);
-        text_free(&shown);
-        return false;
-    }
+    if (data->count < 8 || memcmp(data->at + 4, "TFL3", 4) != 0)
+        return fail_as(failure, "model.format",
+                       "%s is not a TFLite file: expected \"TFL3\" at byte 4; give a .tflite file that edge-compress made",
+                       path);
     return true;
 }
 
@@ -92,10 +86,9 @@ static const struct member *find_member(const struct archive *archive, const cha
     return NULL;
 }
 
-static bool hold_members(const struct model *model, struct failure *failure)
+static bool check_members(const struct model *model, struct failure *failure)
 {
     const struct archive *archive = &model->archive;
-    struct text shown = {0};
     if (archive->count > MAX_MEMBERS)
         return fail_as(failure, "model.damaged",
                        "%s has %zu members in its zip: expected at most %d; " REBUILD, model->path, archive->count,
@@ -108,19 +101,16 @@ static bool hold_members(const struct model *model, struct failure *failure)
         const struct member *member = &archive->members[index];
         bool is_text = strcmp(member->name, "manifest.json") == 0 || strcmp(member->name, "labels.txt") == 0;
         bool is_compiled = strcmp(member->name, "edgetpu.tflite") == 0;
-        uint32_t limit = is_text ? MAX_TEXT : is_compiled ? MAX_COMPILED : MAX_GOLDEN;
-        shown.length = 0;
-        text_repr(&shown, member->name, strlen(member->name), false);
+        uint32_t limit = is_text ? MAX_TEXT_BYTES : is_compiled ? MAX_COMPILED_BYTES : MAX_GOLDEN_BYTES;
         if (member->size > limit)
             fail_as(failure, "model.damaged",
-                    "%s has a member %s that unpacks to %u bytes: expected at most %u; do not use the file unless "
-                    "you trust it, and " REBUILD, model->path, shown.at, member->size, limit);
+                    "%s has a member '%s' that unpacks to %u bytes: expected at most %u; do not use the file unless "
+                    "you trust it, and " REBUILD, model->path, member->name, member->size, limit);
         else if (member->size > (uint64_t)MAX_RATIO * (member->packed ? member->packed : 1))
             fail_as(failure, "model.damaged",
-                    "%s has a member %s that is compressed more than %d to 1: expected no more; do not use the file "
-                    "unless you trust it, and " REBUILD, model->path, shown.at, MAX_RATIO);
+                    "%s has a member '%s' that is compressed more than %d to 1: expected no more; do not use the file "
+                    "unless you trust it, and " REBUILD, model->path, member->name, MAX_RATIO);
     }
-    text_free(&shown);
     return failure->text == NULL;
 }
 
@@ -130,26 +120,25 @@ bool model_member(const struct model *model, const char *name, struct bytes *con
     const char *damage = member ? archive_read(&model->archive, member, content) : NULL;
     if (member && !damage)
         return true;
-    struct text shown = {0};
-    text_repr(&shown, name, strlen(name), false);
     if (!member)
-        fail_as(failure, "model.damaged", "%s lacks the member %s in its zip: " REBUILD, model->path, shown.at);
-    else
-        fail_as(failure, "model.damaged",
-                "%s has a member %s that can't be unpacked (%s): " REBUILD, model->path, shown.at, damage);
-    text_free(&shown);
-    return false;
+        return fail_as(failure, "model.damaged", "%s lacks the member '%s' in its zip: " REBUILD, model->path, name);
+    return fail_as(failure, "model.damaged",
+                   "%s has a member '%s' that can't be unpacked (%s): " REBUILD, model->path, name, damage);
 }
 
-static bool hold_labels(const struct model *model, struct failure *failure)
+/* The first output's labels are in labels.txt as well, for other programs; without labels there is no such member. */
+static bool check_labels(const struct model *model, struct failure *failure)
 {
+    const struct labels *labels = &model->manifest.outputs[0].labels;
     struct bytes content;
+    if (!labels->count && !find_member(&model->archive, "labels.txt"))
+        return true;
     if (!model_member(model, "labels.txt", &content, failure))
         return false;
     struct text expected = {0};
     text_word(&expected, "");
-    for (size_t index = 0; index < model->manifest.label_count; index++)
-        text_print(&expected, "%s\n", model->manifest.labels[index]);
+    for (size_t index = 0; index < labels->count; index++)
+        text_print(&expected, "%s\n", labels->at[index]);
     bool same = expected.length == content.count && memcmp(expected.at, content.at, content.count) == 0;
     text_free(&expected);
     free(content.at);
@@ -157,21 +146,31 @@ static bool hold_labels(const struct model *model, struct failure *failure)
                            "%s has other labels in labels.txt than in its manifest: " REBUILD, model->path);
 }
 
-static bool hold_golden(const struct model *model, struct failure *failure)
+static bool has_member(const struct model *model, const char *name, struct failure *failure)
 {
-    for (size_t index = 0; index < model->manifest.golden_count; index++) {
-        const struct golden *golden = &model->manifest.golden[index];
-        for (size_t output = 0; output <= golden->output_count; output++) {
-            struct bytes content;
-            if (!model_member(model, output ? golden->outputs[output - 1].member : golden->image, &content, failure))
-                return false;
-            free(content.at);
-        }
-    }
-    return true;
+    struct bytes content;
+    bool is_there = model_member(model, name, &content, failure);
+    if (is_there)
+        free(content.at);
+    return is_there;
 }
 
-static bool hold_digest(const struct model *model, const char *damage, char flatbuffer_hex[65], struct failure *failure)
+static bool check_golden(const struct model *model, struct failure *failure)
+{
+    const struct manifest *manifest = &model->manifest;
+    bool fine = true;
+    for (size_t index = 0; index < manifest->golden_count; index++) {
+        const struct golden *golden = &manifest->golden[index];
+        for (size_t input = 0; fine && input < manifest->input_count; input++)
+            fine = has_member(model, golden->inputs[input].image, failure);
+        for (size_t path = 0; path < golden->path_count; path++)
+            for (size_t output = 0; fine && output < manifest->output_count; output++)
+                fine = has_member(model, golden->paths[path].members[output], failure);
+    }
+    return fine;
+}
+
+static bool check_digest(const struct model *model, const char *damage, char flatbuffer_hex[65], struct failure *failure)
 {
     const struct bytes *data = &model->data;
     size_t begin = damage ? 0 : model->archive.start;
@@ -185,44 +184,39 @@ static bool hold_digest(const struct model *model, const char *damage, char flat
     if (memcmp(hex, data->at + data->count - 64, 64) != 0)
         return fail_as(failure, "model.damaged",
                        "%s was cut short or changed (its bytes do not match its digest): " AGAIN, model->path);
-    if (damage) /* told only where the digest is right: a changed byte explains it better */
+    if (damage) /* only where the digest is right: a changed byte explains it better */
         return fail_as(failure, "model.damaged",
                        "%s has a damaged zip behind the flatbuffer (%s): " REBUILD, model->path, damage);
     return true;
 }
 
-static bool hold_trailer(const struct model *model, struct failure *failure)
+static bool check_trailer(const struct model *model, struct failure *failure)
 {
     if (has_trailer(&model->data))
         return true;
     if (memmem(model->data.at, model->data.count, "manifest.json", 13))
         return fail_as(failure, "model.damaged",
                        "%s was cut short or changed (its digest is missing at the end): " AGAIN, model->path);
-    struct text path = {0};
-    text_quoted(&path, model->path);
-    fail_as(failure, "model.no-manifest",
-            "%s is a TFLite file without a manifest, or was cut short before it: add one, beginning with `edge-compress "
-            "pack %s --init`, or " AGAIN,
-            model->path, path.at);
-    text_free(&path);
-    return false;
+    return fail_as(failure, "model.no-manifest",
+                   "%s is a TFLite file without a manifest, or was cut short before it: add one, beginning with "
+                   "`edge-compress pack FILE --init`, or " AGAIN, model->path);
 }
 
 bool model_read(struct model *model, const char *path, struct failure *failure)
 {
     *model = (struct model){.path = need_copy(path)};
-    return read_bytes(path, &model->data, failure) && model_hold(model, failure);
+    return read_bytes(path, &model->data, failure) && model_check(model, failure);
 }
 
-bool model_hold(struct model *model, struct failure *failure)
+bool model_check(struct model *model, struct failure *failure)
 {
     const char *path = model->path;
     char flatbuffer_hex[65];
     struct bytes text;
-    if (!hold_trailer(model, failure))
+    if (!check_trailer(model, failure))
         return false;
     const char *damage = archive_open(&model->archive, model->data.at, model->data.count, TRAILER);
-    if (!hold_digest(model, damage, flatbuffer_hex, failure) || !hold_members(model, failure) ||
+    if (!check_digest(model, damage, flatbuffer_hex, failure) || !check_members(model, failure) ||
         !model_member(model, "manifest.json", &text, failure))
         return false;
     bool parsed = manifest_parse(&model->manifest, (const char *)text.at, text.count, path, failure);
@@ -231,18 +225,22 @@ bool model_hold(struct model *model, struct failure *failure)
         return false;
     if (model->manifest.model_bytes != model->archive.start || strcmp(model->manifest.model_sha256, flatbuffer_hex) != 0)
         return fail_as(failure, "model.damaged",
-                       "%s holds another flatbuffer than its manifest says (digests differ): " REBUILD, path);
-    return hold_labels(model, failure) && hold_golden(model, failure);
+                       "%s has another flatbuffer than its manifest says (digests differ): " REBUILD, path);
+    return check_labels(model, failure) && check_golden(model, failure);
 }
 
-bool model_network(const struct model *model, bool *has_sizes, struct failure *failure)
+bool model_network(const struct model *model, struct network *network, struct failure *failure)
 {
     const struct manifest *manifest = &model->manifest;
-    struct network network = {0};
-    bool taken = network_check(model->data.at, model->archive.start, model->path, &network, failure);
-    *has_sizes = network.has_sizes;
-    return taken && activation_check(manifest->are_scores, manifest->is_segmentation, network.origin, model->path,
-                                     failure);
+    *network = (struct network){0};
+    if (!network_check(model->data.at, model->archive.start, model->path, network, failure))
+        return false;
+    for (size_t index = 0; index < manifest->output_count && index < network->output_count; index++) {
+        const char *activation = manifest->outputs[index].activation;
+        if (activation && !activation_check(activation, network->origins[index], model->path, failure))
+            return false;
+    }
+    return true;
 }
 
 void model_rest(const struct model *model)
@@ -349,7 +347,7 @@ static char *usual(struct failure *failure)
     char **shipped = model_shipped(), *found = NULL, name[256], stem[280];
     size_t count = 0;
     chosen(name, sizeof name);
-    snprintf(stem, sizeof stem, "/%s.tflite", *name ? name : "pneumonia");
+    snprintf(stem, sizeof stem, "/%s.tflite", *name ? name : USUAL_MODEL);
     for (; shipped[count]; count++)
         if (strcmp(strrchr(shipped[count], '/'), stem) == 0)
             found = need_copy(shipped[count]);
@@ -360,19 +358,17 @@ static char *usual(struct failure *failure)
     free(shipped);
     if (found)
         return found;
-    struct text known = {0}, shown = {0};
+    struct text known = {0};
     list_shipped(&known);
-    text_repr(&shown, name, strlen(name), false);
     if (*name)
         fail_as(failure, "model.unknown",
-                "the default model of this installation, %s, is not there: expected an installed one (%s); name one with "
-                "--model", shown.at, known.at);
+                "the default model of this installation, '%s', is not there: expected an installed one (%s); name one with "
+                "--model", name, known.at);
     else
         fail_as(failure, "model.unknown",
-                "no model was named, and pneumonia is not installed: expected a shipped one (%s) or the path of a "
+                "no model was named, and " USUAL_MODEL " is not installed: expected a shipped one (%s) or the path of a "
                 ".tflite file; name it", known.at);
     text_free(&known);
-    text_free(&shown);
     return NULL;
 }
 
@@ -391,12 +387,10 @@ char *model_find(const char *name, struct failure *failure)
     free(by_name_path);
     if (is_path || stat(name, &status) == 0)
         return need_copy(name);
-    struct text known = {0}, shown = {0};
-    text_repr(&shown, name, length, false);
+    struct text known = {0};
     list_shipped(&known);
     fail_as(failure, "model.unknown",
-            "there is no model %s: expected a shipped one (%s) or the path of a .tflite file", shown.at, known.at);
+            "there is no model '%s': expected a shipped one (%s) or the path of a .tflite file", name, known.at);
     text_free(&known);
-    text_free(&shown);
     return NULL;
 }

@@ -3,6 +3,7 @@
 
 #include "archive.h"
 #include "manifest.h"
+#include "network.h"
 
 /* A model file that passed every check: a flatbuffer, a zip behind it, a digest at the end (docs/model-file.md). */
 struct model {
@@ -13,11 +14,10 @@ struct model {
 };
 
 bool model_read(struct model *model, const char *path, struct failure *failure);
-/* Hold that the bytes in `data` are a model file, and read what they say. */
-bool model_hold(struct model *model, struct failure *failure);
-/* Hold the flatbuffer before a runtime sees it (network.h), and the activation to it (activation.h). `has_sizes`: whether the
-   size of everything that is computed follows from the file. */
-bool model_network(const struct model *model, bool *has_sizes, struct failure *failure);
+/* Check that the bytes in `data` are a model file, and read what they say. */
+bool model_check(struct model *model, struct failure *failure);
+/* Check the flatbuffer before a runtime sees it (network.h), and the outputs' activations against it (activation.h). */
+bool model_network(const struct model *model, struct network *network, struct failure *failure);
 /* Give the memory of the file's bytes back; what is read of them later comes from the file again. */
 void model_rest(const struct model *model);
 void model_close(struct model *model);

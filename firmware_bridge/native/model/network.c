@@ -8,11 +8,11 @@
 #include <string.h>
 
 #include "activation.h"
+#include "constants.h"
 #include "flatbuffer.h"
 #include "memory.h"
 #include "schema.h"
 
-enum { SCHEMA_VERSION = 3, MAX_GRAPHS = 256, MAX_ENDS = 1024, MAX_TENSOR_BYTES = 1 << 30 };
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 #define ok(reader) flatbuffer_ok(&(reader)->flatbuffer)
@@ -196,7 +196,7 @@ static void read_content(struct reader *reader, size_t index, int64_t number, st
     if (buffer->count && (number == 0 || tensor->is_variable))
         damaged(reader, "tensor %zu can't be a constant and is one", index);
     else if (buffer->count && buffer->count != wanted)
-        damaged(reader, "tensor %zu has %zu bytes and is said to have %zu", index, buffer->count, (size_t)wanted);
+        damaged(reader, "tensor %zu has %zu bytes and should have %zu", index, buffer->count, (size_t)wanted);
     else if (buffer->count && buffer->at % alignment)
         damaged(reader, "tensor %zu is not aligned", index);
     tensor->bytes = buffer->count;
@@ -270,7 +270,7 @@ static void note_calls(struct reader *reader, size_t graph, size_t position, con
     }
 }
 
-/* Hold what the operator reads and gives, in the order of execution. */
+/* Check what the operator reads and gives, in the order of execution. */
 static void pass(struct reader *reader, size_t position, const struct operator *operator)
 {
     for (size_t index = 0; index < operator->input_count; index++) {
@@ -354,6 +354,15 @@ static void read_ends(struct reader *reader, size_t graph, const struct value *i
     }
 }
 
+static void note_ends(struct reader *reader, const struct ends *ends)
+{
+    struct network *network = &reader->network;
+    network->input_count = ends->input_count;
+    network->output_count = ends->output_count;
+    for (size_t index = 0; index < ends->output_count && index < MAX_ENTRIES; index++)
+        network->origins[index] = reader->tensors[ends->outputs[index]].origin;
+}
+
 static void read_graph(struct reader *reader, size_t graph, size_t at)
 {
     struct value values[6];
@@ -375,8 +384,8 @@ static void read_graph(struct reader *reader, size_t graph, size_t at)
     for (size_t index = 0; index < ends->output_count && ok(reader); index++)
         if (!reader->given[ends->outputs[index]])
             damaged(reader, "tensor %d is an output, and no operator gives it", (int)ends->outputs[index]);
-    if (graph == 0 && ends->output_count && ok(reader))
-        reader->network.origin = reader->tensors[ends->outputs[0]].origin;
+    if (graph == 0 && ok(reader))
+        note_ends(reader, ends);
     free(reader->tensors);
     free(reader->given);
     reader->tensors = NULL;
@@ -405,7 +414,7 @@ static void check_calls(struct reader *reader)
         damaged(reader, "a graph runs itself");
 }
 
-/* Hold that a signature names each of the graph's inputs, or of its outputs, by a name of its own. */
+/* Whether a signature names each of the graph's inputs, or of its outputs, by a name of its own. */
 static void read_maps(struct reader *reader, const struct value *maps, const int32_t *known, size_t count)
 {
     struct value *names = need(count * sizeof *names);

@@ -1,9 +1,10 @@
 #ifndef EDGE_NETWORK_H
 #define EDGE_NETWORK_H
 
+#include "constants.h"
 #include "flatbuffer.h"
 
-enum { MAX_TENSOR_RANK = 8, MAX_OPTIONS = 20 };
+enum { MAX_OPTIONS = 20 };
 
 /* A tensor of the graph: what the rules for operators ask of it. */
 struct graph_tensor {
@@ -30,13 +31,14 @@ struct operator {
 
 /* What is to be known of a network that was checked. */
 struct network {
-    const char *origin; /* that of its first output */
-    bool has_sizes;     /* whether the size of everything that is computed follows from the file */
+    size_t input_count, output_count; /* of its first graph */
+    const char *origins[MAX_ENTRIES]; /* those of its outputs; of more than there is room for they are left out */
+    bool has_sizes; /* whether the size of everything that is computed follows from the file */
 };
 
-/* Hold every offset, index, size, name and number of the TFLite flatbuffer in `data`; `where` names the file in messages.
+/* Check every offset, index, size, name and number of the TFLite flatbuffer in `data`; `where` names the file in messages.
    A runtime trusts much of what a flatbuffer says and ends the process where it should not have. The same as
-   edge/flatbuffer.py: one file is accepted or refused by both. `network` may be NULL. */
+   edge/network.py: one file is accepted or refused by both. `network` may be NULL. */
 bool network_check(const unsigned char *data, size_t size, const char *where, struct network *network,
                    struct failure *failure);
 
@@ -46,7 +48,7 @@ const struct value *operator_option(const struct operator *operator, const char 
 /* What LiteRT's kernels take for granted of single operators, and would end the process for: NULL, or what is wrong,
    which the caller frees. The same as edge/operator_rules.py. */
 char *operator_fault(const struct operator *operator, const struct graph_tensor *tensors);
-/* Whether `operator_fault` has held how many elements come out. */
+/* Whether `operator_fault` has checked how many elements come out. */
 bool operator_has_size(const struct operator *operator, const struct graph_tensor *tensors);
 
 #endif

@@ -93,14 +93,14 @@ void sha256_begin(struct sha256 *digest)
 void sha256_add(struct sha256 *digest, const void *bytes, size_t count)
 {
     const unsigned char *at = bytes;
-    size_t held = digest->bytes % 64;
+    size_t filled = digest->bytes % 64;
     digest->bytes += count;
-    if (held) {
-        size_t part = count < 64 - held ? count : 64 - held;
-        memcpy(digest->block + held, at, part);
+    if (filled) {
+        size_t part = count < 64 - filled ? count : 64 - filled;
+        memcpy(digest->block + filled, at, part);
         at += part;
         count -= part;
-        if (held + part < 64)
+        if (filled + part < 64)
             return;
         mix(digest->state, digest->block, 1);
     }
@@ -113,7 +113,7 @@ void sha256_hex(const struct sha256 *digest, char hex[65])
 {
     struct sha256 end = *digest;
     unsigned char tail[72] = {0x80};
-    size_t held = end.bytes % 64, count = (held < 56 ? 56 : 120) - held;
+    size_t filled = end.bytes % 64, count = (filled < 56 ? 56 : 120) - filled;
     uint64_t bits = end.bytes * 8;
     for (int i = 0; i < 8; i++)
         tail[count + (size_t)i] = (unsigned char)(bits >> (56 - 8 * i));

@@ -29,10 +29,10 @@ static char *small_text(const char *path)
     struct text text = {0};
     const char *at = bytes;
     while (count > 0 && at < bytes + count) {
-        uint32_t letter = next_letter(&at, bytes + count, false);
+        uint32_t letter = next_letter(&at, bytes + count);
         if (letter >= 0xdc80 && letter <= 0xdcff)
             letter = 0xfffd;
-        if (is_printable(letter) && (letter != ' ' || text.length))
+        if (is_shown(letter) && (letter != ' ' || text.length))
             text_letter(&text, letter);
     }
     while (text.length && text.at[text.length - 1] == ' ')
@@ -137,7 +137,7 @@ void board_json(const struct board *board, struct text *text)
     add_words("governor", board->governor, text);
     add_words("driver", board->driver, text);
     text_word(text, ", \"temperature_c\": ");
-    text_float_or_null(text, board->temperature_c);
+    text_float(text, board->temperature_c);
     text_word(text, ", \"throttled\": ");
     if (board->knows_throttled) {
         text_word(text, "{\"now\": [");

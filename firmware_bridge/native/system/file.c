@@ -9,11 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "constants.h"
 #include "memory.h"
 
 /* Bytes: of an image file at most (64,000,000 pixels of 4 times 16 bits, not compressed, take half of that), to tell what
    it is, and at first. */
-enum { LIMIT = 1 << 30, HEAD = 12, PIECE = 1 << 16 };
+enum { HEAD = 12, PIECE = 1 << 16 };
 
 const char *image_format(const struct bytes *head)
 {
@@ -33,7 +34,7 @@ const char *image_format(const struct bytes *head)
 static size_t image_limit(void)
 {
     uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2;
-    return memory < LIMIT ? (size_t)memory : LIMIT;
+    return memory < MAX_IMAGE_BYTES ? (size_t)memory : MAX_IMAGE_BYTES;
 }
 
 /* Read until there are `wanted` bytes or the file ends. Return 0, or errno. */

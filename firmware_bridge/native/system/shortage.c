@@ -7,7 +7,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { ROOM = 64 << 20, DESCRIPTORS = 4, NEEDED = 2, MAX_THREADS = 64 };
+#include "constants.h"
+
+enum { ROOM = 64 << 20, DESCRIPTORS = 4, NEEDED = 2 };
 
 static const char too_few[] = "too few files may be open at once: allow more (`ulimit -n`)";
 
@@ -46,7 +48,7 @@ void explain_shortage(struct failure *failure)
         fail_as(failure, "memory", "the memory is full: use smaller images or a smaller model");
 }
 
-bool hold_descriptors(struct failure *failure)
+bool check_descriptors(struct failure *failure)
 {
     return !lacks_descriptors(NEEDED) || fail_as(failure, "descriptors", "%s", too_few);
 }
@@ -58,7 +60,7 @@ static void *wait_for(void *gate)
     return NULL;
 }
 
-bool hold_threads(int count, size_t network, struct failure *failure)
+bool check_threads(int count, size_t network, struct failure *failure)
 {
     if (count < 2 || count > MAX_THREADS)
         return true; /* runtime_open refuses what is out of range */

@@ -11,8 +11,9 @@ bool lacks_memory(void);
    memory or too few descriptors: a library that can't be mapped says many things. The same rules as edge/shortage.py. */
 void explain_shortage(struct failure *failure);
 /* False where there are too few to keep LiteRT from writing to standard error. */
-bool hold_descriptors(struct failure *failure);
-/* False where LiteRT can't have so many threads beside a network of so many bytes; it would wait for ever for those that are missing. */
-bool hold_threads(int count, size_t network, struct failure *failure);
+bool check_descriptors(struct failure *failure);
+/* False where LiteRT can't have so many threads beside a network of so many bytes; it would wait for ever for those that
+   are missing. */
+bool check_threads(int count, size_t network, struct failure *failure);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "constants.h"
 #include "memory.h"
 #include "model.h"
 #include "network.h"
@@ -31,11 +32,11 @@ static void decode_golden(const struct model *model)
 {
     for (size_t index = 0; index < model->manifest.golden_count; index++) {
         struct bytes file;
-        struct picture picture;
+        struct image image;
         struct failure failure = {0};
-        if (model_member(model, model->manifest.golden[index].image, &file, &failure)) {
-            if (picture_decode(&picture, &file, "golden", &model->manifest.input, true, PIXELS, &failure))
-                picture_free(&picture);
+        if (model_member(model, model->manifest.golden[index].inputs[0].image, &file, &failure)) {
+            if (image_decode(&image, &file, "golden", &model->manifest.inputs[0], true, PIXELS, &failure))
+                image_free(&image);
             free(file.at);
         }
         free(failure.text);
@@ -58,8 +59,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t count)
     struct model model = {.path = need_copy("model.tflite"), .data = data};
     struct failure failure = {0};
     struct text text = {0};
-    bool has_sizes;
-    if (model_hold(&model, &failure) && model_network(&model, &has_sizes, &failure)) {
+    struct network network;
+    if (model_check(&model, &failure) && model_network(&model, &network, &failure)) {
         record_model(&model, &text);
         report_models(&model, 1, &text);
         decode_golden(&model);

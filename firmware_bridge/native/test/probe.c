@@ -15,11 +15,12 @@
 #include <string.h>
 
 #include "board.h"
+#include "constants.h"
 #include "manifest.h"
 #include "memory.h"
 #include "meter.h"
 #include "network.h"
-#include "picture.h"
+#include "image.h"
 #include "plausibility.h"
 #include "preprocess.h"
 
@@ -28,24 +29,24 @@ static void answer(const struct preprocessing *how, bool full, bool is_int8, dou
 {
     struct failure failure = {0};
     struct bytes data = {0};
-    struct picture picture = {0};
+    struct image image = {0};
     unsigned char *pixels = NULL;
     if (!read_image(path, &data, &failure) ||
-        !picture_decode(&picture, &data, path, how, full, MAX_PIXELS, &failure)) {
+        !image_decode(&image, &data, path, how, full, MAX_PIXELS, &failure)) {
         printf("no %s %s\n", failure.code, failure.text);
-    } else if ((pixels = preprocess_pixels(&picture, how))) {
+    } else if ((pixels = preprocess_pixels(&image, how))) {
         float floats[3][256];
         int8_t int8s[3][256];
         size_t bytes = (size_t)(how->height * how->width * how->channels) * (is_int8 ? 1 : 4);
         void *tensor = need(bytes);
         float_table(how, floats);
         int8_table(how, scale, zero_point, int8s);
-        look_up(pixels, picture.planes, how, is_int8 ? NULL : floats, is_int8 ? int8s : NULL, tensor);
-        doubt_uniform(pixels, picture.planes, picture.width, picture.height, how, &picture.warnings);
-        printf("ok %lld %lld %zu\n", (long long)picture.width, (long long)picture.height, bytes);
+        look_up(pixels, image.channels, how, is_int8 ? NULL : floats, is_int8 ? int8s : NULL, tensor);
+        doubt_uniform(pixels, image.channels, image.width, image.height, how, &image.warnings);
+        printf("ok %lld %lld %zu\n", (long long)image.width, (long long)image.height, bytes);
         fwrite(tensor, 1, bytes, stdout);
-        for (int index = 0; index < picture.warnings.count; index++)
-            printf("%s %s\n", picture.warnings.at[index].code, picture.warnings.at[index].message);
+        for (int index = 0; index < image.warnings.count; index++)
+            printf("%s %s\n", image.warnings.at[index].code, image.warnings.at[index].message);
         printf("\n");
         free(tensor);
     }
@@ -53,11 +54,11 @@ static void answer(const struct preprocessing *how, bool full, bool is_int8, dou
     free(pixels);
     free(data.at);
     free(failure.text);
-    picture_free(&picture);
+    image_free(&image);
 }
 
-/* Hold each of the texts on standard input. */
-static int hold(bool is_manifest)
+/* Check each of the texts on standard input. */
+static int check_texts(bool is_manifest)
 {
     char line[40];
     while (fgets(line, sizeof line, stdin)) {
@@ -98,7 +99,7 @@ int main(int count, char **words)
         return 0;
     }
     if (count == 2)
-        return hold(strcmp(words[1], "manifest") == 0);
+        return check_texts(strcmp(words[1], "manifest") == 0);
     char line[8192];
     while (fgets(line, sizeof line, stdin)) {
         struct preprocessing how = {0};

@@ -10,7 +10,7 @@ from benchmarks import fuzzing
 from benchmarks.lab import debian
 from tests.firmware_bridge.conftest import BUILT_WITH
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.compile, pytest.mark.timeout(300)]
 SECONDS = 8  # of the processor, for each of the two
 
 
@@ -32,7 +32,7 @@ def built(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", ["picture", "model"])
+@pytest.mark.parametrize("name", ["image", "model"])
 def test_random_damage_is_no_finding(built, name):
     run = fuzzing.fuzz(name, SECONDS, built)
     assert not run.found, run.found
