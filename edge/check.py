@@ -23,7 +23,7 @@ class Verdict(NamedTuple):
     Attributes:
         image: the image's member name.
         verdict: "bit-exact", "within tolerance" or "failed".
-        kernel_path: whose output was compared with; "bit-exact" is only said of the path that runs.
+        kernel_path: whose output was compared with; "bit-exact" is a verdict of the path that runs alone.
         max_difference: in steps of the output (for a float32 network: in its units); None where nothing was computed,
             or a value is NaN or infinite.
         reason: one sentence.
@@ -45,7 +45,7 @@ def check(engine: Engine) -> list[Verdict]:
     vectors = engine.file.manifest.golden
     if not vectors:
         raise EdgeError(
-            f"{engine.file.path} holds no golden vectors to check: build the model file again with edge-compress",
+            f"{engine.file.path} has no golden vectors to check: build the model file again with edge-compress",
             code="model.golden",
         )
     return [_check(engine, vector) for vector in vectors]
@@ -86,8 +86,10 @@ def _check(engine: Engine, golden: Golden) -> Verdict:
         for output, other in zip(outputs, expected, strict=True)
     ]
     difference = next((value for value in differences if value != value), max(differences))
-    said = f"the largest difference from the host's {path} output is {difference:g}, the tolerance {golden.tolerance:g}"
+    message = (
+        f"the largest difference from the host's {path} output is {difference:g}, the tolerance {golden.tolerance:g}"
+    )
     if not difference <= golden.tolerance:
-        return verdict(FAILED, difference if math.isfinite(difference) else None, said)
+        return verdict(FAILED, difference if math.isfinite(difference) else None, message)
     changed = engine.file.manifest.task.agree(engine.dequantize(outputs), engine.dequantize(expected))
-    return verdict(FAILED, difference, f"{said}, and {changed}") if changed else verdict(WITHIN, difference, said)
+    return verdict(FAILED, difference, f"{message}, and {changed}") if changed else verdict(WITHIN, difference, message)

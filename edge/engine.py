@@ -39,7 +39,7 @@ class Engine:
     networks that run at the same time, load an engine for each thread.
 
     Attributes:
-        file: the model file; `file.manifest` says what it holds.
+        file: the model file; `file.manifest` says what is in it.
         runtime: what runs it: name, version, threads, delegate, kernel path.
         load_ms: milliseconds to read, check and load the model, the import of the runtime left out.
         first_invoke_ms: milliseconds of the very first invoke; None before it.

@@ -159,8 +159,8 @@ class Run:
         for phase in ("read", "total"):
             answer.latency_ms[phase] += read_ms
         if arguments.strict and answer.warnings:
-            said = "; ".join(warning.message for warning in answer.warnings)
-            raise EdgeError(f"{title}: {said} (--strict)", code=answer.warnings[0].code)
+            messages = "; ".join(warning.message for warning in answer.warnings)
+            raise EdgeError(f"{title}: {messages} (--strict)", code=answer.warnings[0].code)
         return answer, engine.file.manifest.task.draw(answer, data) if has_place else {}
 
     def _record(self, engine: Engine, image: str, answer: Answer) -> dict[str, Any]:

@@ -68,7 +68,7 @@ class Golden(NamedTuple):
 
     @property
     def image(self) -> str:
-        """The first input's image, by which people are told of the vector."""
+        """The first input's image, by which the vector is called."""
         return self.inputs[0].image
 
     def members(self) -> Iterator[str]:
@@ -87,7 +87,7 @@ class Unmapped(NamedTuple):
 
 
 class Compiled(NamedTuple):
-    """What the Edge TPU's compiler made of the network, and what it said of it.
+    """What the Edge TPU's compiler made of the network, and its report.
 
     Attributes:
         bytes, sha256: of the compiled flatbuffer.
@@ -137,7 +137,7 @@ class Manifest(NamedTuple):
 
 
 def parse(raw: object, where: str) -> Manifest:
-    """Return the manifest that `raw` (parsed JSON) holds; fields that are not in the specification are ignored.
+    """Return the manifest in `raw` (parsed JSON); fields that are not in the specification are ignored.
 
     `where` names it in messages, for example "the manifest of pneumonia.tflite".
 
@@ -184,8 +184,8 @@ def check_lists(raw: Mapping[str, Any], where: str) -> None:
     """Raise EdgeError where a manifest has `input`, as it was before there could be several."""
     if "input" in raw and "inputs" not in raw:
         raise EdgeError(
-            f"{where} has the field input: expected the lists inputs and outputs, which hold what input, labels, "
-            f"activation and decision held (docs/model-file.md); {_REBUILD}",
+            f"{where} has the field input: expected the lists inputs and outputs, with what was in input, labels, "
+            f"activation and decision (docs/model-file.md); {_REBUILD}",
             _CODE,
         )
 
@@ -256,7 +256,7 @@ def _target(item: Fields) -> Target:
 
 def _targets(top: Fields) -> tuple[Target, ...]:
     targets = tuple(_target(item) for item in top.objects("targets"))
-    if len({target.name for target in targets}) < len(targets):  # each would be judged by the other's direction
+    if len({target.name for target in targets}) < len(targets):  # each would be compared in the other's direction
         raise top.wrong("targets", [target.name for target in targets], "targets of different names")
     return targets
 

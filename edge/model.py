@@ -66,7 +66,7 @@ class ModelFile:
         return self.data[: self.manifest.model_bytes]
 
     def network(self) -> Network:
-        """Read the flatbuffer, every offset and index of it held; to be done before a runtime sees it.
+        """Read the flatbuffer, every offset and index of it checked; to be done before a runtime sees it.
 
         Raises EdgeError ("model.network") where it is damaged, too large, or newer than this program.
         """
@@ -169,7 +169,7 @@ def read(path: str | os.PathLike[str]) -> ModelFile:
     try:
         archive, damage = Archive(data, _TRAILER_BYTES), ""
         begin = archive.start
-    except ValueError as error:  # told only where the digest is right: a changed byte explains it better
+    except ValueError as error:  # reported only where the digest is right: a changed byte explains it better
         archive, damage, begin = None, str(error), 0
     view = memoryview(data)
     digest = sha256(view[:begin])

@@ -49,10 +49,10 @@ def overlay_jpeg(
 
     Raises EdgeError where `data` is no image.
     """
-    picture = images.decode(data, spec=replace(_DECODED, window=window), max_pixels=mask.size)
-    scale = _scale(picture.size)
-    size = (max(1, round(picture.size[0] * scale)), max(1, round(picture.size[1] * scale)))
-    image = picture.image.convert("RGB")
+    decoded = images.decode(data, spec=replace(_DECODED, window=window), max_pixels=mask.size)
+    scale = _scale(decoded.size)
+    size = (max(1, round(decoded.size[0] * scale)), max(1, round(decoded.size[1] * scale)))
+    image = decoded.image.convert("RGB")
     if image.size != size:
         image = image.resize(size, Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BILINEAR)
     shown = Image.fromarray(mask.view(np.uint8) * np.uint8(255)).resize(size, Image.Resampling.NEAREST)
@@ -61,7 +61,7 @@ def overlay_jpeg(
     image.paste(_COLOUR, mask=Image.fromarray(rim(inside, max(2, max(size) // 400)).view(np.uint8) * np.uint8(255)))
     letters = max(14, max(size) // 50)
     font = _font(letters)
-    _number(image, regions[:LABELLED], size[0] / picture.size[0], size[1] / picture.size[1], font)
+    _number(image, regions[:LABELLED], size[0] / decoded.size[0], size[1] / decoded.size[1], font)
     buffer = io.BytesIO()
     # Thin lines need all the colour.
     _caption(image, captions, font, letters).save(buffer, "JPEG", quality=90, subsampling=0)

@@ -1,4 +1,4 @@
-"""What is said of a run: lines for people."""
+"""Lines for people about a run."""
 
 from __future__ import annotations
 

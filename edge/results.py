@@ -71,8 +71,8 @@ class Results:
         """Return where the results of an image go: where an earlier run put them, else where nothing is.
 
         A name that another image has, or a file that edge-infer did not make, gets "-2", "-3", ... behind it. So does
-        one that differs only in the case of ASCII letters from another of this run, as some file systems hold both to
-        be the same. An image that is asked for twice has one name. Standard input has no path, so that nothing says
+        one that differs only in the case of ASCII letters from another of this run, as some file systems take both for
+        the same. An image that is asked for twice has one name. Standard input has no path, so that nothing says
         whether it is the same image: it is kept apart.
         """
         stem, path = result_name(image, root), identity(image)

@@ -17,8 +17,8 @@ HOST, FIRST, WARM, PEAK = "host", "first invoke", "warm median", "peak"
 class Comparison(TypedDict):
     """One target beside its measurement. `measured` and `met` are None where nothing was measured.
 
-    `basis` says what is judged: what the "host" measured, or on this device the "peak" of the memory, the "warm median"
-    of the invokes, or where there is no warm one the "first invoke".
+    `basis` says what is compared: what the "host" measured, or on this device the "peak" of the memory, the "warm
+    median" of the invokes, or where there is no warm one the "first invoke".
     """
 
     name: str

@@ -22,12 +22,12 @@ from edge.manifest import Manifest, parse
 from edge.model import MAX_BYTES, MAX_GOLDEN_BYTES, MAX_MEMBERS, read
 from edge.strict_json import dumps, loads
 
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold: no file tells when it was made
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold: no file says when it was made
 UNIX = 3
 
 
 def write(path: Path, flatbuffer: bytes, manifest: Mapping[str, Any], members: Mapping[str, bytes]) -> None:
-    """Write a model file as `pack` makes it; `path` holds it whole and proven or is left as it was.
+    """Write a model file as `pack` makes it; `path` has it whole and verified, or is left as it was.
 
     Raises EdgeError also where the file, read back, is one that `edge-infer` would refuse.
     """
@@ -41,8 +41,8 @@ def store(path: Path, data: bytes) -> None:
         try:
             open_as_a_device(beside)
         except EdgeError as error:
-            said = str(error).replace(str(beside), "the file")
-            raise EdgeError(f"{path} was not written, as it would be refused: {said}", error.code) from None
+            message = str(error).replace(str(beside), "the file")
+            raise EdgeError(f"{path} was not written, as it would be refused: {message}", error.code) from None
 
     write_beside(path, data, check)
 

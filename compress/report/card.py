@@ -53,8 +53,8 @@ def card(manifest: Mapping[str, Any], result: Mapping[str, Any], more: Sequence[
         "float": "compressed, float",
         "int8": "compressed, int8 (this file)",
     }
-    for kind, figures in result["test"].items():
-        lines.append(f"| {names[kind]} | {' | '.join(map(cell, figures.values()))} |")
+    for kind, metrics in result["test"].items():
+        lines.append(f"| {names[kind]} | {' | '.join(map(cell, metrics.values()))} |")
     lines += ["", "In brackets 95 % bootstrap intervals.", ""]
     lines += more
     lines += [f"- {line}" for line in result["differences"]]

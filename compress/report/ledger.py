@@ -18,7 +18,7 @@ class Row:
         step: the step's kind. detail: what it did, in a few words.
         parameters, macs: see `compress.cost`.
         bytes: of the weights in float32, and of the model itself once it is a file.
-        metric: the task's measure on the validation images: AUC, Dice. Dice is judged by the model's own decision,
+        metric: the task's measure on the validation images: AUC, Dice. Dice is evaluated with the model's own decision,
             as soon as that is known.
         seconds: the step took, when it was run; the model's: its conversions, the plain files' too.
     """
@@ -47,7 +47,7 @@ def line(row: Row) -> str:
 
 
 class Ledger:
-    """The rows so far; each new one is said at once. `metric` is the name of the rows' measure."""
+    """The rows so far; each new one is printed at once. `metric` is the name of the rows' measure."""
 
     def __init__(self, log: Callable[[str], None], metric: str):
         self.rows: list[Row] = []

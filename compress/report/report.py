@@ -66,7 +66,7 @@ class Finished:
 def measure(run: Finished, baseline: State, state: State, flatbuffers: dict[str, bytes]) -> dict[str, Any]:
     """Write `NAME.tflite`, `NAME.report.json` and `NAME.md`; return the report.
 
-    What the task's metrics hold is said there: `compress.tasks.base.Task.metrics`.
+    `compress.tasks.base.Task.metrics` says what the task's part of it is.
 
     Raises EdgeError where the conversion lost the network: `compress.convert.verify.check_conversion`.
     """

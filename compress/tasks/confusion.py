@@ -61,38 +61,38 @@ def lines(labels: Sequence[str], matrix: Sequence[Sequence[int]], classes: Seque
     Of many classes the matrix is left to the report, and those with the lowest sensitivity are named.
     """
     left = max(12, *(len(label) for label in labels))
-    said = []
+    rows = []
     if len(labels) <= COLUMNS:
         width = 2 + max(*(len(label) for label in labels), *(len(str(count)) for row in matrix for count in row))
-        said += ["int8, images of each class (row) by what was decided (column)"]
-        said += [" " * left + "".join(f"{label:>{width}}" for label in labels)]
-        said += [
+        rows += ["int8, images of each class (row) by what was decided (column)"]
+        rows += [" " * left + "".join(f"{label:>{width}}" for label in labels)]
+        rows += [
             f"{label:<{left}}" + "".join(f"{n:>{width}}" for n in row)
             for label, row in zip(labels, matrix, strict=True)
         ]
-        said += [""]
-    said += [f"{'int8, class':<{left}}{'images':>10}{'sensitivity':>26}{'precision':>26}"]
+        rows += [""]
+    rows += [f"{'int8, class':<{left}}{'images':>10}{'sensitivity':>26}{'precision':>26}"]
     known = [row for row in classes if row["sensitivity"]["value"] is not None]
     worst = sorted(known, key=lambda row: row["sensitivity"]["value"])
     shown = classes if len(classes) <= COLUMNS else worst[:ROWS]
-    said += [
+    rows += [
         f"{row['label']:<{left}}{row['images']:>10,}{cell(row['sensitivity']):>26}{cell(row['precision']):>26}"
         for row in shown
     ]
     if len(shown) < len(classes):
         which = f"the {len(shown)} of {len(classes)} classes with the lowest sensitivity"
-        said += [f"{which}; all, and the matrix, are in the report"]
-    return said
+        rows += [f"{which}; all, and the matrix, are in the report"]
+    return rows
 
 
 def markdown(labels: Sequence[str], matrix: Sequence[Sequence[int]], classes: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the same for a model card: two tables, with every class."""
     names = [label.replace("|", "\\|") for label in labels]
-    said = ["| class | images | sensitivity | precision |", "| --- | --- | --- | --- |"]
-    said += [
+    rows = ["| class | images | sensitivity | precision |", "| --- | --- | --- | --- |"]
+    rows += [
         f"| {name} | {row['images']} | {cell(row['sensitivity'])} | {cell(row['precision'])} |"
         for name, row in zip(names, classes, strict=True)
     ]
-    said += ["", "Images of each class (row) by what int8 decided (column):", ""]
-    said += ["| | " + " | ".join(names) + " |", "| --- |" + " --- |" * len(names)]
-    return said + [f"| {name} | {' | '.join(map(str, row))} |" for name, row in zip(names, matrix, strict=True)]
+    rows += ["", "Images of each class (row) by what int8 decided (column):", ""]
+    rows += ["| | " + " | ".join(names) + " |", "| --- |" + " --- |" * len(names)]
+    return rows + [f"| {name} | {' | '.join(map(str, row))} |" for name, row in zip(names, matrix, strict=True)]

@@ -31,7 +31,7 @@ _registered: dict[str, type[Task]] = {}
 
 
 class Task(Protocol):
-    """A task: an object holds the settings that one manifest gives it.
+    """A task: an object of it has the settings that one manifest gives it.
 
     Attributes:
         name: as in the manifest: lower-case letters, digits, - and _.
@@ -87,8 +87,8 @@ _MEMBERS = ("parse", "example", "check", "answer", "record", "lines", "reason", 
 def register(task: type[Task]) -> None:
     """Let manifests name `task`.
 
-    Raises TypeError where it lacks a member of `Task`, ValueError where its name or an ending is not of the form that
-    is said there, or the name is another task's.
+    Raises TypeError where it lacks a member of `Task`, ValueError where its name or an ending is not of the form
+    required there, or the name is another task's.
     """
     lacks = [member for member in ("name", "endings", *_MEMBERS) if not hasattr(task, member)]
     if lacks:

@@ -16,7 +16,7 @@ from edge.scores import scores
 
 MASK, OVERLAY = ".mask.png", ".overlay.jpg"
 MAX_FLIPPED = 0.01  # share of the logits that may lie on the other side of the threshold
-_SHOWN = 10  # regions that people are told of one by one
+_SHOWN = 10  # regions that are listed one by one
 
 
 @dataclass

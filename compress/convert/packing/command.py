@@ -67,7 +67,7 @@ def _json(path: Path) -> dict[str, Any]:
             f"{path} is no JSON ({str(error)[:80]}): expected a manifest as in docs/model-file.md", "model.manifest"
         ) from None
     if not isinstance(manifest, dict):
-        raise EdgeError(f"{path} holds a {type(manifest).__name__}: expected a JSON object", "model.manifest")
+        raise EdgeError(f"{path} has a {type(manifest).__name__}: expected a JSON object", "model.manifest")
     return manifest
 
 

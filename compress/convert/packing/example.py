@@ -84,11 +84,11 @@ def _output(data: bytes, facts: Facts, number: int) -> dict[str, Any]:
     if not usual:
         return entry
     if known := facts.activation(number):
-        said = f"the network ends in {end}, so its outputs are {kind}"
+        message = f"the network ends in {end}, so its outputs are {kind}"
     else:
-        said = f"{usual} if the outputs are logits{f' (it ends in {end})' if end else ''}, "
-        said += "none if they are scores from 0 to 1"
-    return {**entry, "_activation": said, "activation": known or None}
+        message = f"{usual} if the outputs are logits{f' (it ends in {end})' if end else ''}, "
+        message += "none if they are scores from 0 to 1"
+    return {**entry, "_activation": message, "activation": known or None}
 
 
 def _range(entry: Tensor) -> str:

@@ -15,7 +15,7 @@ from edge.manifest import FORMAT, VERSION, parse
 Path = tuple[str | int, ...]  # of a field, from the top
 
 MADE_HERE = ("model", "golden", "edgetpu")
-# What no graph tells; the rest is filled in where it is not said. Of the outputs, all but the activation.
+# What is in no graph; the rest is filled in where it is not said. Of the outputs, all but the activation.
 _NEEDED: tuple[Path, ...] = (("name",), ("title",), ("task",))
 _SEEN = ("color", "fit", "mean", "std")
 _INPUT = ("height", "width", "channels", *_SEEN, "window")
@@ -180,9 +180,9 @@ def _replaced(item: Any, path: Path, value: Any) -> Any:
 
 
 def _lacks(raw: Mapping[str, Any], path: Path, sample: Mapping[str, Any]) -> bool:
-    """Return whether a field is missing, or null where null is no right value; of a wrong outer one a reader tells."""
+    """Return whether a field is missing, or null where null is no right value."""
     outer = _get(raw, path[:-1])
-    if outer is None:  # of what is neither list nor object, a reader tells
+    if outer is None:  # what is neither list nor object is left to the reader
         return isinstance(raw.get(str(path[0])), (list, type(None)))
     if not isinstance(outer, Mapping):
         return False

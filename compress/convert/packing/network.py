@@ -92,7 +92,7 @@ def _larger(shapes: tuple[tuple[int, ...], ...], entry: tuple[int, ...]) -> bool
 
 
 def without_comments(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the object without the fields whose names begin with "_", in the objects that it holds, too."""
+    """Return the object without the fields whose names begin with "_", in the objects inside it as well."""
 
     def cleaned(value: Any) -> Any:
         if isinstance(value, Mapping):
@@ -125,14 +125,14 @@ def _ends(inputs: tuple[Tensor, ...]) -> list[str]:
 
 def _types(entry: Tensor, outputs: tuple[Tensor, ...]) -> list[str]:
     types = [entry.type, *(output.type for output in outputs)]
-    said = f"its input is {types[0].lower()} and its output {', '.join(kind.lower() for kind in types[1:])}"
+    message = f"its input is {types[0].lower()} and its output {', '.join(kind.lower() for kind in types[1:])}"
     if "UINT8" in types:
         return [
-            f"{said}: expected int8 or float32 of both; "
+            f"{message}: expected int8 or float32 of both; "
             "convert it again with inference_input_type = inference_output_type = tf.int8"
         ]
     if len(set(types)) != 1 or types[0] not in TYPES:
-        return [f"{said}: expected int8 or float32 of both; convert it again"]
+        return [f"{message}: expected int8 or float32 of both; convert it again"]
     if types[0] == "INT8" and not all(len(t.scales) == 1 and t.scales[0] > 0 for t in (entry, *outputs)):
         return ["its int8 input or output has no quantization: convert it again"]
     return []
