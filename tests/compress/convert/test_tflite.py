@@ -49,7 +49,7 @@ def test_a_normalization_that_stands_alone_is_one_operator() -> None:
     flatbuffer = to_tflite(network, torch.from_numpy(images).permute(0, 3, 1, 2), quantize=False)
     with torch.no_grad():
         expected = network.eval()(torch.from_numpy(images[:1]).permute(0, 3, 1, 2)).numpy()
-    answer = open_runtime(flatbuffer, "litert", 1).run(images[:1])
+    (answer,) = open_runtime(flatbuffer, "litert", 1).run(images[:1])
     np.testing.assert_allclose(answer, expected, atol=1e-5)
     big = [operator for operator in graph.read(flatbuffer, "network").operators if operator.outputs[0].elements > 8]
     names = [operator.name for operator in big]
