@@ -5,7 +5,7 @@ DEMO := build/demo
 # Tests that take long are marked by why (pyproject.toml). A process for each core; one thread in each, or they would fight for the cores.
 JOBS ?= $(shell nproc)
 LONG := train or compile or qemu or network or interpreters or data
-PYTEST = OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 \
+PYTEST = OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 TORCHINDUCTOR_COMPILE_THREADS=1 \
   $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations 15
 
 .PHONY: demo test test-long test-all lint format benchmark clean

@@ -66,9 +66,9 @@ def images() -> list[bytes]:
     xmp = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
     files = []
 
-    def add(picture: Image.Image, form: str, **options: object) -> None:
+    def add(image: Image.Image, form: str, **options: object) -> None:
         buffer = io.BytesIO()
-        picture.save(buffer, form, **options)
+        image.save(buffer, form, **options)
         files.append(buffer.getvalue())
 
     for mode in ("1", "L", "LA", "P", "RGB", "RGBA"):
@@ -104,9 +104,9 @@ def interlaced() -> bytes:
 
 def models(folder: Path) -> list[bytes]:
     """Return small networks, and files of them with shipped manifests and a small golden image, stored and deflated."""
-    picture = io.BytesIO()
-    Image.new("L", (5, 4), 9).save(picture, "PNG")
-    golden = {"golden/0.png": picture.getvalue(), "golden/0.bin": b"\0\0"}
+    image = io.BytesIO()
+    Image.new("L", (5, 4), 9).save(image, "PNG")
+    golden = {"golden/0.png": image.getvalue(), "golden/0.bin": b"\0\0"}
     inputs = [{"image": "golden/0.png", "sha256": "0" * 64}]
     vector = {"inputs": inputs, "outputs": {"xnnpack": ["golden/0.bin"]}, "tolerance": 1}
     networks = [path.read_bytes() for path in sorted(NETWORKS.glob("*.tflite"))]
@@ -131,7 +131,7 @@ def seed(name: str, folder: Path) -> Path:
     """Write the seeds of one of the programs into its corpus under `folder`; return that."""
     corpus = folder / "corpus" / name
     corpus.mkdir(parents=True, exist_ok=True)
-    for number, data in enumerate(images() if name == "picture" else models(folder)):
+    for number, data in enumerate(images() if name == "image" else models(folder)):
         (corpus / f"seed-{number:02}").write_bytes(data)
     return corpus
 
@@ -165,7 +165,7 @@ def main() -> None:
     options = parser.parse_args()
     build()
     rows = []
-    for name, title in (("picture", "pictures"), ("model", "model files")):
+    for name, title in (("image", "images"), ("model", "model files")):
         run = fuzz(name, options.minutes * 60)
         if run.found:
             print(run.found, file=sys.stderr)

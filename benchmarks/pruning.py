@@ -22,7 +22,6 @@ import torch
 from torch import nn
 
 from benchmarks import table
-from compress.cli import Progress
 from compress.cost import cost
 from compress.pruning.channels import prune
 from compress.pruning.settings import Pruning
@@ -31,6 +30,7 @@ from compress.recipe_parser import load
 from compress.run import Run
 from compress.state.stage import State
 from compress.steps.train import logits, lower_precision, to_input
+from edge.command import Progress
 from edge.files import write_beside
 from edge.strict_json import dumps
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,8 +12,8 @@ from compress import recipe_file
 from edge import __version__
 from edge.arguments import Parser, add_command
 from edge.board import usable_cores
-from edge.command import ended, log
-from edge.errors import EdgeError, one_line
+from edge.command import Progress, ended, log
+from edge.errors import EdgeError
 from edge.model import find, read
 
 DISCLAIMER = "Software for engineers; not a medical device."
@@ -72,38 +71,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     phantoms.set_defaults(action=_phantoms)
     return parser
-
-
-class Progress:
-    """What is being done, on standard error: one line that changes on a terminal, now and then a line elsewhere.
-
-    A text that ends with a line break is worth keeping and stays.
-    """
-
-    INTERVAL = 15.0  # seconds between lines where nobody watches
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._last = 0.0
-
-    def __call__(self, text: str) -> None:
-        now = time.monotonic()
-        is_kept, text = text.endswith("\n"), one_line(text.rstrip("\n"))
-        if is_kept:
-            sys.stderr.write(("\r\033[K" if self._terminal else "") + text + "\n")
-        elif self._terminal:
-            sys.stderr.write(f"\r\033[K{text[:110]}")
-        elif now - self._last >= self.INTERVAL:
-            self._last = now
-            sys.stderr.write(text + "\n")
-        sys.stderr.flush()
-
-    def log(self, text: str) -> None:
-        """Print a line of result on standard output."""
-        if self._terminal:
-            sys.stderr.write("\r\033[K")
-            sys.stderr.flush()
-        log(text)
 
 
 def _run(options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""What a recipe says: which network, which data, which steps and which targets. `compress.recipe_parser` reads it."""
+"""A recipe: network, data, steps and targets. `compress.recipe_parser` reads it from TOML."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LINE = f"one line of printable text, at most {MAX_LETTERS} characters"
 
 @dataclass(frozen=True)
 class Data:
-    """Where labels come from, and what must be said of the images.
+    """Labels, division and origin of the images.
 
     Attributes:
         positive: the label whose score is compared with the threshold (two-class tasks); none: the highest score

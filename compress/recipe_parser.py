@@ -57,7 +57,7 @@ def parse(raw: Mapping[str, Any], where: str) -> Recipe:
 
 
 def _check(recipe: Recipe, where: str) -> None:
-    """What types can't say."""
+    """Refuse values that have the right type and are wrong."""
 
     def refuse(place: str, found: object, expected: str) -> typing.NoReturn:
         raise EdgeError(f"{where}: {place} is {found!r}: expected {expected}; correct it")

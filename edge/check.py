@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,8 @@ class Verdict(NamedTuple):
         image: the image's member name.
         verdict: "bit-exact", "within tolerance" or "failed".
         kernel_path: whose output was compared with; "bit-exact" is only said of the path that runs.
-        max_difference: in steps of the output (for a float32 network: in its units); None where nothing was computed.
+        max_difference: in steps of the output (for a float32 network: in its units); None where nothing was computed,
+            or a value is NaN or infinite.
         reason: one sentence.
     """
 
@@ -86,6 +88,6 @@ def _check(engine: Engine, golden: Golden) -> Verdict:
     difference = next((value for value in differences if value != value), max(differences))
     said = f"the largest difference from the host's {path} output is {difference:g}, the tolerance {golden.tolerance:g}"
     if not difference <= golden.tolerance:
-        return verdict(FAILED, difference, said)
+        return verdict(FAILED, difference if math.isfinite(difference) else None, said)
     changed = engine.file.manifest.task.agree(engine.dequantize(outputs), engine.dequantize(expected))
     return verdict(FAILED, difference, f"{said}, and {changed}") if changed else verdict(WITHIN, difference, said)

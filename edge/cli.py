@@ -141,7 +141,7 @@ def _arguments(words: list[str]) -> argparse.Namespace:
         "-o",
         "--output",
         metavar="DIR",
-        help="also write each answer to DIR by the image's name: NAME.json; mask and overlay of a segmentation",
+        help="also write each answer to DIR by the image's name: NAME.json, and what the task draws (mask, overlay)",
     )
     parser.add_argument("-j", "--json", action="store_true", help="one JSON object an image on stdout")
     parser.add_argument("-q", "--quiet", action="store_true", help="the answers alone, one line an image")

@@ -13,6 +13,9 @@ MAX_LETTERS = 200  # of a name, a title, a label: what a person reads
 MAX_LABELS = 32768
 MAX_ITEMS = 256  # of any other list, and of an object whose names are chosen freely
 
+_HIDDEN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)  # docs/model-file.md
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _REBUILD = "build the model file again with edge-compress"
 _CODE = "model.manifest"
@@ -64,7 +67,7 @@ class Fields:
     def text(self, key: str) -> str:
         value = self.get(key)
         if not isinstance(value, str) or not is_line(value):
-            raise self.wrong(key, value, f"one line of printable text, at most {MAX_LETTERS} characters")
+            raise self.wrong(key, value, f"one line without control characters, at most {MAX_LETTERS} characters")
         return value
 
     def texts(self, key: str, most: int = MAX_ITEMS) -> list[str]:
@@ -74,8 +77,8 @@ class Fields:
         """Return the names of an object's members, which are chosen freely."""
         if len(self.raw) > MAX_ITEMS or not all(is_line(name) for name in self.raw):
             raise EdgeError(
-                f"{self.where} has {self.path} = {_show(self.raw)}: expected at most {MAX_ITEMS} names of one line of "
-                f"printable text, at most {MAX_LETTERS} characters; {_REBUILD}",
+                f"{self.where} has {self.path} = {_show(self.raw)}: expected at most {MAX_ITEMS} names of one line "
+                f"without control characters, at most {MAX_LETTERS} characters; {_REBUILD}",
                 _CODE,
             )
         return list(self.raw)
@@ -127,8 +130,8 @@ class Fields:
 
 def is_line(words: str) -> bool:
     """Whether it is one line of text that a terminal can show, of no more characters than anybody would read."""
-    # Printable also leaves out lone surrogates, which can't be written at all.
-    return 0 < len(words) <= MAX_LETTERS and words.isprintable()
+    # What is printable differs from one version of Unicode to the next, so that alone decides nothing.
+    return 0 < len(words) <= MAX_LETTERS and (words.isprintable() or not _HIDDEN.search(words))
 
 
 def _is_number(value: object) -> bool:

@@ -84,7 +84,10 @@ def write_all_beside(files: Mapping[Path, bytes], check: Callable[[Path], None] 
     """Do the same with several files: none is renamed before all are written and checked."""
     for path in files:
         if path.exists() and not path.is_file():
-            raise EdgeError(f"{path} is no ordinary file and can't be replaced: give another path for the output")
+            raise EdgeError(
+                f"{path} is no ordinary file and can't be replaced: give another path for the output",
+                "output.unwritable",
+            )
     beside = {path: path.with_name(f".{path.name}.part") for path in files}
     made = [folder for path in files for folder in path.parents if not folder.exists()]
     try:
@@ -95,7 +98,7 @@ def write_all_beside(files: Mapping[Path, bytes], check: Callable[[Path], None] 
                 file.flush()
                 os.fsync(file.fileno())
             if part.read_bytes() != files[path]:
-                raise EdgeError(f"{path} reads as something else than was written: check the disk")
+                raise EdgeError(f"{path} reads as something else than was written: check the disk", "output.unwritable")
             if check:
                 check(part)
         for path, part in beside.items():

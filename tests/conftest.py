@@ -13,6 +13,7 @@ from hypothesis import settings
 
 from tests.once import once
 
+EDGE = Path(__file__).with_name("edge")
 EACH = 2  # tests of each file of tests/edge that run where the package alone is installed
 settings.register_profile("same-every-time", derandomize=True, deadline=None)
 settings.load_profile("same-every-time")
@@ -28,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     seconds: dict[Path, float] = defaultdict(float)
     for item in items:
         function = getattr(item, "originalname", item.name)
-        if item.path.parent.name == "edge" and len(first[item.path]) < EACH and function not in first[item.path]:
+        if item.path.is_relative_to(EDGE) and len(first[item.path]) < EACH and function not in first[item.path]:
             first[item.path].add(function)
             item.add_marker(pytest.mark.device)
         seconds[item.path] += sum(mark.args[0] for mark in item.iter_markers("timeout"))

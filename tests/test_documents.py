@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from compress.cli import main as pack
+from edge.cli import main as infer
 from tests import documents
 from tests.documents import PAGES, PROGRAMS, ROOT, Quoted, code, quoted, run
 
@@ -99,6 +101,13 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in anchors(file), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_pages_use_the_words_of_the_field(page: Path) -> None:
+    """Image and not picture, verified and not proven; the others have plainer words."""
+    found = re.findall(r"\b(?:pictures?|proven|mend(?:s|ed)?|anew|besides)\b", page.read_text(), re.IGNORECASE)
+    assert found == []
+
+
 def test_help_can_be_written_into_the_pages() -> None:
     """What `python -m tests.documents` writes into a page of today is that page."""
     text = (ROOT / "docs/cli.md").read_text()
@@ -108,5 +117,11 @@ def test_help_can_be_written_into_the_pages() -> None:
     assert documents.with_todays_help(stale) == first
 
 
-def test_code_blocks_are_found() -> None:
-    assert code("README.md", "toml") and code("README.md", "python") and code("README.md", "sh")
+def test_the_manifest_that_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (example,) = code("docs/model-file.md", "json")
+    manifest, file = tmp_path / "mine.json", tmp_path / "mine.tflite"
+    manifest.write_text(example)
+    network = ROOT / "tests/edge/data/tiny.tflite"
+    assert pack(["pack", str(network), "--manifest", str(manifest), "--output", str(file)]) == 0
+    assert infer(["--model", str(file), "--check"]) == 0
+    assert "4 of 4 golden vectors passed" in capsys.readouterr().out

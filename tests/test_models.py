@@ -25,7 +25,7 @@ LIMITS = {
     "pneumonia": (2_000_000, 3_455_000, 523_090_000),
     "polyp": (500_000, 981_000, 667_000_000),  # a fifth of the unpruned network's
 }
-FIGURES = {
+METRICS = {
     "bpcp": ("accuracy",),
     "cpgresnet50": ("accuracy", "auc"),
     "pneumonia": ("accuracy", "auc"),
@@ -60,7 +60,7 @@ def test_size_and_targets(name: str) -> None:
     assert measured["macs"] <= macs
     assert measured["cosine"] >= 0.99
     card = Path(models.MODELS, f"{name}.md").read_text()
-    assert [figure for figure in FIGURES[name] if f"{measured[figure]:.3f}" not in card] == []
+    assert [metric for metric in METRICS[name] if f"{measured[metric]:.3f}" not in card] == []
 
 
 @pytest.mark.data

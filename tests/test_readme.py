@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,8 @@ def test_it_installs_a_clone() -> None:
     assert install == "pip install ."  # tests/test_install.py does so
 
 
-@pytest.mark.slow
+@pytest.mark.train
+@pytest.mark.timeout(600)
 def test_a_network_of_ones_own(tmp_path: Path) -> None:
     """The README's recipe and commands, on phantoms; with a smaller input and fewer epochs."""
     (recipe,) = code("README.md", "toml")
@@ -95,6 +97,11 @@ def test_the_table_of_models() -> None:
 
 def test_the_python_examples(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    (example,) = code("README.md", "python")
-    exec(compile(example, "README.md", "exec"), {})
+    names: dict[str, Any] = {}
+    exec(SMALL_NET, names)
+    names["network"] = names["small_net"](classes=2, channels=1)
+    for number, example in enumerate(code("README.md", "python")):
+        exec(compile(example, f"README.md, Python {number}", "exec"), names)
     assert capsys.readouterr().out.startswith("PNEUMONIA ")
+    before, after = (sum(p.numel() for p in names[name].parameters()) for name in ("network", "small"))
+    assert after < 0.8 * before

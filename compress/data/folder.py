@@ -90,7 +90,7 @@ def folder_labels(root: Path) -> tuple[str, ...]:
     if not root.is_dir():
         raise EdgeError(f"data folder {root} does not exist: expected a folder with train/CLASS/images; check --data")
     if not (root / "train").is_dir():
-        hint = ", or the recipe's task to be one of masks" if (root / "masks").is_dir() else ""
+        hint = ", or another task in the recipe, as there are masks" if (root / "masks").is_dir() else ""
         raise EdgeError(
             f"{root} has no folder 'train': expected train/CLASS/images, one folder per class{hint}, or CIFAR-10's "
             "binary version"
@@ -108,8 +108,8 @@ def folder_labels(root: Path) -> tuple[str, ...]:
         raise EdgeError(f"{root / 'train'} has {len(labels)} class folders: expected two or more, named by their label")
     if set(labels) == {"images", "masks"}:
         raise EdgeError(
-            f"{root / 'train'} has the folders images and masks: expected one folder per class, or the recipe's task "
-            "to be one of masks"
+            f"{root / 'train'} has the folders images and masks: expected one folder per class, or another task in the "
+            "recipe, as there are masks"
         )
     return labels
 

@@ -19,7 +19,7 @@ class Split:
 
     Attributes:
         pixels: uint8 (N, height, width, channels), as `edge.preprocess.pixels` returns them.
-        truth: what the network is to say; the task knows its meaning. Of classes int64 (N,), an index into the data
+        truth: what the network is to answer; the task knows its meaning. Of classes int64 (N,), an index into the data
             set's labels; of masks uint8 (N, height, width), 0 to 255, the share of each pixel that the mask covers, and
             with pixels that nobody labelled uint8 (N, 2, height, width): second, the share that is not labelled. What
             has three dimensions or more moves with the image when it is augmented.

@@ -70,7 +70,7 @@ def _prune_layers(
 ) -> None:
     plan: list[tuple[nn.Conv2d, int, Tensor | None]] = []
     for layer, group, keep in _plan(seen, rates, settings, progress):
-        # what was seen on images holds for the channels as they were numbered then
+        # scores of images are those of the channels as they were numbered then
         plan.append((layer, keep, criterion(group) if settings.needs_images else None))
     for layer, keep, scores in plan:
         scores = criterion(whole_group(seen, layer)) if scores is None else scores
@@ -78,7 +78,7 @@ def _prune_layers(
 
 
 def weakest_channels(seen: Trace, settings: Pruning) -> Iterator[tuple[nn.Conv2d, list[int]]]:
-    """Yield a layer of each group that `settings.ratios` match, and which of its channels are worth least."""
+    """Yield a layer of each group that `settings.ratios` match, and which of its channels have the lowest scores."""
     layers = {name: m for name, m in seen.network.named_modules() if isinstance(m, nn.Conv2d)}
     rates = {name: (layers[name], rate) for name, rate in layer_ratios(list(layers), settings.ratios).items()}
     criterion = scoring(settings, None, lambda text: None)(seen)

@@ -27,7 +27,7 @@ def scoring(settings: Pruning, examples: Examples | None, progress: Log) -> Call
     criterion = settings.scored_by
     generator = torch.Generator().manual_seed(settings.seed)
     if not settings.needs_images:
-        return lambda seen: _scores(criterion, settings, generator, None)
+        return lambda traced: _scores(criterion, settings, generator, None)
     if examples is None or not len(examples.images):
         raise EdgeError(
             f"criterion {criterion.name!r} looks at images and found none: expected examples with at least one "
@@ -40,7 +40,7 @@ def scoring(settings: Pruning, examples: Examples | None, progress: Log) -> Call
     count = settings.samples
     targets = None if examples.targets is None else examples.targets[:count]
     used = Examples(examples.images[:count], targets, examples.loss)
-    return lambda seen: _scores(criterion, settings, generator, Batches(seen, used, gradient, progress))
+    return lambda traced: _scores(criterion, settings, generator, Batches(traced, used, gradient, progress))
 
 
 def _scores(criterion: Criterion, settings: Pruning, generator: torch.Generator, batches: Batches | None) -> Scores:

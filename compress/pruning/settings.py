@@ -53,7 +53,7 @@ class Pruning:
 
     @property
     def detail(self) -> str:
-        """What a ledger says of the step, such as "taylor, -60% MACs" or "bn-scale, 60% to 90%"."""
+        """The ledger's description of the step, such as "taylor, -60% MACs" or "bn-scale, 60% to 90%"."""
         name = self.criterion if isinstance(self.criterion, str) else self.criterion.__name__
         if self.ratios:
             low, high = min(self.ratios.values()), max(self.ratios.values())

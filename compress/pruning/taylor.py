@@ -50,11 +50,11 @@ class Batches:
         network: as it is now, in eval mode; a criterion leaves it as it is.
     """
 
-    def __init__(self, seen: Trace, examples: Examples, gradient: Gradient, progress: Callable[[str], None]):
+    def __init__(self, traced: Trace, examples: Examples, gradient: Gradient, progress: Callable[[str], None]):
         """With `gradient`, which makes dL/dy of the outputs y: see `loss_gradient` and `random_gradient`."""
         self.images, self.targets, self.loss = examples.images, examples.targets, examples.loss
-        self.network = seen.network
-        self._seen, self._gradient, self._progress = seen, gradient, progress
+        self.network = traced.network
+        self._traced, self._gradient, self._progress = traced, gradient, progress
         self._place: dict[nn.Module, nn.Module] = {}  # convolution -> where its pre-activation is
         self._contributions: dict[nn.Module, Tensor] = {}
 
@@ -71,13 +71,13 @@ class Batches:
         """
         if not self._place:
             layers = [m for m in self.network.modules() if isinstance(m, CONVOLUTIONS)]
-            self._place = {layer: _pre_activation(self._seen, layer) for layer in layers}
+            self._place = {layer: _pre_activation(self._traced, layer) for layer in layers}
             places = list(dict.fromkeys(self._place.values()))
             self._contributions = contributions(self.network, places, self.images, self._gradient, self._progress)
         total = torch.zeros(len(self.images), len(group[0].idxs))
         for dependency, i, g in members(group, [function.prune_conv_out_channels]):
             layer = dependency.target.module
-            if layer not in self._seen.sources:
+            if layer not in self._traced.sources:
                 total.index_add_(1, g, self._contributions[self._place[layer]][:, i])
         return total
 
@@ -178,8 +178,8 @@ def _norm(dy: Tensor) -> Tensor:
     return dy.flatten(1).norm(dim=1).view(-1, *[1] * (dy.dim() - 1))
 
 
-def _pre_activation(seen: Trace, conv: nn.Module) -> nn.Module:
-    node = seen.graph.module2node.get(conv)
+def _pre_activation(traced: Trace, conv: nn.Module) -> nn.Module:
+    node = traced.graph.module2node.get(conv)
     readers = {reader.module for reader in node.outputs} if node else set()
     reader = readers.pop() if len(readers) == 1 else None
     return reader if isinstance(reader, nn.BatchNorm2d) else conv

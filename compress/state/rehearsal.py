@@ -1,4 +1,4 @@
-"""A recipe's rehearsal: what can't be done to a network is said before hours of training, and not after them."""
+"""A recipe's rehearsal: what can't be done to a network is refused before hours of training, and not after them."""
 
 from __future__ import annotations
 

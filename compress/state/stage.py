@@ -14,7 +14,7 @@ from edge.preprocess import Preprocessing
 class State:
     """A network on its way, the preprocessing it expects, and the key of everything that led to it.
 
-    `note` is what the last step found out, for the ledger, where that says more than its settings do.
+    `note` is what the last step found out, for the ledger.
     """
 
     network: nn.Module

@@ -84,7 +84,7 @@ def fold_norms(network: nn.Module, inputs: Tensor | Inputs) -> nn.Module:
 def _followers(network: nn.Module, inputs: Inputs) -> list[tuple[GhostConv2d, str, str]]:
     """Return each ghost convolution whose output goes straight into a normalization and nowhere else, and its name.
 
-    Third, the name of the ReLU that the normalization's output goes straight into, if it serves this place only.
+    Third, the name of the ReLU that the normalization's output goes straight into, if it is called in this place only.
     """
     made: dict[int, nn.Module] = {}  # which ghost or normalization made the tensor of this id last
     norms: dict[nn.Module, GhostConv2d] = {}  # normalization -> ghost
@@ -129,7 +129,7 @@ def _followers(network: nn.Module, inputs: Inputs) -> list[tuple[GhostConv2d, st
 def _readers(ends: list[Any]) -> Counter[Any]:
     """Return how many nodes of autograd's graph that makes the outputs `ends`, or outputs, read each node's output."""
     found: Counter[Any] = Counter(ends)
-    waiting = [node for node in found if node is not None]  # a forward pass may hold gradients back
+    waiting = [node for node in found if node is not None]  # a forward pass may detach an output
     while waiting:
         for node, _ in waiting.pop().next_functions:
             if node is not None and node not in found:

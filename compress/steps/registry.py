@@ -8,6 +8,7 @@ import pkgutil
 import typing
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,9 +35,14 @@ def register(kind: S) -> S:
 
 def kinds() -> dict[str, type[Step]]:
     """Return the project's own steps by their kinds, sorted."""
+    _import_all()
+    return dict(sorted(_KINDS.items()))
+
+
+@cache
+def _import_all() -> None:
     for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
         importlib.import_module(f"compress.steps.{module.name}")
-    return dict(sorted(_KINDS.items()))
 
 
 def step_class(kind: object, where: str, place: str) -> type[Step]:
@@ -98,7 +104,7 @@ def _taken(kind: type[Step], known: dict[str, type[Step]]) -> str:
 
 @contextmanager
 def reported(number: int, step: Step, doing: str, where: str = "") -> Iterator[None]:
-    """Say of what fails meanwhile which step it was.
+    """Begin each error that is raised meanwhile with the step's number and kind.
 
     Errors of a user's own step become an EdgeError, whatever they are. Those of the project's steps are its faults,
     and keep their traceback.

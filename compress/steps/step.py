@@ -43,7 +43,7 @@ class Context:
         epochs: file for a checkpoint of its own, where the step takes long. It is removed when the step is done.
         progress: gets what is being done; a text that ends with a line break stays on the screen.
         seed: the recipe's. Steps that draw random numbers seed them, so that a resumed run draws the same ones.
-        note: what the step found out, for the ledger, where that says more than `detail`; "" for nothing.
+        note: what the step found out, for the ledger, in the place of `detail`; "" for none.
     """
 
     network: nn.Module
@@ -109,7 +109,7 @@ class Step(Protocol):
 
     Attributes:
         kind: the word for it in recipes and ledgers, at most 12 characters to fit a ledger's column.
-        compresses: whether the network before it is the baseline that results are compared with, and the teacher.
+        compresses: whether the network before the first such step is the baseline of the results, and the teacher.
         is_certain: whether what it leaves can be known without training; see `Rehearsal`.
     """
 
@@ -120,7 +120,7 @@ class Step(Protocol):
     @property
     @abstractmethod
     def detail(self) -> str:
-        """What the ledger says of the step, in at most 34 characters."""
+        """The ledger's description of the step, at most 34 characters."""
 
     @property
     def is_taught(self) -> bool:

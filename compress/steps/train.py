@@ -70,13 +70,13 @@ class TrainingSettings(Step):
 
     @property
     def trained(self) -> str:
-        """What a ledger says of the training."""
+        """The training, for a ledger."""
         size = f" at {self.size}x{self.size}" if self.size else ""
         return f"{self.epochs} epochs{size}{self.taught}"
 
     @property
     def taught(self) -> str:
-        """What a ledger says of the teacher."""
+        """Whether there is a teacher, for a ledger."""
         return ", distilled" if self.is_taught else ""
 
     @property
@@ -209,10 +209,10 @@ def train(
     Args:
         rates: peak learning rates of the parameters that don't have `settings.lr`; they do not decay.
         after_epoch: called after each epoch, before the network is evaluated and saved.
-        teacher: whom `settings.distill` listens to; it reads what `network` reads, and is not changed.
+        teacher: of `settings.distill`; it reads what `network` reads, and is not changed.
 
-    Raises EdgeError where the loss or the network's outputs are no finite numbers any more, and where there is no
-    teacher to listen to.
+    Raises EdgeError where the loss or the network's outputs are no finite numbers any more, and where a teacher is
+    missing.
     """
     keep_freed_memory()
     where = device()

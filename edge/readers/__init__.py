@@ -200,19 +200,29 @@ def _look_up() -> tuple[list[Reader], list[str]]:
 
     found: list[Reader] = []
     broken = []
-    for entry in entry_points(group=GROUP):
+    try:
+        entries = list(entry_points(group=GROUP))
+    except MemoryError:
+        raise
+    except Exception as error:  # any package's files may be damaged
+        return [], [f"installed readers can't be looked up ({_shown(error)})"]
+    for entry in entries:
         try:
             reader = entry.load()
             fault = _fault(reader)
         except MemoryError:
             raise
         except Exception as error:  # whatever a package's own code raises
-            fault = f"can't be loaded ({type(error).__name__}: {str(error)[:200]})"
+            fault = f"can't be loaded ({_shown(error)})"
         if fault:
             broken.append(f"the installed reader {entry.name} ({entry.value}) {fault}")
         else:
             found.append(reader)
     return found, broken
+
+
+def _shown(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error)[:200]}"
 
 
 def _fault(reader: object) -> str:

@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> None:
     for verdict in trial.verdicts:
         log(f"{verdict.image}: {verdict.verdict}: {verdict.reason}")
     if not trial.verdicts:
-        log("not compared: the model file holds no golden vectors")
+        log("not compared: the model file has no golden vectors")
 
 
 def identifier(name: str) -> str:

@@ -15,9 +15,9 @@ from edge.model import find, read, shipped
 from firmware_bridge.release import elf, program, python_runtime, release, sbom, signature, sysroot, wheel
 from firmware_bridge.release.release import File, Link, Payload
 from firmware_bridge.release.sbom import Component
-from firmware_bridge.target import SYSTEM_LIBRARIES, Target, hold_buildable, require
+from firmware_bridge.target import SYSTEM_LIBRARIES, Target, check_buildable, require
 
-# By the package that holds the static library: what it is called, the package that holds the same one to load, of the
+# By the package with the static library: what it is called, the package with the same one to load, of the
 # same source and version, by which scanners know it, and its licence.
 _LINKED = {
     "libjansson-dev": ("jansson", "libjansson4", "MIT"),
@@ -31,7 +31,7 @@ class Content(NamedTuple):
     """What goes to boards of a target: files, and the versions that they need of the board's libraries.
 
     Attributes:
-        compiled: the models that hold a network for the Edge TPU, by name.
+        compiled: the models with a network for the Edge TPU, by name.
     """
 
     target: Target
@@ -65,7 +65,7 @@ def content(target: Target, models: Sequence[str], default: str | None = None) -
 
     Raises EdgeError where something is missing or wrong, and where the target can't run what was built.
     """
-    hold_buildable(target)
+    check_buildable(target)
     names(models, default)
     payload, parts, compiled = _models(models)
     if default is not None:
@@ -81,7 +81,7 @@ def write(content: Content, number: int, key: Path, output: Path) -> Path:
     """Write the signed archive of a release into the folder `output`; return its path.
 
     Args:
-        number: of this build of the program's version; the board takes no lower one without being told.
+        number: of this build of the program's version; the board accepts no lower one without --allow-downgrade.
         key: the OpenSSH key that signs.
     """
     if not 0 <= number <= 999_999:
@@ -156,16 +156,16 @@ def _native(target: Target) -> tuple[Payload, list[Component]]:
 
 
 def _binaries(payload: Payload) -> dict[str, elf.Elf]:
-    """Return what is an ELF file, by name; EdgeError where one needs a library that neither it nor the board brings."""
+    """Return the ELF files by name; EdgeError where one needs a library that neither release nor board has."""
     found = {
         name: elf.parse(file.data, name)
         for name, file in payload.items()
         if isinstance(file, File) and file.data.startswith(b"\x7fELF")
     }
-    brought = {name.rpartition("/")[2] for name in payload}
+    included = {name.rpartition("/")[2] for name in payload}
     for name, binary in found.items():
         for needed in binary.libraries:
-            if needed not in brought and not needed.startswith(SYSTEM_LIBRARIES):
+            if needed not in included and not needed.startswith(SYSTEM_LIBRARIES):
                 raise EdgeError(
                     f"{name} needs the library {needed}, which is not in the release: expected the board's C and C++ "
                     "libraries alone; link it statically"

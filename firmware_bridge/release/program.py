@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 from pathlib import Path
@@ -40,7 +41,7 @@ def build(target: Target, sysroot: Sysroot) -> bytes:
     with scratch("build") as folder:
         options = [*roots, "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_EXE_LINKER_FLAGS=-s"]
         _run("cmake", "-S", str(SOURCE), "-B", str(folder), *options)
-        _run("cmake", "--build", str(folder), "--target", "edge-infer")
+        _run("cmake", "--build", str(folder), "--target", "edge-infer", "--parallel", str(os.cpu_count() or 1))
         return (folder / "edge-infer").read_bytes()
 
 

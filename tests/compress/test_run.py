@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -142,6 +143,6 @@ samples = 4
     assert [row.metric for row in run.ledger.rows] != [row.metric for row in before]
     again = users_run(tmp_path, colons)
     again.compress()
-    monkeypatch.setattr("compress.run.logits", lambda *_: pytest.fail("it was judged again"))
+    monkeypatch.setattr(sys.modules[Run.__module__], "logits", lambda *_: pytest.fail("it was evaluated again"))
     again.judge(decision)
     assert again.ledger.rows == run.ledger.rows

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -142,34 +143,31 @@ def test_a_finished_run_is_repeated_from_what_it_left(finished: Finished, phanto
     assert "converted" not in again.said
 
 
-def test_a_changed_last_step_repeats_only_itself(finished: Finished, phantoms: Path) -> None:
-    recipe = finished.folder / "recipe.toml"
-    head, tail = recipe.read_text().rsplit("epochs = 2", 1)
-    recipe.write_text(f"{head}epochs = 3{tail}")
-    before = (finished.folder / "out/own.tflite").read_bytes()
-    try:
-        refusal = refused(edge_compress(*RUN, phantoms, cwd=finished.folder), "'own' has changed since out was begun")
-        assert "(steps[5].epochs was 2 and is 3): expected the same; give --changed" in refusal
-        assert (finished.folder / "out/own.tflite").read_bytes() == before
-        again = start(finished.folder, phantoms, "--changed")
-        start(finished.folder, phantoms)  # what was agreed to once is not asked again
-    finally:
-        recipe.write_text(RECIPE)
-        start(finished.folder, phantoms, "--changed")
+@pytest.fixture
+def mine(finished: Finished, tmp_path: Path) -> Finished:
+    """The finished run in a folder of one's own, to change it."""
+    return finished._replace(folder=shutil.copytree(finished.folder, tmp_path / "user"))
+
+
+def test_a_changed_last_step_repeats_only_itself(finished: Finished, mine: Finished, phantoms: Path) -> None:
+    head, tail = RECIPE.rsplit("epochs = 2", 1)
+    (mine.folder / "recipe.toml").write_text(f"{head}epochs = 3{tail}")
+    before = (mine.folder / "out/own.tflite").read_bytes()
+    refusal = refused(edge_compress(*RUN, phantoms, cwd=mine.folder), "'own' has changed since out was begun")
+    assert "(steps[5].epochs was 2 and is 3): expected the same; give --changed" in refusal
+    assert (mine.folder / "out/own.tflite").read_bytes() == before
+    again = start(mine.folder, phantoms, "--changed")
+    start(mine.folder, phantoms)  # what was agreed to once is not asked again
     assert again.ledger[:5] == finished.ledger[:5]
     assert again.ledger[5]["detail"] == "3 epochs"
     assert set(re.findall(r"epoch \d/\d", again.complaints)) == {"epoch 1/3", "epoch 2/3", "epoch 3/3"}
     assert len(re.findall("converted to TFLite", again.said)) == 2
 
 
-def test_another_positive_label_makes_another_decision(finished: Finished, phantoms: Path) -> None:
-    recipe = finished.folder / "recipe.toml"
-    recipe.write_text(RECIPE.replace('positive = "opacity"', 'positive = "clear"'))
-    try:
-        start(finished.folder, phantoms)
-    finally:
-        recipe.write_text(RECIPE)
-    decision = read(finished.folder / "out/own.tflite").manifest.decision
+def test_another_positive_label_makes_another_decision(mine: Finished, phantoms: Path) -> None:
+    (mine.folder / "recipe.toml").write_text(RECIPE.replace('positive = "opacity"', 'positive = "clear"'))
+    start(mine.folder, phantoms)
+    decision = read(mine.folder / "out/own.tflite").manifest.task.decision
     assert decision is not None
     assert decision.label == "clear"
 
@@ -338,9 +336,9 @@ def test_its_report_has_overlaps_with_intervals(outlined: Finished) -> None:
     assert len(report["images"]) == 8
     assert report["data"]["counts"] == {"train": [24], "val": [8], "test": [8]}
     assert sum(report["data"]["empty_masks"].values()) == 8
-    decision = file.manifest.decision
+    decision = file.manifest.task.decision
     assert decision == (report["decision"]["label"], report["decision"]["threshold"], 0.004)
-    assert (file.manifest.task, file.manifest.raw["labels"], decision.label) == ("segmentation", ["polyp"], "polyp")
+    assert (file.manifest.task.name, list(file.manifest.labels), decision.label) == ("segmentation", ["polyp"], "polyp")
     assert file.manifest.measured == report["measured"]
     assert {"dice", "iou", "agreement", "dice_drop"} <= file.manifest.measured.keys()
     measured = f"{report['measured']['dice']:.10g}"
@@ -378,7 +376,7 @@ def test_another_minimum_area_makes_another_decision_and_no_other_network(outlin
     try:
         again = start(outlined.folder, colons)
         everything_dropped = report_of(again)
-        decision = read(outlined.folder / "out/own.tflite").manifest.decision
+        decision = read(outlined.folder / "out/own.tflite").manifest.task.decision
         drawn = worst.read_bytes()
     finally:
         recipe.write_text(OUTLINE)

@@ -73,7 +73,7 @@ def test_another_input_fails(checked):
         members["golden/0.png"] = members["golden/1.png"]
 
     first = checked(change)[0]
-    assert first.verdict == "failed" and "preprocessing" in first.reason
+    assert first.verdict == "failed" and "preprocessed input differs" in first.reason
 
 
 def test_a_picture_or_output_that_is_none_fails(checked):
@@ -89,7 +89,7 @@ def test_another_kernel_path_is_never_called_bit_exact(checked):
     def change(members, entries, path):
         for number, entry in enumerate(entries):
             members[f"golden/{number}.other"] = members[f"golden/{number}.{path}"]
-            entry["outputs"] = {"other": f"golden/{number}.other"}
+            entry["outputs"] = {"other": [f"golden/{number}.other"]}
 
     for verdict in checked(change):
         assert (verdict.verdict, verdict.kernel_path, verdict.max_difference) == ("within tolerance", "other", 0)
@@ -127,14 +127,10 @@ def checked_mask(tmp_path, mask_flatbuffer, each_runtime):
         file.write_bytes(packing.pack(mask_flatbuffer, packing.mask_manifest(mask_flatbuffer)))
         engine = edge.load(file, each_runtime, 1)
         tensor = engine.tensor(picture)
-        output = engine.invoke(tensor)
+        (output,) = engine.invoke(tensor)
         path = engine.runtime.kernel_path if path == "own" else path
-        vector = {
-            "image": "golden/0.png",
-            "input_sha256": hashlib.sha256(tensor.tobytes()).hexdigest(),
-            "outputs": {path: "golden/0.out"},
-            "tolerance": tolerance,
-        }
+        digest = hashlib.sha256(tensor.tobytes()).hexdigest()
+        vector = packing.vector("golden/0.png", digest, {path: "golden/0.out"}, tolerance)
         members = {"golden/0.png": png(picture), "golden/0.out": change(output.copy()).tobytes()}
         raw = packing.mask_manifest(mask_flatbuffer, golden=[vector])
         file.write_bytes(packing.pack(mask_flatbuffer, raw, members))

@@ -52,28 +52,28 @@ def test_every_kind_of_picture_gives_the_same_answer(engine, picture):
 def test_the_answer_is_the_networks(each_runtime, model, flatbuffer):
     engine = edge.load(model, each_runtime, 1)
     grey = np.random.default_rng(3).integers(0, 256, (24, 24), dtype=np.uint8)
-    scale = engine.runtime.input.scale
+    scale = engine.runtime.inputs[0].scale
     x = np.float32((grey / 255 - 0.5) / 0.25).astype(np.float64)
     tensor = np.clip(np.rint(x / scale), -128, 127).astype(np.int8)[None, :, :, None].repeat(3, axis=3)
-    raw = engine.runtime.run(tensor)[0]
-    logits = [(int(q) - engine.runtime.output.zero_point) * engine.runtime.output.scale for q in raw]
-    assert np.allclose(engine.logits(grey[:, :, None]), logits, atol=1e-6)
-    assert engine.logits(grey[:, :, None]).dtype == np.float32
+    raw = engine.runtime.run(tensor)[0][0]
+    logits = [(int(q) - engine.runtime.outputs[0].zero_point) * engine.runtime.outputs[0].scale for q in raw]
+    assert np.allclose(engine.outputs(grey[:, :, None])[0], logits, atol=1e-6)
+    assert engine.outputs(grey[:, :, None])[0].dtype == np.float32
     exponentials = [math.exp(z) for z in logits]
     scores = {result["label"]: result["score"] for result in engine(grey).results}
     assert math.isclose(scores["opacity"], exponentials[1] / sum(exponentials), rel_tol=1e-6)
 
 
 def test_logits_take_what_pixels_gives(engine):
-    array = pixels(decode(png(GREY)), engine.file.manifest.input)
+    array = pixels(decode(png(GREY)), engine.file.manifest.inputs[0])
     scores = {result["label"]: result["score"] for result in engine(GREY).results}
-    logits = engine.logits(array)
+    logits = engine.outputs(array)[0]
     assert math.isclose(scores["opacity"], 1 / (1 + math.exp(float(logits[0]) - float(logits[1]))), rel_tol=1e-6)
 
 
 def test_float_networks_answer_alike(tmp_path, engine, float_flatbuffer):
     path = pack(tmp_path / "f.tflite", float_flatbuffer, runtime={"type": "float32", "operators": {}})
-    difference = edge.load(path).logits(GREY[:24, :24, None]) - engine.logits(GREY[:24, :24, None])
+    difference = edge.load(path).outputs(GREY[:24, :24, None])[0] - engine.outputs(GREY[:24, :24, None])[0]
     assert np.abs(difference).max() < 0.3
 
 
@@ -117,7 +117,7 @@ def test_limits_hold(engine, picture):
 
 
 def test_a_manifest_that_does_not_fit_the_network_is_refused(tmp_path, flatbuffer, float_flatbuffer):
-    size = {**packing.manifest(b"")["input"], "height": 32}
+    size = {**packing.manifest(b"")["inputs"][0], "height": 32}
     path = pack(tmp_path / "size.tflite", flatbuffer, input=size)
     with pytest.raises(EdgeError, match=r"input is int8 \(1, 24, 24, 3\).*\(1, 32, 24, 3\)"):
         edge.load(path)
@@ -193,7 +193,7 @@ def test_a_segmentations_logits_are_the_networks(outliner, tmp_path, each_runtim
     array = np.random.default_rng(5).integers(0, 256, (24, 24, 3), np.uint8)
     expected = 3 * ((array / 255 - 0.5) / 0.25).reshape(12, 2, 12, 2, 3).mean(axis=(1, 3, 4))[:, :, None]
     for engine, error in ((edge.load(path, each_runtime), 1e-4), (outliner, 0.1)):
-        logits = engine.logits(array)
+        logits = engine.outputs(array)[0]
         assert logits.dtype == np.float32 and logits.shape == (12, 12, 1)
         assert np.abs(logits - expected).max() < error
 
@@ -210,7 +210,7 @@ def test_a_segmentation_that_does_not_fit_its_network_is_refused(tmp_path, mask_
 
 
 def test_logits_that_are_no_finite_numbers_are_no_answer(float_flatbuffer, tmp_path):
-    spec = packing.manifest(float_flatbuffer)["input"] | {"std": [1e-300]}
+    spec = packing.manifest(float_flatbuffer)["inputs"][0] | {"std": [1e-300]}
     runs = {"type": "float32", "operators": {"CONV_2D": 2}}
     path = pack(tmp_path / "m.tflite", float_flatbuffer, input=spec, runtime=runs)
     with pytest.raises(EdgeError, match="no finite numbers: expected logits or scores; convert"):

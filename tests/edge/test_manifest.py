@@ -9,11 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.answer import Decision
 from edge.errors import EdgeError
 from edge.manifest import Manifest, parse
+from edge.tasks.classification import Classification
+from edge.tasks.segmentation import Segmentation
 from tests.edge import packing
 
-GOLDEN = {"image": "golden/0.png", "input_sha256": "0" * 64, "outputs": {"xnnpack": "golden/0.xnnpack"}, "tolerance": 3}
+GOLDEN = packing.vector("golden/0.png", "0" * 64, {"xnnpack": "golden/0.xnnpack"}, 3)
 VALID = packing.manifest(b"flatbuffer", golden=[GOLDEN])
 
 
@@ -52,21 +55,24 @@ def refused(raw) -> str:
 def test_a_valid_one_says_what_it_holds():
     manifest = parse(VALID, "the manifest of x")
     assert manifest.labels == ("normal", "opacity")
-    assert manifest.decision is not None and manifest.decision.threshold == 0.4
-    assert (manifest.input.height, manifest.input.width, manifest.input.channels) == (24, 24, 3)
-    assert manifest.input.mean == (0.5,) and manifest.type == "int8"
-    assert manifest.golden[0].outputs == {"xnnpack": "golden/0.xnnpack"}
+    assert manifest.task == Classification(("normal", "opacity"), "softmax", Decision("opacity", 0.4))
+    assert manifest.outputs == ((("normal", "opacity"), "softmax"),)
+    (spec,) = manifest.inputs
+    assert (spec.height, spec.width, spec.channels, spec.mean) == (24, 24, 3, (0.5,)) and manifest.type == "int8"
+    (vector,) = manifest.golden
+    assert (vector.inputs, vector.outputs) == ((("golden/0.png", "0" * 64),), {"xnnpack": ("golden/0.xnnpack",)})
+    assert list(vector.members()) == ["golden/0.png", "golden/0.xnnpack"]
     assert manifest.raw is VALID
 
 
 def test_unknown_fields_are_ignored():
     raw = {**copy.deepcopy(VALID), "later": {"x": 1}}
-    raw["input"]["later"] = 1
+    raw["inputs"][0]["later"] = raw["outputs"][0]["later"] = 1
     assert parse(raw, "m").name == "tiny"
 
 
 def test_decision_may_be_null():
-    assert parse({**VALID, "decision": None}, "m").decision is None
+    assert parse(packing.changed(VALID, decision=None), "m").task.decision is None
 
 
 def test_a_newer_version_asks_for_an_upgrade():
@@ -92,29 +98,38 @@ def test_a_missing_field_is_named(path):
         (("title",), "\x1b[31mred"),
         (("title",), "\ud800"),
         (("task",), "detection"),
-        (("labels",), ["one"]),
-        (("labels",), ["same", "same"]),
-        (("labels",), ["a", 1]),
-        (("labels",), "ab"),
-        (("activation",), "sigmoid"),
-        (("decision",), []),
-        (("decision", "label"), "unknown"),
-        (("decision", "threshold"), 1.5),
-        (("decision", "threshold"), float("nan")),
-        (("decision", "threshold"), "0.5"),
-        (("input", "height"), 0),
-        (("input", "height"), 10**400),
-        (("input", "width"), 24.0),
-        (("input", "color"), "bgr"),
-        (("input", "channels"), 2),
-        (("input", "channels"), 4),
-        (("input", "fit"), "squeeze"),
-        (("input", "mean"), []),
-        (("input", "mean"), [0.1, 0.2]),
-        (("input", "mean"), [float("inf")]),
-        (("input", "mean"), [10**400]),
-        (("input", "std"), [0]),
-        (("input", "std"), [-1.0]),
+        (("outputs", 0, "labels"), ["one"]),
+        (("outputs", 0, "labels"), ["same", "same"]),
+        (("outputs", 0, "labels"), ["a", 1]),
+        (("outputs", 0, "labels"), "ab"),
+        (("outputs", 0, "activation"), "sigmoid"),
+        (("outputs", 0, "decision"), []),
+        (("outputs", 0, "decision", "label"), "unknown"),
+        (("outputs", 0, "decision", "threshold"), 1.5),
+        (("outputs", 0, "decision", "threshold"), float("nan")),
+        (("outputs", 0, "decision", "threshold"), "0.5"),
+        (("inputs", 0, "height"), 0),
+        (("inputs", 0, "height"), 10**400),
+        (("inputs", 0, "width"), 24.0),
+        (("inputs", 0, "color"), "bgr"),
+        (("inputs", 0, "channels"), 2),
+        (("inputs", 0, "channels"), 4),
+        (("inputs", 0, "fit"), "squeeze"),
+        (("inputs", 0, "mean"), []),
+        (("inputs", 0, "mean"), [0.1, 0.2]),
+        (("inputs", 0, "mean"), [float("inf")]),
+        (("inputs", 0, "mean"), [10**400]),
+        (("inputs", 0, "std"), [0]),
+        (("inputs", 0, "std"), [-1.0]),
+        (("inputs",), []),
+        (("inputs",), {}),
+        (("inputs",), [VALID["inputs"][0]] * 2),
+        (("inputs",), [VALID["inputs"][0]] * 17),
+        (("outputs",), []),
+        (("outputs",), None),
+        (("outputs",), [VALID["outputs"][0]] * 2),
+        (("outputs",), [VALID["outputs"][0]] * 17),
+        (("outputs", 0), "x"),
         (("targets",), {}),
         (("targets", 0), "x"),
         (("targets", 0, "target"), None),
@@ -129,13 +144,20 @@ def test_a_missing_field_is_named(path):
         (("runtime", "operators", "MEAN"), 0),
         (("golden", 0, "outputs"), {}),
         (("golden", 0, "outputs", "xnnpack"), 1),
+        (("golden", 0, "outputs", "xnnpack"), "golden/0.xnnpack"),
+        (("golden", 0, "outputs", "xnnpack"), []),
+        (("golden", 0, "outputs", "xnnpack"), ["a", "b"]),
+        (("golden", 0, "inputs"), []),
+        (("golden", 0, "inputs"), [{"image": "a", "sha256": "0" * 64}] * 2),
+        (("golden", 0, "inputs", 0, "image"), 1),
         (("golden", 0, "tolerance"), -1),
-        (("golden", 0, "input_sha256"), None),
+        (("golden", 0, "inputs", 0, "sha256"), None),
     ],
 )
 def test_a_wrong_value_is_refused_by_the_name_of_its_field(path, value):
-    names = [part for part in path if isinstance(part, str)]
-    assert names[0] in refused(changed(path, value))
+    assert str(path[0]) in refused(changed(path, value))
+    if isinstance(path[-1], str):
+        assert path[-1] in refused(changed(path, value))
 
 
 MASK = packing.mask_manifest(b"flatbuffer")
@@ -143,30 +165,46 @@ MASK = packing.mask_manifest(b"flatbuffer")
 
 def test_a_segmentation_says_what_it_holds():
     manifest = parse(MASK, "m")
-    assert (manifest.task, manifest.labels, manifest.activation) == ("segmentation", ("polyp",), "sigmoid")
-    assert manifest.decision == ("polyp", 0.5, 0.001)
+    assert (manifest.task.name, manifest.labels) == ("segmentation", ("polyp",))
+    assert manifest.task == Segmentation(Decision("polyp", 0.5, 0.001), "sigmoid")
 
 
 @pytest.mark.parametrize(
     ("field", "value", "expected"),
     [
-        ("labels", ["polyp", "instrument"], "labels = ['polyp', 'instrument']: expected exactly 1 string"),
-        ("labels", [], "labels = []: expected exactly 1 string"),
-        ("activation", "softmax", "activation = 'softmax': expected \"sigmoid\""),
-        ("decision", None, "decision = null: expected an object of label, threshold and minimum_area"),
-        ("decision", {"label": "polyp", "minimum_area": 0}, "lacks the field decision.threshold"),
-        ("decision", {"label": "polyp", "threshold": 0.5}, "lacks the field decision.minimum_area"),
-        ("decision", {"label": "other", "threshold": 0.5, "minimum_area": 0}, "decision.label = 'other'"),
-        ("decision", {"label": "polyp", "threshold": -0.1, "minimum_area": 0}, "decision.threshold = -0.1"),
-        ("decision", {"label": "polyp", "threshold": 0.5, "minimum_area": 2}, "decision.minimum_area = 2"),
-        ("decision", {"label": "polyp", "threshold": 0.5, "minimum_area": "0"}, "decision.minimum_area = '0'"),
+        ("labels", ["polyp", "instrument"], "outputs[0].labels = ['polyp', 'instrument']: expected exactly 1 string"),
+        ("labels", [], "outputs[0].labels = []: expected exactly 1 string"),
+        ("activation", "softmax", "outputs[0].activation = 'softmax': expected \"sigmoid\""),
+        ("decision", None, "outputs[0].decision = null: expected an object of label, threshold and minimum_area"),
+        ("decision", {"label": "polyp", "minimum_area": 0}, "lacks the field outputs[0].decision.threshold"),
+        ("decision", {"label": "polyp", "threshold": 0.5}, "lacks the field outputs[0].decision.minimum_area"),
+        ("decision", {"label": "other", "threshold": 0.5, "minimum_area": 0}, "outputs[0].decision.label = 'other'"),
+        ("decision", {"label": "polyp", "threshold": -0.1, "minimum_area": 0}, "outputs[0].decision.threshold = -0.1"),
+        ("decision", {"label": "polyp", "threshold": 0.5, "minimum_area": 2}, "outputs[0].decision.minimum_area = 2"),
+        (
+            "decision",
+            {"label": "polyp", "threshold": 0.5, "minimum_area": "0"},
+            "decision.minimum_area = '0'",
+        ),
         ("task", "detection", 'expected "classification" or "segmentation"'),
         ("task", "classification", "expected 2 or more"),
     ],
 )
 def test_a_wrong_segmentation_is_refused(field, value, expected):
-    message = refused({**MASK, field: value})
+    message = refused(packing.changed(MASK, **{field: value}))
     assert expected in message and ("; build the model file again" in message)
+
+
+def test_the_one_input_of_earlier_files_is_refused_with_the_way_out():
+    raw = copy.deepcopy(VALID)
+    raw |= {"input": raw.pop("inputs")[0], **raw.pop("outputs")[0]}
+    message = refused(raw)
+    assert "has the field input: expected the lists inputs and outputs" in message
+    assert message.endswith("; build the model file again with edge-compress")
+
+
+def test_golden_vectors_are_of_different_images():
+    assert "vectors of different images" in refused({**VALID, "golden": [GOLDEN, GOLDEN]})
 
 
 @pytest.mark.parametrize("raw", [None, [], "text", 3, {}])
@@ -175,7 +213,7 @@ def test_what_is_no_manifest_at_all_is_refused(raw):
 
 
 def test_rgb_needs_three_channels():
-    assert "channels" in refused(changed(("input",), {**VALID["input"], "color": "rgb", "channels": 1}))
+    assert "channels" in refused(changed(("inputs", 0), {**VALID["inputs"][0], "color": "rgb", "channels": 1}))
 
 
 anything = st.recursive(

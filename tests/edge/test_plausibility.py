@@ -301,7 +301,7 @@ def test_golden_images_are_small_and_nothing_else(name):
     for golden in engine.file.manifest.golden:
         data = engine.file.member(golden.image)
         found = [warning.code for warning in engine(data).warnings]
-        assert found == (["image.small"] if engine.file.manifest.input.width > 96 else [])
+        assert found == (["image.small"] if engine.file.manifest.inputs[0].width > 96 else [])
 
 
 needs_data = pytest.mark.skipif("EDGE_DATA" not in os.environ, reason="EDGE_DATA names no folder of real images")

@@ -218,6 +218,18 @@ def test_a_broken_package_is_named_and_harms_no_other_image(thermal, tmp_path, v
     assert f"the installed reader tmx ({value}) {said}" in complaint and "PNG" in complaint
 
 
+def test_packages_that_can_not_be_looked_through_are_said(monkeypatch, tmp_path):
+    def fail(**group: str) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr("importlib.metadata.entry_points", fail)
+    (tmp_path / "notes.txt").write_bytes(b"")
+    (tmp_path / "x.png").write_bytes(png(MATRIX.astype(np.uint8)))
+    assert expand(str(tmp_path)) == [f"{tmp_path}/x.png"]
+    with pytest.raises(EdgeError, match=r"WEBP; installed readers can't be looked up \(OSError: \[Errno 24\] Too many"):
+        images.read(b"not an image")
+
+
 def test_only_an_unknown_image_looks_for_installed_readers(tmp_path, thermal):
     """A package that ends the process it is imported in shows where it is."""
     env = installed(tmp_path, module="import os\nos._exit(77)")

@@ -16,6 +16,7 @@ from PIL import Image
 from edge import results
 from edge.cli import main
 from edge.errors import EdgeError
+from edge.tasks.segmentation import MASK, OVERLAY
 from tests.edge.pictures import blobs, encoded, grey_ramp, png
 from tests.edge.processes import environment
 
@@ -221,18 +222,31 @@ def test_a_folder_of_results_below_the_images_is_not_asked_for(there, mask_model
 def test_a_part_that_can_not_be_written_leaves_none(there, monkeypatch):
     made = results.Results("out")
     place = made.place("a/1.png", None)
-    made.write(place, {"image": "a/1.png", "decision": 1}, {results.MASK: b"m", results.OVERLAY: b"o"})
+    made.write(place, {"image": "a/1.png", "decision": 1}, {MASK: b"m", OVERLAY: b"o"})
     assert len(os.listdir("out")) == 3
     again = results.Results("out").place("a/1.png", None)
-    assert again.owned == (results.JSON, results.MASK, results.OVERLAY)
+    assert again.owned == (results.JSON, MASK, OVERLAY)
 
     def full(*words):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(EdgeError, match="No space left") as caught:
-        results.Results("out").write(again, {"image": "a/1.png", "decision": 2}, {results.MASK: b"n"})
+        results.Results("out").write(again, {"image": "a/1.png", "decision": 2}, {MASK: b"n"})
     assert caught.value.code == "output.unwritable" and os.listdir("out") == []
+
+
+@pytest.mark.parametrize(
+    "foreign", ["1.png", "1.json.png/../../1.png", "../a/1.png", "1.mask.png/x", "1.MASK.png", "2.mask.png"]
+)
+def test_no_record_lays_claim_to_what_no_task_draws(there, foreign):
+    """What an earlier record lists is removed; one that somebody wrote must not name an image."""
+    folder = there / "out"
+    folder.mkdir()
+    path = json.dumps(str(there / "a/1.png"))
+    listed = json.dumps(["1.mask.png", foreign])
+    (folder / "1.json").write_text(f'{{"image": "a/1.png", "path": {path}, "files": {listed}, "x": 1}}')
+    assert results.Results("out").place("a/1.png", None).owned == (results.JSON, MASK)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -19,26 +19,27 @@ def test_what_ran_is_said(each_runtime, flatbuffer):
     # int8 runs in XNNPACK in LiteRT only (docs/model-file.md, kernel paths).
     assert opened.delegate == {"litert": "xnnpack", "tflite": "none"}[each_runtime]
     assert opened.kernel_path == {"litert": "xnnpack", "tflite": "builtin"}[each_runtime]
-    assert opened.input.shape == (1, 24, 24, 3) and opened.input.dtype == "int8"
-    assert opened.output.shape == (1, 2) and opened.output.scale > 0
+    (entry,), (output,) = opened.inputs, opened.outputs
+    assert entry.shape == (1, 24, 24, 3) and entry.dtype == "int8"
+    assert output.shape == (1, 2) and output.scale > 0
 
 
 def test_float_networks_run(each_runtime, float_flatbuffer):
     opened = runtime.open_runtime(float_flatbuffer, each_runtime)
-    assert opened.input.dtype == opened.output.dtype == "float32" and opened.delegate == "xnnpack"
-    raw = opened.run(np.zeros((1, 24, 24, 3), np.float32))
+    assert opened.inputs[0].dtype == opened.outputs[0].dtype == "float32" and opened.delegate == "xnnpack"
+    (raw,) = opened.run(np.zeros((1, 24, 24, 3), np.float32))
     assert raw.shape == (1, 2) and raw.dtype == np.float32
 
 
 def test_the_same_input_gives_the_same_bytes(each_runtime, flatbuffer):
     tensor = np.random.default_rng(0).integers(-128, 128, (1, 24, 24, 3), dtype=np.int8)
-    runs = {runtime.open_runtime(flatbuffer, each_runtime, threads).run(tensor).tobytes() for threads in (1, 2, 1)}
+    runs = {runtime.open_runtime(flatbuffer, each_runtime, threads).run(tensor)[0].tobytes() for threads in (1, 2, 1)}
     assert len(runs) == 1
 
 
 def test_what_follows_the_flatbuffer_does_not_matter(each_runtime, flatbuffer, model_bytes):
     tensor = np.full((1, 24, 24, 3), 7, np.int8)
-    alone, packed = (runtime.open_runtime(data, each_runtime).run(tensor) for data in (flatbuffer, model_bytes))
+    alone, packed = (runtime.open_runtime(data, each_runtime).run(tensor)[0] for data in (flatbuffer, model_bytes))
     assert np.array_equal(alone, packed)
 
 

@@ -44,8 +44,8 @@ def test_the_scores_are_the_networks_outputs(tmp_path):
     engine = load(tmp_path, "tiny-scores")
     image = grey_ramp()
     found = by_label(engine(image))
-    tensor = engine.tensor(pixels(Image.fromarray(image), engine.file.manifest.input))
-    raw = open_runtime(network("tiny-scores")).run(tensor)[0]
+    tensor = engine.tensor(pixels(Image.fromarray(image), engine.file.manifest.inputs[0]))
+    raw = open_runtime(network("tiny-scores")).run(tensor)[0][0]
     assert [found["normal"], found["opacity"]] == [(int(q) + 128) / 256 for q in raw]
     assert abs(sum(found.values()) - 1) <= 2 / 256
 
@@ -123,11 +123,11 @@ def test_golden_vectors_of_scores_are_checked(tmp_path):
     engine = load(tmp_path, "tiny-scores")
     members, vectors = dict(images), []
     for name, data in images.items():
-        tensor = engine.tensor(pixels(decode(data), engine.file.manifest.input))
-        members[f"{name}.out"] = engine.invoke(tensor).tobytes()
+        tensor = engine.tensor(pixels(decode(data), engine.file.manifest.inputs[0]))
+        members[f"{name}.out"] = engine.invoke(tensor)[0].tobytes()
         outputs = {engine.runtime.kernel_path: f"{name}.out"}
         digest = hashlib.sha256(tensor.tobytes()).hexdigest()
-        vectors.append({"image": name, "input_sha256": digest, "outputs": outputs, "tolerance": 300})
+        vectors.append(packing.vector(name, digest, outputs, 300))
     path = tmp_path / "golden.tflite"
     flatbuffer = network("tiny-scores")
     raw = packing.manifest(flatbuffer, activation="none", golden=vectors)

@@ -45,13 +45,13 @@ def test_each_image_gets_its_own_mask(mask_model: Path) -> None:
 
 def test_logits_and_checks_wait_as_well(model: Path) -> None:
     engine = edge.load(model, threads=1)
-    arrays = [pixels(images.decode(data), engine.file.manifest.input) for data in PICTURES]
-    alone = [engine.logits(array).tolist() for array in arrays]
+    arrays = [pixels(images.decode(data), engine.file.manifest.inputs[0]) for data in PICTURES]
+    alone = [engine.outputs(array)[0].tolist() for array in arrays]
 
     def ask(number: int) -> bool:
         if number % 5 == 4:
             return not any(verdict.failed for verdict in check(engine))
-        return engine.logits(arrays[number % 4]).tolist() == alone[number % 4]
+        return engine.outputs(arrays[number % 4])[0].tolist() == alone[number % 4]
 
     with ThreadPoolExecutor(THREADS) as pool:
         assert all(pool.map(ask, range(200)))
@@ -60,7 +60,7 @@ def test_logits_and_checks_wait_as_well(model: Path) -> None:
 def test_one_first_invoke_is_counted(model: Path) -> None:
     engine, barrier = edge.load(model, threads=1), Barrier(THREADS)
 
-    def ask(number: int) -> edge.Answer | edge.SegmentationResult:
+    def ask(number: int) -> edge.Answer:
         barrier.wait()
         return engine(PICTURES[number % 4])
 

@@ -87,7 +87,7 @@ def test_without_a_window_nothing_changes() -> None:
 def windowed(flatbuffer: bytes, tmp_path):
     def make(window: object) -> edge.Engine:
         raw = packing.manifest(flatbuffer)
-        raw["input"]["window"] = window
+        raw["inputs"][0]["window"] = window
         path = tmp_path / "windowed.tflite"
         path.write_bytes(packing.pack(flatbuffer, raw))
         return edge.load(path, threads=1)
@@ -110,22 +110,24 @@ def test_an_engine_answers_as_if_it_had_8_bits(windowed, model) -> None:
     [None, [], [0], [0, 1, 2], [5, 5], [6, 5], [-1, 5], [0, 65536], [0, 4095.0], [False, True], ["0", "9"], {}, 2**62],
 )
 def test_a_window_that_is_none_is_refused(windowed, window: object) -> None:
-    with pytest.raises(EdgeError, match=r"input\.window = .*: expected two whole numbers, 0 <= low < high <= 65535"):
+    with pytest.raises(
+        EdgeError, match=r"inputs\[0\]\.window = .*: expected two whole numbers, 0 <= low < high <= 65535"
+    ):
         windowed(window)
 
 
 def test_the_manifest_holds_it_only_where_it_is_said(flatbuffer: bytes) -> None:
     raw = packing.manifest(flatbuffer)
-    assert parse(raw, "m").input.window is None and "window" not in parse(raw, "m").input.record()
-    raw["input"]["window"] = [7, 1000]
-    assert parse(raw, "m").input.window == (7, 1000)
-    assert parse(raw, "m").input.record()["window"] == [7, 1000]
+    assert parse(raw, "m").inputs[0].window is None and "window" not in parse(raw, "m").inputs[0].record()
+    raw["inputs"][0]["window"] = [7, 1000]
+    assert parse(raw, "m").inputs[0].window == (7, 1000)
+    assert parse(raw, "m").inputs[0].record()["window"] == [7, 1000]
 
 
 def test_golden_vectors_go_through_the_window(windowed, flatbuffer: bytes, golden, tmp_path) -> None:
     members, entries = golden
     raw = packing.manifest(flatbuffer, golden=entries)
-    raw["input"]["window"] = [0, 4095]
+    raw["inputs"][0]["window"] = [0, 4095]
     deep = {}
     for name, data in members.items():
         if name.endswith(".png"):
@@ -136,14 +138,14 @@ def test_golden_vectors_go_through_the_window(windowed, flatbuffer: bytes, golde
     path.write_bytes(packing.pack(flatbuffer, raw, deep))
     assert [verdict.verdict for verdict in check(edge.load(path))] == ["bit-exact", "bit-exact"]
     path.write_bytes(packing.pack(flatbuffer, packing.manifest(flatbuffer, golden=entries), deep))
-    assert all("another input" in verdict.reason for verdict in check(edge.load(path)))
+    assert all("preprocessed input differs" in verdict.reason for verdict in check(edge.load(path)))
 
 
 def test_the_overlay_shows_what_the_network_saw(mask_flatbuffer: bytes, tmp_path) -> None:
     from edge.overlay import overlay_jpeg
 
     raw = packing.mask_manifest(mask_flatbuffer)
-    raw["input"]["window"] = [0, 4080]
+    raw["inputs"][0]["window"] = [0, 4080]
     path = tmp_path / "m.tflite"
     path.write_bytes(packing.pack(mask_flatbuffer, raw))
     data = png(blobs()[:, :, 0].astype(np.uint16) * 16)

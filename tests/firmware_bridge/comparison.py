@@ -12,23 +12,18 @@ SCORE = 1e-6  # of a region: its mean is one of exponentials in single precision
 CLASS_SCORE = 1e-14  # of a label: in double precision
 _MEASURED_HERE = ("latency_ms", "memory_mb")
 
-# What may differ of the lines for people: times and memory.
-_MASKED = [
-    (r"(cost: ).*( ms \(invoke)", r"\1...\2"),
-    (r"(?m)^(  warm invokes: ).*", r"\1..."),
-    (r"load [0-9.]+, first invoke [0-9.]+ ms", "load ..., first invoke ... ms"),
-    (r"peak [0-9.]+ MB, of it the model [0-9.]+ MB", "peak ..., of it the model ..."),
-    (r"(?m)^(  (?:latency_ms|memory_mb) .*?) *measured .*$", r"\1"),
-    (r"(?m)measured +", "measured "),  # the column is as wide as its widest number
-    (r"(?m)^targets: .*?(;.*|)$", r"targets: ...\1"),  # met or missed, as the times are
-]
+# Lines for people that say what differs from run to run: times and memory, and which targets those meet.
+_TIMED = ("  cost:", "  warm invokes:", "first run:", "memory:", "targets:", "  latency_ms", "  memory_mb")
+_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
 
 
-def masked(text: str) -> str:
-    """Return the text without what may differ."""
-    for pattern, replacement in _MASKED:
-        text = re.sub(pattern, replacement, text)
-    return text
+def figures(text: str) -> list[tuple[str, list[str]]]:
+    """Return of each line for people that both must have: what was decided, and its numbers; not its words."""
+    lines = [line for line in text.splitlines() if not line.startswith(_TIMED)]
+    return [
+        (line.split("decision: ")[-1].split(" (")[0] if "decision: " in line else "", _NUMBER.findall(line))
+        for line in lines
+    ]
 
 
 def plain(record: dict[str, Any]) -> dict[str, Any]:
@@ -52,7 +47,7 @@ def plain(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def same_record(one: dict[str, Any], other: dict[str, Any]) -> None:
-    """Hold that two records say the same, in the same order."""
+    """Check that two records say the same, in the same order."""
     assert json.dumps(plain(one)) == json.dumps(plain(other)), (one.get("error"), other.get("error"))
     if "results" not in one:
         return
@@ -62,7 +57,7 @@ def same_record(one: dict[str, Any], other: dict[str, Any]) -> None:
 
 
 def same_records(python: Ended, native: Ended) -> list[dict[str, Any]]:
-    """Hold that two runs with --json said the same; return the objects."""
+    """Check that two runs with --json said the same; return the objects."""
     lines = [[json.loads(line) for line in done.out.splitlines()] for done in (python, native)]
     assert len(lines[0]) == len(lines[1]), (python.err, native.err)
     for one, other in zip(*lines, strict=True):
@@ -72,6 +67,6 @@ def same_records(python: Ended, native: Ended) -> list[dict[str, Any]]:
 
 
 def same_text(python: Ended, native: Ended) -> None:
-    """Hold that two runs wrote the same answers for people and ended the same, with as many complaints."""
-    assert masked(native.out) == masked(python.out)
+    """Check that two runs gave people the same numbers line by line and ended the same, with as many complaints."""
+    assert figures(native.out) == figures(python.out), (native.out, python.out)
     assert (native.status, len(native.complaints)) == (python.status, len(python.complaints)), (python.err, native.err)

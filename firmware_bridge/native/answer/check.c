@@ -114,7 +114,8 @@ struct verdict check_vector(struct engine *engine, const struct golden *golden)
         sha256_add(&digest, engine->inputs[0], engine->runtime.inputs[0].bytes);
         sha256_hex(&digest, hex);
         if (strcmp(hex, golden->inputs[0].sha256) != 0)
-            text_word(&reason, "the preprocessed input differs from the host's: build the model file again with this version of edge-compress");
+            text_word(&reason, "the preprocessed input differs from the host's: build the model file again with this version "
+                               "of edge-compress");
         else if (!engine_invoke(engine, &failure))
             text_word(&reason, failure.text);
         else

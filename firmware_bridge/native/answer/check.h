@@ -7,7 +7,7 @@
 /* What came of one golden vector: does this device compute what the host computed? */
 struct verdict {
     const char *image, *word, *kernel_path;
-    double max_difference; /* NaN: nothing was computed */
+    double max_difference; /* NaN: nothing was computed; not finite where a value is none */
     char *reason;
     bool failed;
 };

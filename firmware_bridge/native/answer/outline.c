@@ -1,4 +1,4 @@
-/* From a segmentation network's logits to a mask and its regions: edge/segmentation.py, step by step. Between two rows
+/* From a segmentation network's logits to a mask and its regions: edge/mask.py, step by step. Between two rows
    of logits, bilinear interpolation is linear along a column of the image, so a column of the mask is a few runs. */
 #include "outline.h"
 

@@ -3,7 +3,7 @@
 
 #include "preprocess.h"
 
-/* One connected part of a mask: edge/segmentation.py's Region. */
+/* One connected part of a mask: edge/mask.py's Region. */
 struct region {
     double score;
     int64_t pixels;

@@ -83,11 +83,10 @@ struct library {
     int (*RunCompiledModel)(handle, size_t, size_t, handle *, size_t, handle *);
 };
 
-/* Buffers are in the order of the network's signature, and `places` say where in it an input or output is. */
+/* LiteRT counts inputs and outputs as the graph does, whatever the order in a signature is. */
 struct session {
     const struct library *library;
     handle environment, model, options, compiled, inputs[MAX_ENTRIES], outputs[MAX_ENTRIES];
-    size_t input_places[MAX_ENTRIES], output_places[MAX_ENTRIES];
 };
 
 #define NAMED(name) {"LiteRt" #name, offsetof(struct library, name)}
@@ -102,8 +101,8 @@ static const struct {
     NAMED(GetPerTensorQuantization), NAMED(CreateOptions), NAMED(DestroyOptions), NAMED(SetOptionsHardwareAccelerators),
     NAMED(AddOpaqueOptions), NAMED(CreateOpaqueOptions), NAMED(CreateCompiledModel), NAMED(DestroyCompiledModel),
     NAMED(CompiledModelIsFullyAccelerated), NAMED(GetCompiledModelInputBufferRequirements),
-    NAMED(GetCompiledModelOutputTensorLayouts), NAMED(GetCompiledModelOutputBufferRequirements), NAMED(CreateManagedTensorBufferFromRequirements),
-    NAMED(DestroyTensorBuffer), NAMED(GetTensorBufferPackedSize), NAMED(LockTensorBuffer), NAMED(UnlockTensorBuffer),
+    NAMED(GetCompiledModelOutputTensorLayouts), NAMED(GetCompiledModelOutputBufferRequirements),
+    NAMED(CreateManagedTensorBufferFromRequirements), NAMED(DestroyTensorBuffer), NAMED(GetTensorBufferPackedSize), NAMED(LockTensorBuffer), NAMED(UnlockTensorBuffer),
     NAMED(RunCompiledModel),
     /* of generation 2.1 alone */
     NAMED(CreateCpuOptions), NAMED(FindCpuOptions), NAMED(SetCpuOptionsNumThread),
@@ -170,7 +169,7 @@ struct library *library_open(struct failure *failure)
         /* Other versions may have other arguments, and calling them with these would be a leap in the dark. */
         if (!library->version || major != 2 || minor < 1 || minor > 3 || !whole || library->first != (minor == 1))
             fail_as(failure, "runtime.broken",
-                    "%s is of LiteRT %s: expected 2.1, 2.2 or 2.3, said by its name (libLiteRt.so.2.3.0) or by the "
+                    "%s is of LiteRT %s: expected 2.1, 2.2 or 2.3, by its name (libLiteRt.so.2.3.0) or by the "
                     "__init__.py of ai-edge-litert beside it; take it from that package", path, library->version ?
                     library->version : "of no known version");
     }
@@ -265,7 +264,8 @@ static bool describe(const struct library *library, handle of, struct ranked_typ
     return true;
 }
 
-/* Whether the outputs have the shapes that the file says: operators may decide on it while they run. `make`: the tensors. */
+/* Whether the outputs have the shapes that the file says: operators may decide on it while they run. `make`: the
+   tensors. */
 static bool have_their_shapes(const struct runtime *runtime, bool make)
 {
     const struct session *session = runtime->session;
@@ -274,7 +274,7 @@ static bool have_their_shapes(const struct runtime *runtime, bool make)
                                                                        layouts, make);
     for (size_t number = 0; number < runtime->output_count; number++) {
         const struct tensor *output = &runtime->outputs[number];
-        const struct layout *given = &layouts[session->output_places[number]];
+        const struct layout *given = &layouts[number];
         same = same && (int)(given->rank & 0x7f) == output->rank;
         for (int index = 0; same && index < output->rank; index++)
             same = given->dimensions[index] == output->shape[index];
@@ -305,18 +305,17 @@ static int describe_all(const struct library *library, handle graph, int (*get)(
 }
 
 /* Make the buffers of the inputs or of the outputs, and note their sizes. Return 0, or what LiteRT answered. */
-static int make_buffers(struct session *session, int (*get)(handle, size_t, size_t, handle *), const size_t *places,
-                        size_t count, const struct ranked_type *types, struct tensor *tensors, handle *buffers)
+static int make_buffers(struct session *session, int (*get)(handle, size_t, size_t, handle *), size_t count,
+                        const struct ranked_type *types, struct tensor *tensors, handle *buffers)
 {
     const struct library *library = session->library;
     int status = 0;
     for (size_t index = 0; !status && index < count; index++) {
-        size_t place = places[index];
         handle wants = NULL;
-        status = get(session->compiled, 0, place, &wants);
+        status = get(session->compiled, 0, index, &wants);
         status = status ? status : library->CreateManagedTensorBufferFromRequirements(session->environment, &types[index],
-                                                                                      wants, &buffers[place]);
-        status = status ? status : library->GetTensorBufferPackedSize(buffers[place], &tensors[index].bytes);
+                                                                                      wants, &buffers[index]);
+        status = status ? status : library->GetTensorBufferPackedSize(buffers[index], &tensors[index].bytes);
     }
     return status;
 }
@@ -358,11 +357,9 @@ static int prepare(struct runtime *runtime, bool early)
     if (!status && early && !have_their_shapes(runtime, true))
         status = OUTPUT_DIFFERS;
     status = status ? status : make_buffers(session, library->GetCompiledModelInputBufferRequirements,
-                                            session->input_places, runtime->input_count, inputs, runtime->inputs,
-                                            session->inputs);
+                                            runtime->input_count, inputs, runtime->inputs, session->inputs);
     return status ? status : make_buffers(session, library->GetCompiledModelOutputBufferRequirements,
-                                          session->output_places, runtime->output_count, outputs, runtime->outputs,
-                                          session->outputs);
+                                          runtime->output_count, outputs, runtime->outputs, session->outputs);
 }
 
 bool runtime_open(struct runtime *runtime, const struct library *library, const struct bytes *flatbuffer,
@@ -379,8 +376,6 @@ bool runtime_open(struct runtime *runtime, const struct library *library, const 
                        network->input_count, network->output_count, MAX_ENTRIES);
     struct session *session = runtime->session = need(sizeof *runtime->session);
     session->library = library;
-    memcpy(session->input_places, network->input_places, sizeof session->input_places);
-    memcpy(session->output_places, network->output_places, sizeof session->output_places);
     silence();
     int status = compile(runtime, flatbuffer, once);
     status = status ? status : prepare(runtime, !network->has_sizes);
@@ -412,8 +407,7 @@ bool runtime_run(struct runtime *runtime, void *const *inputs, void *const *outp
     const struct library *library = session->library;
     int status = 0;
     for (size_t index = 0; !status && index < runtime->input_count; index++)
-        status = copy(library, session->inputs[session->input_places[index]], WRITE, inputs[index],
-                      runtime->inputs[index].bytes);
+        status = copy(library, session->inputs[index], WRITE, inputs[index], runtime->inputs[index].bytes);
     if (!status) {
         silence();
         status = library->RunCompiledModel(session->compiled, 0, runtime->input_count, session->inputs,
@@ -423,8 +417,7 @@ bool runtime_run(struct runtime *runtime, void *const *inputs, void *const *outp
     if (!status && !have_their_shapes(runtime, false))
         return fail_as(failure, "model.output", OTHER_SHAPE);
     for (size_t index = 0; !status && index < runtime->output_count; index++)
-        status = copy(library, session->outputs[session->output_places[index]], READ, outputs[index],
-                      runtime->outputs[index].bytes);
+        status = copy(library, session->outputs[index], READ, outputs[index], runtime->outputs[index].bytes);
     return !status || fail_as(failure, "runtime.refused",
                               "ai-edge-litert %s can't run the network: status %d", runtime->version, status);
 }

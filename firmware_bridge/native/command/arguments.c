@@ -25,7 +25,7 @@ static const char HELP[] =
     "                        a model of --list, or a file (default: pneumonia, or\n"
     "                        the only one)\n"
     "  -o DIR, --output DIR  also write each answer to DIR by the image's name:\n"
-    "                        NAME.json; mask and overlay of a segmentation\n"
+    "                        NAME.json, and the files that its task draws\n"
     "  -j, --json            one JSON object an image on stdout\n"
     "  -q, --quiet           the answers alone, one line an image\n"
     "  --strict              an image with a warning is invalid input\n"
@@ -117,7 +117,7 @@ static bool take(struct arguments *arguments, int option, const char *value, str
         done = whole_number("--threads", value, 1, MAX_THREADS, &arguments->threads, failure);
         break;
     case RUNTIME:
-        /* Those that only Python's program has are told apart from words that mean nothing: see engine_load. */
+        /* Runtimes that only Python's program has are refused by engine_load, with what to do. */
         if (strcmp(value, "auto") != 0 && strcmp(value, "litert") != 0 && strcmp(value, "tflite") != 0 &&
             strcmp(value, "edgetpu") != 0)
             done = wrong(failure, "argument --runtime: expected auto or litert, not", value);
@@ -148,13 +148,13 @@ enum parsed arguments_parse(struct arguments *arguments, int count, char **words
     *arguments = (struct arguments){.runtime = "auto", .repeat = 1, .max_pixels = MAX_PIXELS};
     arguments->images = need(((size_t)count + 1) * sizeof *arguments->images);
     opterr = 0;
-    struct failure later = {0}; /* the first thing that is wrong is said; the others are looked through for --json */
+    struct failure later = {0}; /* the first thing that is wrong counts; the others are looked through for --json */
     bool done = true;
     for (int option; (option = getopt_long(count, words, SHORT, LONG, NULL)) != -1;) {
         struct failure *where = done ? failure : &later;
         if (done && (option == 'h' || option == 'V')) {
             text_word(text, option == 'h' ? HELP : "edge-infer " PROGRAM_VERSION "\n");
-            return SAID;
+            return ANSWERED;
         }
         char letter[] = {'-', (char)optopt, 0};
         const char *given = optopt > 0 && optopt <= UCHAR_MAX ? letter : words[optind - 1];

@@ -18,7 +18,7 @@ struct arguments {
     uint64_t max_pixels;
 };
 
-enum parsed { PARSED, SAID, WRONG }; /* SAID: `text` is the whole answer */
+enum parsed { PARSED, ANSWERED, WRONG }; /* ANSWERED: `text` is the whole answer */
 
 /* `json` is right in any case. */
 enum parsed arguments_parse(struct arguments *arguments, int count, char **words, struct text *text,

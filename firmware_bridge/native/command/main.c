@@ -189,7 +189,7 @@ int main(int count, char **words)
                  : arguments.check ? check(&arguments)
                                    : infer(&engine, &arguments);
         break;
-    case SAID:
+    case ANSWERED:
         put(&text);
         break;
     case WRONG:

@@ -15,7 +15,7 @@
 
 #include "memory.h"
 
-/* Those that Python's program looks for; what it can't read of them is said for each image. */
+/* Those that Python's program looks for; what it can't read of them is refused image by image. */
 static const char *const SUFFIXES[] = {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".jfi",
                                        ".mpo", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".webp", NULL};
 #define WILD "*?["
@@ -227,7 +227,8 @@ static bool leads_back(const struct above *above, const struct stat *here)
 
 static void add_matches(struct pattern *found, const char *folder, const char *pattern, const struct above *above);
 
-/* Add what a pattern's last part matches, whose path is the listing's from then on. A link that leads nowhere is an image that is missing. */
+/* Add what a pattern's last part matches, whose path is the listing's from then on. A link that leads nowhere is an
+   image that is missing. */
 static void add_match(struct pattern *found, char *path)
 {
     struct stat status;

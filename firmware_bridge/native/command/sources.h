@@ -20,7 +20,7 @@ struct jobs {
 };
 
 /* Add what one word stands for: "-", a folder with its sub-folders, a pattern or a file. `skip` is a sub-folder that is
-   not looked into, as realpath gives it, or NULL. Files that were left out are said in `note`, in one line. */
+   not looked into, as realpath gives it, or NULL. Files that were left out are listed in `note`, in one line. */
 void jobs_expand(struct jobs *jobs, const char *word, const char *skip, struct text *note);
 void jobs_free(struct jobs *jobs);
 

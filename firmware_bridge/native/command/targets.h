@@ -18,7 +18,7 @@ const struct number *target_measured(const struct manifest *manifest, const stru
 bool target_is_met(const struct target *target, const struct number *measured);
 /* What is judged: "host", "first invoke", "warm median" or "peak". */
 const char *target_basis(const struct target *target, const struct here *here);
-/* Whether people are to be told of that. */
+/* Whether lines for people show it. */
 bool target_has_basis(const struct target *target);
 
 #endif

@@ -23,7 +23,7 @@ bool png_decode(struct decoding *decoding, struct image *image);
 bool jpeg_decode(struct decoding *decoding, struct image *image);
 
 bool damaged(const struct decoding *decoding, const char *reason);
-/* Hold the limit of pixels. */
+/* Check the limit of pixels. */
 bool check_size(const struct decoding *decoding, uint64_t width, uint64_t height);
 /* Make room for rows x columns of the image's channels. */
 bool make_canvas(const struct decoding *decoding, struct image *image);

@@ -3,7 +3,7 @@
 
 #include "file.h"
 
-/* What a JPEG's markers say, by the same rules as edge/jpeg.py. */
+/* What a JPEG's markers say, by the same rules as edge/readers/jpeg.py. */
 struct jpeg_structure {
     unsigned width, height, components;
     int orientation;

@@ -6,7 +6,7 @@
 
 #include "file.h"
 
-/* What the chunks around the pixels say, checked against the standard by the same rules as edge/png.py. */
+/* What the chunks around the pixels say, checked against the standard by the same rules as edge/readers/png.py. */
 struct png_header {
     uint32_t width, height;
     unsigned depth, colour, interlaced; /* as in the file */

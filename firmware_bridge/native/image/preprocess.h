@@ -37,7 +37,7 @@ void float_table(const struct preprocessing *how, float table[3][256]);
 void int8_table(const struct preprocessing *how, double scale, int64_t zero_point, int8_t table[3][256]);
 
 /* Fill the network's input with `pixels` of so many channels through the table of its type (the other one is NULL). One
-   channel serves every channel. */
+   channel fills every channel. */
 void look_up(const unsigned char *pixels, int channels, const struct preprocessing *how, float floats[3][256],
              int8_t int8s[3][256], void *input);
 

@@ -215,7 +215,7 @@ struct object field_named(const struct object *object, const char *key)
         field_wrong(object, key, named.value, "an object of at most 256 members");
     json_object_foreach(named.value, name, item) {
         if (!is_line(name))
-            field_wrong(object, key, named.value, "names of one line of text without control characters, at most 200 characters");
+            field_wrong(object, key, named.value, "names of one line without control characters, at most 200 characters");
     }
     return ok(object->reader) ? named : (struct object){.reader = object->reader};
 }

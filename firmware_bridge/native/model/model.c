@@ -184,7 +184,7 @@ static bool check_digest(const struct model *model, const char *damage, char fla
     if (memcmp(hex, data->at + data->count - 64, 64) != 0)
         return fail_as(failure, "model.damaged",
                        "%s was cut short or changed (its bytes do not match its digest): " AGAIN, model->path);
-    if (damage) /* told only where the digest is right: a changed byte explains it better */
+    if (damage) /* only where the digest is right: a changed byte explains it better */
         return fail_as(failure, "model.damaged",
                        "%s has a damaged zip behind the flatbuffer (%s): " REBUILD, model->path, damage);
     return true;

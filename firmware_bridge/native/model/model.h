@@ -14,7 +14,7 @@ struct model {
 };
 
 bool model_read(struct model *model, const char *path, struct failure *failure);
-/* Hold that the bytes in `data` are a model file, and read what they say. */
+/* Check that the bytes in `data` are a model file, and read what they say. */
 bool model_check(struct model *model, struct failure *failure);
 /* Check the flatbuffer before a runtime sees it (network.h), and the outputs' activations against it (activation.h). */
 bool model_network(const struct model *model, struct network *network, struct failure *failure);

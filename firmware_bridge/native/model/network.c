@@ -196,7 +196,7 @@ static void read_content(struct reader *reader, size_t index, int64_t number, st
     if (buffer->count && (number == 0 || tensor->is_variable))
         damaged(reader, "tensor %zu can't be a constant and is one", index);
     else if (buffer->count && buffer->count != wanted)
-        damaged(reader, "tensor %zu has %zu bytes and is said to have %zu", index, buffer->count, (size_t)wanted);
+        damaged(reader, "tensor %zu has %zu bytes and should have %zu", index, buffer->count, (size_t)wanted);
     else if (buffer->count && buffer->at % alignment)
         damaged(reader, "tensor %zu is not aligned", index);
     tensor->bytes = buffer->count;
@@ -270,7 +270,7 @@ static void note_calls(struct reader *reader, size_t graph, size_t position, con
     }
 }
 
-/* Hold what the operator reads and gives, in the order of execution. */
+/* Check what the operator reads and gives, in the order of execution. */
 static void pass(struct reader *reader, size_t position, const struct operator *operator)
 {
     for (size_t index = 0; index < operator->input_count; index++) {
@@ -359,11 +359,8 @@ static void note_ends(struct reader *reader, const struct ends *ends)
     struct network *network = &reader->network;
     network->input_count = ends->input_count;
     network->output_count = ends->output_count;
-    for (size_t index = 0; index < MAX_ENTRIES; index++) {
-        network->input_places[index] = network->output_places[index] = index;
-        if (index < ends->output_count)
-            network->origins[index] = reader->tensors[ends->outputs[index]].origin;
-    }
+    for (size_t index = 0; index < ends->output_count && index < MAX_ENTRIES; index++)
+        network->origins[index] = reader->tensors[ends->outputs[index]].origin;
 }
 
 static void read_graph(struct reader *reader, size_t graph, size_t at)
@@ -418,8 +415,7 @@ static void check_calls(struct reader *reader)
 }
 
 /* Whether a signature names each of the graph's inputs, or of its outputs, by a name of its own. */
-static void read_maps(struct reader *reader, const struct value *maps, const int32_t *known, size_t count,
-                      size_t *places)
+static void read_maps(struct reader *reader, const struct value *maps, const int32_t *known, size_t count)
 {
     struct value *names = need(count * sizeof *names);
     const unsigned char *data = reader->flatbuffer.data;
@@ -430,11 +426,8 @@ static void read_maps(struct reader *reader, const struct value *maps, const int
         if (!read_table(reader, &TensorMap_KIND, item_at(reader, maps, index), values))
             break;
         bool is_known = false, differs = values[0].at;
-        for (size_t other = 0; other < count; other++) {
-            if (places && other < MAX_ENTRIES && known[other] == values[1].number)
-                places[other] = index;
+        for (size_t other = 0; other < count; other++)
             is_known = is_known || known[other] == values[1].number;
-        }
         for (size_t other = 0; other < index; other++)
             differs = differs && (names[other].count != values[0].count ||
                                   memcmp(data + names[other].at, data + values[0].at, values[0].count));
@@ -445,8 +438,7 @@ static void read_maps(struct reader *reader, const struct value *maps, const int
     free(names);
 }
 
-/* `is_first`: a runtime takes the network by this one. */
-static void read_signature(struct reader *reader, size_t at, bool is_first)
+static void read_signature(struct reader *reader, size_t at)
 {
     struct value values[5];
     if (!read_table(reader, &SignatureDef_KIND, at, values) ||
@@ -455,9 +447,8 @@ static void read_signature(struct reader *reader, size_t at, bool is_first)
     if (!values[2].at)
         damaged(reader, "a signature has no name");
     const struct ends *ends = &reader->graphs[values[4].number];
-    struct network *network = is_first && values[4].number == 0 ? &reader->network : NULL;
-    read_maps(reader, &values[0], ends->inputs, ends->input_count, network ? network->input_places : NULL);
-    read_maps(reader, &values[1], ends->outputs, ends->output_count, network ? network->output_places : NULL);
+    read_maps(reader, &values[0], ends->inputs, ends->input_count);
+    read_maps(reader, &values[1], ends->outputs, ends->output_count);
 }
 
 static void read_metadata(struct reader *reader, const struct value *old, const struct value *metadata)
@@ -506,7 +497,7 @@ static void read_network(struct reader *reader)
         read_metadata(reader, &values[5], &values[6]);
     size_t signatures = ok(reader) ? item_count(reader, &values[7]) : 0;
     for (size_t index = 0; index < signatures && ok(reader); index++)
-        read_signature(reader, item_at(reader, &values[7], index), index == 0);
+        read_signature(reader, item_at(reader, &values[7], index));
 }
 
 bool network_check(const unsigned char *data, size_t size, const char *where, struct network *network,

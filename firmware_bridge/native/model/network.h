@@ -31,15 +31,14 @@ struct operator {
 
 /* What is to be known of a network that was checked. */
 struct network {
-    size_t input_count, output_count;   /* of its first graph, of which no more than MAX_ENTRIES are described below */
-    const char *origins[MAX_ENTRIES];   /* those of its outputs */
-    size_t input_places[MAX_ENTRIES], output_places[MAX_ENTRIES]; /* where its signature has them: a runtime's order */
+    size_t input_count, output_count; /* of its first graph */
+    const char *origins[MAX_ENTRIES]; /* those of its outputs; of more than there is room for they are left out */
     bool has_sizes; /* whether the size of everything that is computed follows from the file */
 };
 
-/* Hold every offset, index, size, name and number of the TFLite flatbuffer in `data`; `where` names the file in messages.
+/* Check every offset, index, size, name and number of the TFLite flatbuffer in `data`; `where` names the file in messages.
    A runtime trusts much of what a flatbuffer says and ends the process where it should not have. The same as
-   edge/flatbuffer.py: one file is accepted or refused by both. `network` may be NULL. */
+   edge/network.py: one file is accepted or refused by both. `network` may be NULL. */
 bool network_check(const unsigned char *data, size_t size, const char *where, struct network *network,
                    struct failure *failure);
 

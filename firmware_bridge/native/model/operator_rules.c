@@ -107,7 +107,7 @@ static int64_t divided_up(int64_t size, int64_t by)
     return (size + by - 1) / by;
 }
 
-/* Hold strides, filter and gaps over the dimensions between batch and channels; `out` gets the sizes that come out. */
+/* Check strides, filter and gaps over the dimensions between batch and channels; `out` gets the sizes that come out. */
 static const char *windows(const struct facts *facts, int count, const int64_t *sizes, int64_t *out)
 {
     static const char *const strides[] = {"stride_d", "stride_h", "stride_w"};
@@ -144,7 +144,7 @@ static bool is_one_of(const struct graph_tensor *tensor, const char *types)
     return has_word(types, tensor->type);
 }
 
-/* Hold types and quantization of what is weighed, the weights, their bias (at `place`) and what comes out. */
+/* Check types and quantization of what is weighed, the weights, their bias (at `place`) and what comes out. */
 static const char *weighs(const struct facts *facts, int axis, const struct graph_tensor *of, size_t place)
 {
     static const struct {
@@ -193,9 +193,9 @@ static const char *convolution(const struct facts *facts)
     if (wrong)
         return wrong;
     if (by_depth) {
-        int64_t said = option(facts, "depth_multiplier", 0);
+        int64_t named = option(facts, "depth_multiplier", 0);
         fits = shape[0] == 1 && channels > 0 && shape[3] > 0 && shape[3] % channels == 0 &&
-               (said == 0 || said == shape[3] / channels);
+               (named == 0 || named == shape[3] / channels);
     } else {
         fits = shape[3] > 0 && shape[0] > 0 && channels % shape[3] == 0 && channels >= shape[3] &&
                shape[0] % (channels / shape[3]) == 0;
@@ -233,7 +233,7 @@ static const char *transposed(const struct facts *facts)
     if (image->rank != 4 || weights->rank != 4 || output->rank != 4)
         return "reads tensors of other than 4 dimensions";
     int64_t strides[] = {option(facts, "stride_h", 0), option(facts, "stride_w", 0)};
-    int64_t said[4], four = 4, out[4] = {ANY, ANY, ANY, weights->shape[0]};
+    int64_t named[4], four = 4, out[4] = {ANY, ANY, ANY, weights->shape[0]};
     if (strides[0] < 1 || strides[0] > MAX_WINDOW || strides[1] < 1 || strides[1] > MAX_WINDOW)
         return "has a stride that is not from 1 to 4096";
     if (!is_type(shape, "INT32") || differs(shape, 1, &four))
@@ -241,10 +241,10 @@ static const char *transposed(const struct facts *facts)
     if (is_integers(shape)) {
         bool positive = true;
         for (int index = 0; index < 4; index++) {
-            said[index] = integer_of(shape, index);
-            positive = positive && said[index] >= 1;
+            named[index] = integer_of(shape, index);
+            positive = positive && named[index] >= 1;
         }
-        if (!positive || differs(output, 4, said))
+        if (!positive || differs(output, 4, named))
             return "gives another shape than it is to give";
     }
     if (image->shape[3] != weights->shape[3] || least_size(weights) < 1 || differs(output, 4, out))
@@ -262,7 +262,7 @@ static const char *transposed(const struct facts *facts)
     return weighs(facts, 0, image, 3);
 }
 
-/* Hold that what comes out is of the type that goes in: the kernel writes it so, whatever the file says. */
+/* Check that what comes out is of the type that goes in: the kernel writes it so, whatever the file says. */
 static const char *same_type(const struct facts *facts)
 {
     const struct graph_tensor *input = reads(facts, 0), *output = gives(facts);
@@ -302,7 +302,7 @@ static const char *dense(const struct facts *facts)
     return weighs(facts, 0, vector, 2);
 }
 
-/* Hold how many elements come out, where no size is open: the runtime writes as many, whatever the file says. */
+/* Check how many elements come out, where no size is open: the runtime writes as many, whatever the file says. */
 static const char *gives_elements(const struct facts *facts, int64_t count)
 {
     bool open = is_open(gives(facts));
@@ -400,7 +400,7 @@ static int64_t padded(const struct graph_tensor *input, const struct graph_tenso
     return is_empty ? 0 : (int64_t)count;
 }
 
-/* Hold the lengths of lists of sizes, dimensions and the like: kernels copy them into places of fixed size. */
+/* Check the lengths of lists of sizes, dimensions and the like: kernels copy them into places of fixed size. */
 static const char *list(const struct facts *facts)
 {
     int64_t most = MAX_TENSOR_RANK * (strstr(facts->operator->name, "PAD") ? 2 : 1);
@@ -427,7 +427,7 @@ static const char *list(const struct facts *facts)
     return wrong ? wrong : gives_elements(facts, count);
 }
 
-/* Hold the number of dimensions that come out: what reads them next was written for those of the file. */
+/* Check the number of dimensions that come out: what reads them next was written for those of the file. */
 static const char *slices(const struct facts *facts)
 {
     int64_t ellipsis = option(facts, "ellipsis_mask", 0), new = option(facts, "new_axis_mask", 0);

@@ -6,10 +6,10 @@
 #define NOTICE "Software for engineers, not a medical device: no diagnosis may rest on it."
 #define MANIFEST_FORMAT "edge-infer"
 enum { MANIFEST_VERSION = 1 };
+enum { MAX_ENTRIES = 16 };
 enum { MAX_LETTERS = 200 };
 enum { MAX_LABELS = 32768 };
 enum { MAX_ITEMS = 256 };
-enum { MAX_ENTRIES = 16 };
 enum { MAX_DEPTH = 32 };
 #define USUAL_MODEL "pneumonia"
 enum { MAX_MEMBERS = 64 };

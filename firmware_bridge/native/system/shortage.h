@@ -12,7 +12,8 @@ bool lacks_memory(void);
 void explain_shortage(struct failure *failure);
 /* False where there are too few to keep LiteRT from writing to standard error. */
 bool check_descriptors(struct failure *failure);
-/* False where LiteRT can't have so many threads beside a network of so many bytes; it would wait for ever for those that are missing. */
+/* False where LiteRT can't have so many threads beside a network of so many bytes; it would wait for ever for those that
+   are missing. */
 bool check_threads(int count, size_t network, struct failure *failure);
 
 #endif

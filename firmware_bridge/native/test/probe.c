@@ -57,7 +57,7 @@ static void answer(const struct preprocessing *how, bool full, bool is_int8, dou
     image_free(&image);
 }
 
-/* Hold each of the texts on standard input. */
+/* Check each of the texts on standard input. */
 static int check_texts(bool is_manifest)
 {
     char line[40];

@@ -12,7 +12,7 @@ from pathlib import Path
 # C's name: the module of edge, and the name there where it is another one.
 CONSTANTS = """
 PROGRAM_VERSION edge __version__
-NOTICE edge.report
+NOTICE edge.answer
 MANIFEST_FORMAT edge.manifest FORMAT
 MANIFEST_VERSION edge.manifest VERSION
 MAX_ENTRIES edge.manifest MAX_ENDS

@@ -98,7 +98,7 @@ def test_operators_are_those_that_the_interpreter_lists() -> None:
         ({"title": "two\nlines"}, "title"),
         ({"decision": {"label": "neither", "threshold": 0.5}}, "decision.label"),
         ({"measured": {"accuracy": float("nan")}}, "measured.accuracy"),
-        ({"golden": [{"image": "golden/0.png"}]}, "outputs"),
+        ({"golden": [{"inputs": [{"image": "golden/0.png"}]}]}, "outputs"),
     ],
 )
 def test_a_manifest_that_a_reader_would_refuse_is_not_written(
@@ -109,7 +109,7 @@ def test_a_manifest_that_a_reader_would_refuse_is_not_written(
     assert not list(tmp_path.iterdir())
 
 
-LOST = {"image": "golden/9.png", "input_sha256": "0" * 64, "outputs": {"xnnpack": "golden/9.xnnpack"}, "tolerance": 0}
+LOST = packing.vector("golden/9.png", "0" * 64, {"xnnpack": "golden/9.xnnpack"}, 0)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,9 @@ import edge
 from compress import cli
 from compress.convert.model_file import strip, write
 from compress.convert.packing import pack
-from compress.convert.packing.manifest import FIELDS, NEEDED, without_comments
-from compress.convert.packing.network import examine
+from compress.convert.packing.manifest import Path as Field
+from compress.convert.packing.manifest import fields, needed, shown
+from compress.convert.packing.network import examine, without_comments
 from edge import flatbuffer as flatbuffers
 from edge.check import BIT_EXACT, check
 from edge.errors import EdgeError
@@ -37,13 +38,16 @@ LEAST = {
     "name": "tiny",
     "title": "Tiny",
     "task": "classification",
-    "labels": ["no", "yes"],
-    "decision": None,
-    "input": INPUT,
+    "inputs": [INPUT],
+    "outputs": [{"labels": ["no", "yes"], "decision": None}],
 }
-MASK = {**LEAST, "task": "segmentation", "labels": ["polyp"], "input": {**INPUT, "color": "rgb"}} | {
-    "decision": {"label": "polyp", "threshold": 0.5, "minimum_area": 0.01}
-}
+MASK = packing.changed(
+    LEAST,
+    task="segmentation",
+    labels=["polyp"],
+    input={**INPUT, "color": "rgb"},
+    decision={"label": "polyp", "threshold": 0.5, "minimum_area": 0.01},
+)
 
 
 def network(name: str = "tiny") -> bytes:
@@ -52,7 +56,7 @@ def network(name: str = "tiny") -> bytes:
 
 def packed(folder: Path, data: bytes, raw: dict[str, Any], **changes: Any) -> Path:
     path = folder / "out/m.tflite"
-    pack(data, {**raw, **changes}, path, "net.tflite", "m.json")
+    pack(data, packing.changed(raw, **changes), path, "net.tflite", "m.json")
     return path
 
 
@@ -81,14 +85,15 @@ def test_what_the_network_says_is_filled_in_and_a_device_runs_it(
 ) -> None:
     path = packed(tmp_path, network(name), raw)
     manifest = read(path).manifest
-    assert manifest.activation == activation
-    assert (manifest.input.height, manifest.input.width, manifest.input.channels) == (24, 24, 3)
+    assert [output.activation for output in manifest.outputs] == [activation]
+    (spec,) = manifest.inputs
+    assert (spec.height, spec.width, spec.channels) == (24, 24, 3)
     assert manifest.type == ("float32" if "float" in name else "int8")
     assert manifest.operators == {"CONV_2D": 1} or manifest.operators["CONV_2D"] >= 1
     engine = edge.load(path, threads=1)
     verdicts = check(engine)
     assert [verdict.verdict for verdict in verdicts] == [BIT_EXACT] * 4
-    assert len({vector.input_sha256 for vector in manifest.golden}) == 4
+    assert len({vector.inputs[0].sha256 for vector in manifest.golden}) == 4
     assert engine(grey_ramp()).decision in ("no", "yes", "polyp", "no polyp")
 
 
@@ -150,11 +155,12 @@ def other(entry: dict[str, Any], end: dict[str, Any], **graph: Any) -> Network:
     """Return the tiny network with other fields of its input and output."""
     first = flatbuffers.read(network(), "tiny").graphs[0]
     tensors = list(first.tensors)
-    for number, fields in ((first.inputs[0], entry), (first.outputs[0], end)):
-        tensors[number] = tensors[number]._replace(**fields)
+    for number, changes in ((first.inputs[0], entry), (first.outputs[0], end)):
+        tensors[number] = tensors[number]._replace(**changes)
     return Network((first._replace(tensors=tuple(tensors), **graph),), 0)
 
 
+TWICE = other({}, {}, outputs=flatbuffers.read(network(), "tiny").graphs[0].outputs * 2)
 UNFIT = {
     "int16": (other({"type": "INT16"}, {"type": "INT16"}), "its input is int16 and its output int16: expected int8 or"),
     "mixed": (other({}, {"type": "FLOAT32"}), "its input is int8 and its output float32: expected int8 or float32"),
@@ -176,11 +182,14 @@ UNFIT = {
     "not squeezed": (other({}, {"shape": (1, 1, 1, 2)}), "flatten it in the network"),
     "classes of pixels": (
         other({}, {"shape": (1, 12, 12, 5)}),
-        r"its output is \(1, 12, 12, 5\): expected \(1, labels\)",
+        r"its output is \(1, 12, 12, 5\): expected those of a task that is known here: classification, segmentation",
     ),
     "too large a mask": (other({}, {"shape": (1, 48, 48, 1)}), "its output is larger than its input"),
-    "two outputs": (other({}, {}, outputs=(3, 4)), "1 inputs .* and 2 outputs .*: expected one of each"),
-    "no input": (other({}, {}, inputs=()), "0 inputs .* and 1 outputs"),
+    "two outputs": (
+        TWICE,
+        "it has 2 outputs .*: expected those of a task that is known here",
+    ),
+    "no input": (other({}, {}, inputs=()), r"it has 0 inputs \(\): expected one"),
 }
 
 
@@ -212,7 +221,9 @@ def test_files_of_two_kinds_get_a_plain_answer(tmp_path: Path, name: str, said: 
 
 def test_every_missing_field_is_named_at_once(tmp_path: Path) -> None:
     error = refusal(tmp_path, network(), {})
-    assert f"it lacks {', '.join(NEEDED)}; correct it" in str(error) and error.code == "model.manifest"
+    names = [shown(path) for path in needed(examine(flatbuffers.read(network(), "net"), "net"))]
+    assert names[3:] == ["outputs[0].labels", "outputs[0].decision", *(f"inputs[0].{key}" for key in INPUT)]
+    assert f"it lacks {', '.join(names)}; correct it" in str(error) and error.code == "model.manifest"
 
 
 def test_everything_wrong_is_named_at_once(tmp_path: Path) -> None:
@@ -220,10 +231,8 @@ def test_everything_wrong_is_named_at_once(tmp_path: Path) -> None:
         "version": 2,
         "name": "Tiny",
         "title": "",
-        "labels": ["a", "b", "c"],
-        "decision": {"label": "d", "threshold": 2},
-        "activation": "none",
-        "input": {"height": 32, "channels": 1, "color": "blue", "fit": "squeeze", "mean": "half", "std": [0]},
+        "outputs": [{"labels": ["a", "b", "c"], "decision": {"label": "d", "threshold": 2}, "activation": "none"}],
+        "inputs": [{"height": 32, "channels": 1, "color": "blue", "fit": "squeeze", "mean": "half", "std": [0]}],
         "targets": 3,
         "measured": {"accuracy": None},
         "runtime": {"type": "float32", "operators": {"CONV_2D": 7}},
@@ -235,15 +244,15 @@ def test_everything_wrong_is_named_at_once(tmp_path: Path) -> None:
         "name = 'Tiny'",
         "title = ''",
         "has 3 labels, and the network has 2 outputs",
-        "decision.threshold = 2",
-        'its activation is "none", and the network ends in FULLY_CONNECTED, so its outputs are logits: ',
+        "outputs[0].decision.threshold = 2",
+        'its outputs[0].activation is "none", and the network ends in FULLY_CONNECTED, so its outputs are logits: ',
         ': expected "softmax"',
-        "input.height is 32, and the network's is 24",
-        "input.channels is 1, and the network's is 3",
-        "input.color = 'blue'",
-        "input.fit = 'squeeze'",
-        "input.mean = 'half'",
-        "input.std = [0.0]",
+        "inputs[0].height is 32, and the network's is 24",
+        "inputs[0].channels is 1, and the network's is 3",
+        "inputs[0].color = 'blue'",
+        "inputs[0].fit = 'squeeze'",
+        "inputs[0].mean = 'half'",
+        "inputs[0].std = [0.0]",
         "targets = 3",
         "measured.accuracy = null",
         "runtime.type is 'float32'",
@@ -256,12 +265,21 @@ def test_everything_wrong_is_named_at_once(tmp_path: Path) -> None:
 BROKEN = [None, 7, "x", [], {}, [1], {"x": 1}, True, float("nan"), float("inf"), "é\x1b", "\ud800"]
 
 
-@pytest.mark.parametrize("field", [*FIELDS, "decision.label", "decision.threshold", "input"])
-def test_no_value_of_a_field_is_a_traceback(tmp_path: Path, field: str) -> None:
-    outer, _, inner = field.partition(".")
+DECISION: Field = ("outputs", 0, "decision")
+PLACES = [
+    *fields(examine(flatbuffers.read(network(), "tiny"), "tiny")),
+    *((*DECISION, "label"), (*DECISION, "threshold"), ("inputs", 0), ("outputs", 0)),
+]
+
+
+@pytest.mark.parametrize("field", PLACES, ids=shown)
+def test_no_value_of_a_field_is_a_traceback(tmp_path: Path, field: Field) -> None:
     for value in BROKEN:
-        base: Any = packing.manifest(network(), golden=[])
-        raw = {**base, outer: {**(base[outer] or {}), inner: value} if inner else value}
+        raw: Any = packing.manifest(network(), golden=[])
+        holder = raw
+        for key in field[:-1]:
+            holder = holder[key]
+        holder[field[-1]] = value
         try:
             path = packed(tmp_path, network(), raw)
         except EdgeError as error:
@@ -271,26 +289,28 @@ def test_no_value_of_a_field_is_a_traceback(tmp_path: Path, field: str) -> None:
 
 
 def test_bits_are_short_for_a_window(tmp_path: Path) -> None:
-    done = pack(network(), {**LEAST, "input": {**INPUT, "bits": 12}}, tmp_path / "m.tflite", "net", "m.json")
-    assert done.filled_in[0] == "input.window [0, 4095] (for input.bits)" and not done.notes
+    done = pack(network(), {**LEAST, "inputs": [{**INPUT, "bits": 12}]}, tmp_path / "m.tflite", "net", "m.json")
+    assert done.filled_in[0] == "inputs[0].window [0, 4095] (for its bits)" and not done.notes
     kept = read(tmp_path / "m.tflite").manifest
-    assert kept.input.window == (0, 4095) and "bits" not in kept.raw["input"]
+    assert kept.inputs[0].window == (0, 4095) and "bits" not in kept.raw["inputs"][0]
     (tmp_path / "m.tflite").unlink()
     for wrong in ({"bits": 17}, {"bits": "12"}, {"bits": 12, "window": [0, 4095]}):
-        error = refusal(tmp_path, network(), {**LEAST, "input": {**INPUT, **wrong}})
+        error = refusal(tmp_path, network(), {**LEAST, "inputs": [{**INPUT, **wrong}]})
         assert error.code == "model.manifest" and "bits" in str(error)
 
 
 def test_fields_that_nobody_knows_are_said(tmp_path: Path) -> None:
-    raw = {**LEAST, "lables": ["a"], "_comment": "x", "input": {**INPUT, "widht": 3, "_note": {"a": 1}}}
+    raw = {**LEAST, "lables": ["a"], "_comment": "x", "inputs": [{**INPUT, "widht": 3, "_note": {"a": 1}}]}
+    raw["outputs"] = [{**LEAST["outputs"][0], "treshold": 1}]
     done = pack(network(), raw, tmp_path / "m.tflite", "net", "m.json")
     assert [note.split(":")[0] for note in done.notes] == [
         "no reader knows the field lables",
-        "no reader knows the field input.widht",
+        "no reader knows the field inputs[0].widht",
+        "no reader knows the field outputs[0].treshold",
     ]
     kept = read(tmp_path / "m.tflite").manifest.raw
-    assert "_comment" not in kept and "_note" not in kept["input"]
-    assert without_comments({"a": {"_b": 1, "c": [{"_d": 2}]}}) == {"a": {"c": [{"_d": 2}]}}
+    assert "_comment" not in kept and "_note" not in kept["inputs"][0]
+    assert without_comments({"a": {"_b": 1, "c": [{"_d": 2}]}}) == {"a": {"c": [{}]}}
 
 
 @pytest.mark.parametrize(
@@ -304,13 +324,13 @@ def test_scores_are_not_made_of_scores(
     tmp_path: Path, name: str, raw: dict[str, Any], activation: str, end: str
 ) -> None:
     error = refusal(tmp_path, network(name), raw, activation=activation)
-    assert f'its activation is "{activation}", and the network ends in {end}' in str(error)
+    assert f'its outputs[0].activation is "{activation}", and the network ends in {end}' in str(error)
     assert 'scores would be made of scores: expected "none"' in str(error)
 
 
 def test_logarithms_of_scores_take_softmax(tmp_path: Path) -> None:
     data = ended("tiny-float", "LOG_SOFTMAX")
-    assert read(packed(tmp_path, data, LEAST)).manifest.activation == "softmax"
+    assert read(packed(tmp_path, data, LEAST)).manifest.outputs[0].activation == "softmax"
     with pytest.raises(EdgeError, match='outputs are logarithms of scores: expected "softmax"'):
         packed(tmp_path, data, LEAST, activation="none")
 
@@ -318,8 +338,11 @@ def test_logarithms_of_scores_take_softmax(tmp_path: Path) -> None:
 def test_an_end_that_tells_nothing_has_to_be_said(tmp_path: Path) -> None:
     data = ended("tiny-float", "ABS")
     error = refusal(tmp_path, data, LEAST)
-    assert 'it lacks activation: say "softmax" if its outputs are logits, and "none" if they are scores' in str(error)
-    assert read(packed(tmp_path, data, LEAST, activation="softmax")).manifest.activation == "softmax"
+    assert (
+        'it lacks outputs[0].activation: say "softmax" if its outputs are logits, and "none" if they are scores'
+        in str(error)
+    )
+    assert read(packed(tmp_path, data, LEAST, activation="softmax")).manifest.outputs[0].activation == "softmax"
     with pytest.raises(EdgeError, match="is no score: expected values from 0 to 1") as wrong:
         packed(tmp_path, data, LEAST, activation="none")
     assert wrong.value.code == "model.output"
@@ -399,9 +422,9 @@ def test_advice_is_a_command_that_runs_as_printed(
     following = words_of(out.err.split("then: ")[1].rstrip("\n"))
     assert (
         cli.main(following[1:]) == 2
-        and "lacks input.color, input.fit, input.mean, input.std" in capsys.readouterr().err
+        and "lacks inputs[0].color, inputs[0].fit, inputs[0].mean, inputs[0].std" in capsys.readouterr().err
     )
-    raw["input"] |= {"color": "grey", "fit": "pad", "mean": [0.5], "std": [0.25]}
+    raw["inputs"][0] |= {"color": "grey", "fit": "pad", "mean": [0.5], "std": [0.25]}
     example.write_text(json.dumps(raw))
     assert cli.main(following[1:]) == 0, capsys.readouterr().err
     output = tmp_path / following[-1]
@@ -416,13 +439,22 @@ def test_the_example_has_what_the_graph_says(tmp_path: Path, name: str, capsys: 
     path = tmp_path / "Some Net (v2).manifest.json"
     assert capsys.readouterr().out == f"{path}\n"
     raw = json.loads(path.read_text())
-    assert raw["name"] == "some-net-v2" and (raw["input"]["height"], raw["input"]["channels"]) == (24, 3)
-    assert raw["labels"] == (["thing"] if "mask" in name else ["cat", "dog"])
-    assert raw["activation"] == ("none" if "scores" in name else "sigmoid" if "mask" in name else "softmax")
-    assert [key for key in raw["input"] if raw["input"][key] is None] == ["color", "fit", "mean", "std"]
-    raw["input"] |= INPUT
+    assert raw["name"] == "some-net-v2" and (raw["inputs"][0]["height"], raw["inputs"][0]["channels"]) == (24, 3)
+    (output,) = raw["outputs"]
+    assert output["labels"] == (["thing"] if "mask" in name else ["cat", "dog"])
+    assert output["activation"] == ("none" if "scores" in name else "sigmoid" if "mask" in name else "softmax")
+    assert [key for key, value in raw["inputs"][0].items() if value is None] == ["color", "fit", "mean", "std"]
+    raw["inputs"][0] |= INPUT
     pack(model.read_bytes(), raw, tmp_path / "m.tflite", "net", "m.json")
     edge.load(tmp_path / "m.tflite", threads=1)
+
+
+def test_a_manifest_of_before_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    raw = {**LEAST, "input": INPUT, **LEAST["outputs"][0]}
+    del raw["inputs"], raw["outputs"]
+    error = refusal(tmp_path, network(), raw)
+    assert "m.json has the field input: expected the lists inputs and outputs" in str(error)
+    assert error.code == "model.manifest"
 
 
 def test_an_example_replaces_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -195,7 +195,7 @@ def test_folders_of_masks_are_not_taken_for_classes(tmp_path: Path) -> None:
         (tmp_path / "here" / kind).mkdir(parents=True)
         (tmp_path / "there/train" / kind).mkdir(parents=True)
     for place in ("here", "there"):
-        assert 'task = "segmentation"' in refusal(tmp_path / place)
+        assert "another task in the recipe, as there are masks" in refusal(tmp_path / place)
 
 
 def test_one_class_is_not_enough(folder: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import edge.model
 from compress.data.remarks import remarks
 from compress.recipe_parser import load
-from compress.tasks.registry import TASKS
+from compress.tasks.registry import task_named
 
 DATA = Path(os.environ.get("EDGE_DATA", "/nowhere"))
 
@@ -22,7 +22,7 @@ def test_chest_xrays_are_the_ones_that_the_models_were_made_of(name: str) -> Non
     folder, recipe = DATA / "chest_xray", load(name)
     if not folder.is_dir():
         pytest.skip("EDGE_DATA names no folder with chest_xray/ in it")
-    data = TASKS[recipe.task].load(folder, recipe, lambda text: None)
+    data = task_named(recipe.task, recipe.origin).load(folder, recipe, lambda text: None)
     made_of = edge.model.read(edge.model.find(name)).manifest.raw["provenance"]["data"]
     assert {key: data.summary[key] for key in ("digest", "counts")} == {
         key: made_of[key] for key in ("digest", "counts")
@@ -42,6 +42,6 @@ def test_polyps_are_read_without_a_remark() -> None:
     folder, recipe = DATA / "Kvasir-SEG", load("polyp")
     if not folder.is_dir():
         pytest.skip("EDGE_DATA names no folder with Kvasir-SEG/ in it")
-    summary = TASKS[recipe.task].load(folder, recipe, lambda text: None).summary
+    summary = task_named(recipe.task, recipe.origin).load(folder, recipe, lambda text: None).summary
     assert summary["counts"] == {"train": [792], "val": [88], "test": [120]}
     assert not remarks(summary)

@@ -94,7 +94,7 @@ def test_where_no_window_is_said_nothing_is_written(name: str) -> None:
 @pytest.mark.parametrize("ends", [None, (0, 4095)])
 def test_what_is_written_is_what_a_reader_takes(ends: tuple[int, int] | None) -> None:
     spec = Preprocessing(24, 24, "grey", 3, mean=(0.5,), std=(0.25,), window=ends)
-    assert parse_manifest(packing.manifest(TINY.read_bytes(), input=spec.record()), "m").input == spec
+    assert parse_manifest(packing.manifest(TINY.read_bytes(), input=spec.record()), "m").inputs == (spec,)
     assert dataclasses.replace(spec, window=(0, 9)).record()["window"] == [0, 9]
 
 
@@ -146,11 +146,11 @@ def test_golden_images_lie_in_the_window(ends: tuple[int, int]) -> None:
     entries, members = golden(spec, int8_table(spec, 0.0157, 0), Classification().golden, runtimes)
     assert len(entries) == 4
     for entry in entries:
-        picture = images.decode(members[entry["image"]], spec=spec)
+        picture = images.decode(members[entry["inputs"][0]["image"]], spec=spec)
         least, most = picture.image.getextrema()
         assert most - least > 150
         assert {warning.code for warning in picture.warnings} <= {"image.small"}
-        assert picture.image.getextrema() != images.decode(members[entry["image"]]).image.getextrema()
+        assert picture.image.getextrema() != images.decode(members[entry["inputs"][0]["image"]]).image.getextrema()
 
 
 def test_a_colour_image_keeps_its_colours_where_8_bits_hold_the_window() -> None:

@@ -107,6 +107,7 @@ def test_resnet101_at_the_share_of_soft_filter_pruning() -> None:
     assert network.stage4[2].conv3.out_channels == 2048  # the stream is whole
 
 
+@pytest.mark.train
 def test_resnet101_at_the_same_share_wherever_its_filters_are_worth_least() -> None:
     network = resnet101(1000)
     before = cost(network, inputs_of(SHAPE))

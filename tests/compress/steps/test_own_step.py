@@ -97,7 +97,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.slow
+@pytest.mark.train
+@pytest.mark.timeout(900)
 def test_a_step_in_one_file_goes_through_a_whole_run(
     folder: Path, phantoms: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -238,7 +238,7 @@ def test_metrics_do_not_depend_on_what_is_found_where_nobody_labelled(data: Data
         both = outputs(data.val, logit), outputs(data.test, logit)
         assert TASK.evaluate(both[0], data) == 1.0
         found = {"baseline": both, "float": (outputs(data.val, -logit), outputs(data.test, -logit)), "int8": both}
-        reports.append(TASK.figures(recipe, data, found))
+        reports.append(TASK.metrics(recipe, data, found))
         assert TASK.sheet(recipe, data, found, reports[-1])
     for report in reports:
         report.pop("cosine")  # compares two networks' logits, whatever the labels are

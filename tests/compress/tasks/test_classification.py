@@ -29,7 +29,7 @@ def test_many_flips_are_counted_and_the_first_are_named() -> None:
     wrong = (truth + (np.arange(60) < 30)) % 5
     outputs = {kind: (scores(truth), scores(guess)) for kind, guess in (("baseline", truth), ("float", truth))}
     outputs["int8"] = scores(wrong), scores(wrong)
-    report = data.task.figures(RECIPE, data, outputs)
+    report = data.task.metrics(RECIPE, data, outputs)
     assert [row["image"] for row in report["flips"]] == [f"test/{n}" for n in range(30)]
     assert report["differences"][0] == "decisions that differ between float and int8: 30"
     assert report["differences"][1] == "test/0 (a): a -> b"
@@ -44,5 +44,5 @@ def test_few_flips_are_all_named() -> None:
     guess[7] = (guess[7] + 1) % 5
     outputs = {kind: (scores(data.test.truth), scores(data.test.truth)) for kind in ("baseline", "float")}
     outputs["int8"] = scores(guess), scores(guess)
-    differences = data.task.figures(RECIPE, data, outputs)["differences"]
+    differences = data.task.metrics(RECIPE, data, outputs)["differences"]
     assert differences == ["decisions that differ between float and int8: 1", "test/7 (c): c -> d"]

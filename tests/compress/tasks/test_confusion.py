@@ -19,7 +19,7 @@ def test_rows_are_the_truth_and_columns_the_decisions() -> None:
     assert confusion(TRUTH, DECIDED, 3).tolist() == MATRIX
 
 
-def test_each_class_has_its_figures() -> None:
+def test_each_class_has_its_metrics() -> None:
     rows = of_classes("abc", np.array(MATRIX))
     assert [(row["label"], row["images"]) for row in rows] == [("a", 4), ("b", 2), ("c", 4)]
     assert [row["sensitivity"]["value"] for row in rows] == [0.75, 1, 0.5]
@@ -58,7 +58,7 @@ def test_the_report_has_them_for_more_than_two_classes() -> None:
         name: (scores(data.test.truth), scores(guess))
         for name, guess in (("baseline", data.test.truth), ("float", data.test.truth), ("int8", wrong))
     }
-    report = data.task.figures(RECIPE, data, outputs)
+    report = data.task.metrics(RECIPE, data, outputs)
     assert report["confusion"]["baseline"] == (12 * np.eye(5, dtype=int)).tolist()
     assert report["confusion"]["int8"][0] == [11, 0, 0, 1, 0]
     assert sum(map(sum, report["confusion"]["int8"])) == 60

@@ -90,11 +90,11 @@ def test_each_image_needs_its_truth() -> None:
 
 def test_a_mean_lies_in_its_interval() -> None:
     values = np.random.default_rng(0).normal(0.8, 0.1, 100)
-    figure = metrics.mean_figure(values)
+    metric = metrics.mean_metric(values)
     half = 1.96 * values.std() / 10
-    assert figure["value"] == pytest.approx(values.mean())
-    assert figure["low"] == pytest.approx(values.mean() - half, abs=0.005)
-    assert figure["high"] == pytest.approx(values.mean() + half, abs=0.005)
+    assert metric["value"] == pytest.approx(values.mean())
+    assert metric["low"] == pytest.approx(values.mean() - half, abs=0.005)
+    assert metric["high"] == pytest.approx(values.mean() + half, abs=0.005)
     assert metrics.cell({"value": 0.8, "low": 0.75, "high": 0.8456}) == "0.800 [0.750, 0.846]"
 
 

@@ -207,7 +207,7 @@ def mean_dice(outputs: np.ndarray, threshold: float, truth: Sequence[np.ndarray]
 def test_a_threshold_is_the_best_on_the_validation_images() -> None:
     data = data_set(DISCS, [*DISCS, NOTHING])
     outputs = hazy(data.val.masks, data.test.masks)
-    result = TASK.figures(recipe(), data, outputs)
+    result = TASK.metrics(recipe(), data, outputs)
     for name in ("baseline", "int8"):
         quality = {t: mean_dice(outputs[name][0], t, DISCS) for t in THRESHOLDS}
         assert quality[result["thresholds"][name]] == pytest.approx(max(quality.values()), abs=1e-6)
@@ -224,7 +224,7 @@ def test_of_equally_good_thresholds_the_one_nearest_to_half_is_taken(around: flo
     inner, outer = disc(0.5, 0.5, 0.2), disc(0.5, 0.5, 0.35)
     scores = logits([np.where(inner, 0.9, np.where(outer, around, 0.01))])
     outputs = dict.fromkeys(("baseline", "float", "int8"), (scores, scores))
-    assert TASK.figures(recipe(), data_set([inner], [inner]), outputs)["thresholds"] == {
+    assert TASK.metrics(recipe(), data_set([inner], [inner]), outputs)["thresholds"] == {
         "baseline": best,
         "float": best,
         "int8": best,
@@ -235,7 +235,7 @@ def test_the_baseline_gets_a_threshold_of_its_own() -> None:
     inner, outer = disc(0.5, 0.5, 0.2), disc(0.5, 0.5, 0.35)
     careful, bold = (logits([np.where(inner, 0.9, np.where(outer, ring, 0.01))]) for ring in (0.3, 0.6))
     outputs = {"baseline": (careful, careful), "float": (careful, careful), "int8": (bold, bold)}
-    thresholds = TASK.figures(recipe(), data_set([inner], [inner]), outputs)["thresholds"]
+    thresholds = TASK.metrics(recipe(), data_set([inner], [inner]), outputs)["thresholds"]
     assert thresholds == {"baseline": 0.5, "float": 0.65, "int8": 0.65}
 
 
@@ -244,7 +244,7 @@ def test_test_images_decide_nothing() -> None:
     other = data_set(DISCS, [NOTHING, *DISCS[::-1]])
     outputs = hazy(DISCS, DISCS)
     changed = {name: (val, haze(other.test.masks, 99, 3.0)) for name, (val, _) in outputs.items()}
-    first, second = TASK.figures(recipe(), one, outputs), TASK.figures(recipe(), other, changed)
+    first, second = TASK.metrics(recipe(), one, outputs), TASK.metrics(recipe(), other, changed)
     assert first["test"] != second["test"]
     for key in ("thresholds", "decision", "validation"):
         assert first[key] == second[key]
@@ -254,7 +254,7 @@ def test_test_figures_are_those_of_the_masks() -> None:
     truth = [*DISCS, NOTHING]
     data = data_set(DISCS, truth)
     outputs = hazy(DISCS, truth)
-    result = TASK.figures(recipe(), data, outputs)
+    result = TASK.metrics(recipe(), data, outputs)
     masks = {name: by_threshold(test, result["thresholds"][name]) for name, (_, test) in outputs.items()}
     dices = {name: [dice(*pair) for pair in zip(found, truth, strict=True)] for name, found in masks.items()}
     assert list(result["test"]) == ["baseline", "float", "int8"]
@@ -276,7 +276,7 @@ def test_test_figures_are_those_of_the_masks() -> None:
 
 def test_the_differences_are_said_in_words() -> None:
     outputs = hazy(DISCS, DISCS)
-    result = TASK.figures(recipe(), data_set(DISCS, DISCS), outputs)
+    result = TASK.metrics(recipe(), data_set(DISCS, DISCS), outputs)
     lost = 100 * (result["test"]["float"]["dice"]["value"] - result["test"]["int8"]["dice"]["value"])
     words = " ".join(result["differences"])
     assert f"Dice lost from float to int8: {lost:.2f} points" in words
@@ -286,7 +286,7 @@ def test_the_differences_are_said_in_words() -> None:
 def test_what_int8_does_not_change_does_not_differ() -> None:
     outputs = hazy(DISCS, DISCS)
     outputs["int8"] = outputs["baseline"] = outputs["float"]
-    result = TASK.figures(recipe(), data_set(DISCS, DISCS), outputs)
+    result = TASK.metrics(recipe(), data_set(DISCS, DISCS), outputs)
     assert result["agreement"] == {"value": 1.0, "low": 1.0, "high": 1.0}
     assert result["drop"] == 0
     assert result["cosine"] == pytest.approx(1)
@@ -298,9 +298,9 @@ def test_regions_under_the_minimum_area_are_no_finding() -> None:
     scores = sure([with_speck])
     outputs = dict.fromkeys(("baseline", "float", "int8"), (scores, scores))
     data = data_set([DISCS[0]], [DISCS[0]])
-    with_all = TASK.figures(recipe(), data, outputs)
+    with_all = TASK.metrics(recipe(), data, outputs)
     assert with_all["test"]["int8"]["dice"]["value"] == pytest.approx(dice(with_speck, DISCS[0]))
-    without = TASK.figures(recipe(minimum_area=0.01), data, outputs)
+    without = TASK.metrics(recipe(minimum_area=0.01), data, outputs)
     assert without["test"]["int8"]["dice"]["value"] == 1.0
     assert without["decision"]["minimum_area"] == 0.01
 
@@ -312,7 +312,7 @@ def test_the_sheet_begins_with_the_worst_pictures_and_outlines_what_was_seen(fit
     data = data_set(truth, truth, spec)
     scores = sure([disc(0.5, 0.5, 0.1 + 0.01 * n) for n in range(12)])  # the last one is the best
     outputs = dict.fromkeys(("baseline", "float", "int8"), (scores, scores))
-    report = TASK.figures(recipe(), data, outputs)
+    report = TASK.metrics(recipe(), data, outputs)
     drawn = np.asarray(Image.open(io.BytesIO(TASK.sheet(recipe(), data, outputs, report))))
     assert drawn.shape == (10 * (SHEET_SIDE + BAR), 3 * SHEET_SIDE, 3)
     first = drawn[BAR : BAR + SHEET_SIDE, :SHEET_SIDE]  # the truth, in the first row

@@ -51,7 +51,8 @@ def board(tmp_path: Path, home: Path) -> Iterator[LocalBoard]:
     board.stop()
 
 
-@pytest.mark.slow
+@pytest.mark.compile
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the release is built for x86-64 and run here")
 def test_build_scp_unpack_infer(board: LocalBoard, home: Path, tmp_path: Path) -> None:
     try:
@@ -89,8 +90,10 @@ def test_build_scp_unpack_infer(board: LocalBoard, home: Path, tmp_path: Path) -
     assert {path.name for path in home.iterdir()} - {PROFILE.name} == {"edge-infer-0.1.0-1-x86-64.tar", "phantom.png"}
     # Typed after the login: one command, then answers.
     install, infer = there.splitlines()
-    typed = there.replace("pi5", "x86-64") + "edge-infer --check\nedge-infer --list\ncommand -v edge-infer\n"
+    (compare,) = re.findall(r"^    (tar -xf .* sha256sum -c)$", (ROOT / "docs/deploy.md").read_text(), re.MULTILINE)
+    typed = f"{there}edge-infer --check\n{compare}\ncommand -v edge-infer\n".replace("pi5", "x86-64")
     answer = run("ssh pi@bench", typed)
+    assert "payload.tar.gz: OK" in answer
     assert infer == "edge-infer phantom.png" and install.count("\n") == 0
     assert "  decision: PNEUMONIA" in answer and "board: x86_64" in answer
     assert answer.count(": bit-exact: ") == 16

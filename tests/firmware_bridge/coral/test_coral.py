@@ -137,7 +137,7 @@ def test_the_file_stays_a_tflite_model_that_other_runtimes_run(deploy, own, pict
     assert json.loads(run("--model", own, "--json", picture).out)["results"] == before
     assert run("--model", own, "--check").status == 0
     for name in runtimes:
-        assert open_runtime(own.read_bytes(), name).input.shape == (1, 24, 24, 3)
+        assert open_runtime(own.read_bytes(), name).inputs[0].shape == (1, 24, 24, 3)
 
 
 def test_the_same_inputs_give_the_same_bytes(deploy, own, tmp_path):

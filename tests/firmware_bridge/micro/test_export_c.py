@@ -106,8 +106,8 @@ def test_the_compiled_array_is_the_flatbuffer(compiler, tmp_path):
 def test_a_window_of_values_is_told(tmp_path):
     assert "WINDOW" not in export_c.header(read(model_file(tmp_path / "tiny.tflite")), trial())
     raw = packing.manifest(TINY)
-    raw["input"]["window"] = [100, 4095]
-    header = export_c.header(read(model_file(tmp_path / "windowed.tflite", input=raw["input"])), trial())
+    raw["inputs"][0]["window"] = [100, 4095]
+    header = export_c.header(read(model_file(tmp_path / "windowed.tflite", input=raw["inputs"][0])), trial())
     assert "TINY_INPUT_WINDOW_LOW 100" in header and "TINY_INPUT_WINDOW_HIGH 4095" in header
     assert "floor((510 * (v - 100) + 3995) / 7990)" in header
 
@@ -226,7 +226,7 @@ def test_the_same_model_gives_the_same_bytes(export, model, tmp_path):
 @needs_micro
 def test_a_segmentation_and_a_network_in_floats(export, mask_model, float_flatbuffer, tmp_path):
     done = export(mask_model)
-    assert done.status == 0 and "not compared: the model file holds no golden vectors" in done.out
+    assert done.status == 0 and "not compared: the model file has no golden vectors" in done.out
     path = tmp_path / "float.tflite"
     raw = packing.manifest(float_flatbuffer, runtime={"type": "float32", "operators": {"CONV_2D": 2}})
     path.write_bytes(packing.pack(float_flatbuffer, raw))

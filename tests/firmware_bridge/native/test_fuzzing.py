@@ -32,7 +32,7 @@ def built(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", ["picture", "model"])
+@pytest.mark.parametrize("name", ["image", "model"])
 def test_random_damage_is_no_finding(built, name):
     run = fuzzing.fuzz(name, SECONDS, built)
     assert not run.found, run.found

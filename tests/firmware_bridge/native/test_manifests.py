@@ -95,7 +95,7 @@ def test_damaged_texts(native, data):
 
 
 def changed(**fields: object) -> bytes:
-    return json.dumps({**BASE, **fields}).encode()
+    return json.dumps(packing.changed(BASE, **fields)).encode()
 
 
 LONG, TARGET = "a" * 201, BASE["targets"][0]
@@ -108,18 +108,20 @@ FIELDS = {
     "a long target": changed(targets=[{**TARGET, "name": LONG}]),
     "a long source": changed(targets=[{**TARGET, "source": LONG}]),
     "a long name of what was measured": changed(measured={LONG: 1}),
-    "an unprintable one": changed(measured={"a\x1b[31m": 1}),
+    "one with a control character": changed(measured={"a\x1b[31m": 1}),
     "an empty one": changed(measured={"": 1}),
     "an operator's": changed(runtime={"type": "int8", "operators": {"A\n": 1}}),
+    "the fields of an early version": json.dumps(
+        {**{key: value for key, value in BASE.items() if key not in ("inputs", "outputs")}, "input": BASE["inputs"][0]}
+    ).encode(),
+    "17 inputs": changed(inputs=BASE["inputs"] * 17),
+    "two inputs for a classification": changed(inputs=BASE["inputs"] * 2),
+    "a task that nobody knows": changed(task="detection"),
     "too many targets": changed(targets=[{**TARGET, "name": f"t{n}"} for n in range(257)]),
     "too much measured": changed(measured={f"m{n}": 1 for n in range(257)}),
     "too many labels": changed(labels=[f"l{n}" for n in range(32_769)], decision=None),
-    "one image twice": changed(
-        golden=[{"image": "g", "input_sha256": "0" * 64, "outputs": {"xnnpack": "o"}, "tolerance": 1}] * 2
-    ),
-    "a long member": changed(
-        golden=[{"image": LONG, "input_sha256": "0" * 64, "outputs": {"xnnpack": "o"}, "tolerance": 1}]
-    ),
+    "one image twice": changed(golden=[packing.vector("g", "0" * 64, {"xnnpack": "o"}, 1)] * 2),
+    "a long member": changed(golden=[packing.vector(LONG, "0" * 64, {"xnnpack": "o"}, 1)]),
     "a whole number beyond 64 bits": changed(version=2**64),
     "a version from 2 on": changed(version=2),
 }
@@ -140,3 +142,12 @@ def test_doubles_and_what_is_too_long_are_refused_by_both(native, what):
 @pytest.mark.parametrize("what", TAKEN)
 def test_what_just_fits_is_taken_by_both(native, what):
     assert python(TAKEN[what]) == native(TAKEN[what]) == "ok"
+
+
+def test_which_letters_a_line_has_is_the_same_for_both(native):
+    """Every code point that is a control or a border of what is refused, and many others."""
+    borders = [*range(0x20), *range(0x7E, 0xA2), 0x200D, *range(0x200E, 0x2030), *range(0x2064, 0x206B), 0xFEFF, 0xFF00]
+    others = [0x378, 0xAD, 0xD7FF, 0xE000, 0xFFFF, 0x1F600, 0xE0001, 0x10FFFF, *range(0x100, 0x3000, 97)]
+    taken = [code for code in (*borders, *others) if code and python(changed(title=f"a{chr(code)}b")) == "ok"]
+    assert taken == [code for code in (*borders, *others) if code and native(changed(title=f"a{chr(code)}b")) == "ok"]
+    assert set(others) <= set(taken) and not set(range(0x20)) & set(taken) and 0x202E not in taken

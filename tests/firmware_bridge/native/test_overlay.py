@@ -158,3 +158,15 @@ def test_a_full_disk_leaves_no_half_file(program, mask_model, tmp_path, limit):
     assert done.status == 2 and len(done.complaints) == 1 and "can't be written" in done.err
     left = [(name, json.loads((out / name).read_text())["error"]["code"]) for name in os.listdir(out)]
     assert left == ([("p.json", "output.unwritable")] if limit > 1000 else [])  # there is room for that
+
+
+def test_a_mask_as_an_image(programs, mask_model, outlined, tmp_path):
+    for name in ("python", "native"):
+        assert programs[name]("--model", mask_model, *outlined, "--output", tmp_path / name).status == 0
+    masks = sorted(path.name for path in (tmp_path / "native").glob("*.mask.png"))
+    assert masks == sorted(path.name for path in (tmp_path / "python").glob("*.mask.png")) and len(masks) == len(
+        outlined
+    )
+    for mask in masks:
+        one, other = (Image.open(tmp_path / name / mask) for name in ("python", "native"))
+        assert one.mode == other.mode == "L" and np.array_equal(np.asarray(one), np.asarray(other))

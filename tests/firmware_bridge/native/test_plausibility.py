@@ -96,7 +96,7 @@ def windowed(flatbuffer: bytes, mask_flatbuffer: bytes, tmp_path: Path) -> Calla
     def make(window: object, mask: bool = False) -> Path:
         network = mask_flatbuffer if mask else flatbuffer
         raw = packing.mask_manifest(network) if mask else packing.manifest(network)
-        raw["input"]["window"] = window
+        raw["inputs"][0]["window"] = window
         path = tmp_path / "windowed.tflite"
         path.write_bytes(packing.pack(network, raw))
         return path
@@ -107,7 +107,7 @@ def windowed(flatbuffer: bytes, mask_flatbuffer: bytes, tmp_path: Path) -> Calla
 @pytest.mark.parametrize("said", [{"bits": 12}, {"bits": 1}, {"bits": 16}])
 def test_bits_stand_for_a_window(programs, flatbuffer, windowed, tmp_path, said) -> None:
     raw = packing.manifest(flatbuffer)
-    raw["input"] |= said
+    raw["inputs"][0] |= said
     (tmp_path / "bits.tflite").write_bytes(packing.pack(flatbuffer, raw))
     images = stored(tmp_path)
     by_bits = same_records(
@@ -123,7 +123,7 @@ def test_bits_stand_for_a_window(programs, flatbuffer, windowed, tmp_path, said)
 )
 def test_bits_that_are_none_are_refused(programs, flatbuffer, tmp_path, said) -> None:
     raw = packing.manifest(flatbuffer)
-    raw["input"] |= said
+    raw["inputs"][0] |= said
     (tmp_path / "bits.tflite").write_bytes(packing.pack(flatbuffer, raw))
     for name in programs:
         ended = programs[name]("--model", tmp_path / "bits.tflite", "--json", ROOT / "docs/phantom.png")

@@ -18,9 +18,10 @@ from edge import image as images
 from edge.errors import EdgeError
 from edge.plausibility import uniform
 from edge.preprocess import Preprocessing, int8_table, look_up, pixels
-from tests.edge import strange, test_exif, test_jpeg, test_png
+from tests.edge import strange
 from tests.edge.jpeg_encoder import jpeg
 from tests.edge.pictures import encoded, png, turned
+from tests.edge.readers import test_exif, test_jpeg, test_png
 from tests.firmware_bridge.native.test_preprocessing import SCALE, ZERO_POINT, Probe, probe  # noqa: F401  (a fixture)
 
 SEEDS = 45
@@ -40,7 +41,7 @@ def python(data: bytes, spec: Preprocessing, full: bool) -> object:
 
 
 def same(probe: Probe, data: bytes, whole: bool = True) -> object:  # noqa: F811
-    """Hold that both programs say the same; return what. `whole`: of every pixel, else of a network's input."""
+    """Check that both programs say the same; return what. `whole`: of every pixel, else of a network's input."""
     try:
         width, height = images.decode(data).size
     except EdgeError:

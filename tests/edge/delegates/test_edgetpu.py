@@ -18,7 +18,7 @@ from edge.errors import EdgeError
 from tests.edge import packing
 from tests.edge.processes import Ended, environment, run
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 TINY = (HERE / "data/tiny.tflite").read_bytes()
 CUSTOM = (HERE / "data/tiny-edgetpu.tflite").read_bytes()
 
@@ -147,7 +147,7 @@ def test_each_runtime_loads_it(monkeypatch, stand_in, compiled_model, name):
     # Without a delegate these kernels are tflite-runtime's, and LiteRT's without XNNPACK.
     tensor = np.random.default_rng(3).integers(-128, 128, (1, 24, 24, 3), dtype=np.int8)
     reference = runtime.open_runtime(TINY, name)
-    difference = np.abs(opened.run(tensor).astype(int) - reference.run(tensor).astype(int)).max()
+    difference = np.abs(opened.run(tensor)[0].astype(int) - reference.run(tensor)[0].astype(int)).max()
     assert difference == 0 if reference.kernel_path == "builtin" else difference <= 3
 
 
