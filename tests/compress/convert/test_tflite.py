@@ -84,7 +84,7 @@ def test_what_can_not_be_converted_is_said_with_the_converters_last_words(monkey
 
 
 def test_several_inputs_and_outputs_are_converted() -> None:
-    """In the order of the network's arguments and outputs, by their names."""
+    """All of them are there; TFLite may order them otherwise than the network does."""
     torch.manual_seed(0)
     network = Several().eval()
     made = graph.read(to_tflite(network, inputs(4), quantize=True), "network")
