@@ -57,7 +57,11 @@ class Converted(NamedTuple):
 
 
 def to_tflite(network: nn.Module, calibration: Tensor | Inputs, quantize: bool) -> bytes:
-    """Return a TFLite flatbuffer of `network`; see `Request` and `convert`."""
+    """Return a TFLite flatbuffer of `network`; see `Request` and `convert`.
+
+    TFLite may order several inputs or outputs otherwise than the network does: inputs are told apart by their names,
+    which have `image_00`, `image_01`, ... in them.
+    """
     (made,) = convert([Request(network, calibration, ["int8" if quantize else "float32"])])
     return made.flatbuffer
 

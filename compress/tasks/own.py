@@ -45,7 +45,9 @@ def identity(what: Callable[..., Any] | None) -> str:
     code = getattr(what, "__code__", None)
     kind = what if code else type(what)
     inside = repr((code.co_code.hex(), code.co_names, code.co_consts)) if code and not _nested(code) else ""
-    inside = repr(what) if isinstance(what, nn.Module) else inside
+    if isinstance(what, nn.Module):
+        plain = {key: value for key, value in vars(what).items() if isinstance(value, str | int | float)}
+        inside = repr((sorted(plain.items()), [(key, t.tolist()) for key, t in what.state_dict().items()]))
     name = f"{kind.__module__}:{getattr(kind, '__qualname__', '')}"
     return f"{name} {hashlib.sha256(inside.encode()).hexdigest()[:16]}"
 
