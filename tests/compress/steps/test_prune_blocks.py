@@ -59,7 +59,9 @@ def test_gates_are_drawn_as_often_as_their_probability_says() -> None:
 
 
 def gated(network: nn.Module, alpha: list[float], penalty: float = 0.05) -> Gated:
-    whole = Gated(network, residual_blocks(network, inputs_of(SHAPE)), penalty)
+    (example,) = inputs_of(SHAPE)
+    blocks = residual_blocks(network, example.to(next(network.parameters()).dtype))
+    whole = Gated(network, blocks, penalty)
     whole.alpha.data = torch.tensor(alpha)
     return whole
 
@@ -84,7 +86,7 @@ def test_open_gates_change_nothing_and_closed_ones_leave_the_shortcut() -> None:
 def test_the_gates_gradient_is_that_of_the_branches_products() -> None:
     """Against autograd through a network whose branches are multiplied by numbers, and the equation."""
     network, x, gamma = user().double(), torch.randn(4, *SHAPE).double(), 0.05
-    blocks = residual_blocks(network, inputs_of(SHAPE))
+    blocks = residual_blocks(network, x[:1])
     plain = copy.deepcopy(network)
     whole = gated(network, [0.2, -0.4, 0.1, 0.0, 0.7, -0.3], gamma)
     whole.training = True  # the gates are drawn, and the normalizations keep their statistics
