@@ -105,7 +105,8 @@ def write_all_beside(files: Mapping[Path, bytes], check: Callable[[Path], None] 
             os.replace(part, path)
     except BaseException:
         for part in beside.values():
-            part.unlink(missing_ok=True)
+            with suppress(OSError):  # not there, or its folder is a file: the first error is the one to say
+                part.unlink()
         for folder in made:
             with suppress(OSError):  # somebody else may have put a file there
                 folder.rmdir()

@@ -250,9 +250,7 @@ def _outer(stream: _Hashed, path: Path) -> tuple[dict[str, bytes], str, int, int
             texts[member.name] = b"".join(_content(stream, member.size))
     if tuple(names) != MEMBERS:
         shown = one_line(", ".join(names[: len(MEMBERS) + 1]))
-        raise EdgeError(
-            f"{path} contains {shown or 'nothing'}: expected {', '.join(MEMBERS)}; {_AGAIN}", "archive.format"
-        )
+        raise EdgeError(f"{path} holds {shown or 'nothing'}: expected {', '.join(MEMBERS)}; {_AGAIN}", "archive.format")
     return texts, digest.hexdigest(), begin, size
 
 

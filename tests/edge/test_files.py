@@ -175,4 +175,6 @@ def test_what_fails_its_check_or_reads_otherwise_is_not_put_in_place(tmp_path, m
     (tmp_path / "folder").mkdir()
     with pytest.raises(EdgeError, match="no ordinary file"):
         files.write_all_beside({place: b"after", tmp_path / "folder": b""})
+    with pytest.raises(FileExistsError):  # the first error, and none of tidying up
+        files.write_beside(place / "below", b"after")
     assert place.read_bytes() == b"before"
