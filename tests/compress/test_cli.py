@@ -197,8 +197,9 @@ def test_show_says_what_is_in_a_model_file(packed: Path) -> None:
     for words in (
         "tiny: A tiny network for tests",
         f"{packed.stat().st_size:,} bytes, manifest version 1",
-        "classification: normal, opacity",
-        "opacity where its score is at least 0.4000",
+        "task       classification",
+        "output     normal, opacity",
+        'decision {"label": "opacity", "threshold": 0.4}',
         "24x24, grey in 3 channels, stretch; int8",
         "CONV_2D 2",
         "parameters       816",
@@ -250,7 +251,12 @@ def test_pack_adds_a_manifest_and_golden_vectors(manifest: Path, tmp_path: Path)
     [
         ("{", ["manifest.json is no JSON"]),
         ("[]", ["holds a list", "JSON object"]),
-        ("{}", ["it lacks name, title, task, labels, decision, input.color, input.fit, input.mean, input.std"]),
+        (
+            "{}",
+            [
+                "it lacks name, title, task, outputs[0].labels, outputs[0].decision, inputs[0].color, inputs[0].fit, inputs[0].mean, inputs[0].std"
+            ],
+        ),
         (json.dumps(packing.manifest(b"x", labels=["one"])), ["has 1 labels, and the network has 2 outputs"]),
     ],
 )

@@ -105,15 +105,15 @@ def test_a_task_of_ones_own_runs_from_recipe_to_answer(own: Path, phantoms: Path
 
     done = run(*command("run", "recipe.toml", "--data", phantoms, "--output", "out"))
     assert done.returncode == 0, done.stderr
-    assert "accuracy_opacity" in done.stdout and "threshold of normal: " in done.stdout
-    assert "mean accuracy" in done.stdout
+    assert "accuracy_opacity" in done.stdout and "threshold of clear: " in done.stdout
+    assert "validation mean accuracy" in done.stderr
 
     image = next((phantoms / "test/opacity").iterdir())
     infer = (sys.executable, "-m", "edge", "--model", "out/own.tflite")
     answered = run(*infer, "--json", image)
     assert answered.returncode == 0, answered.stderr
     record = json.loads(answered.stdout)
-    assert (record["task"], [row["label"] for row in record["results"]]) == ("multilabel", ["normal", "opacity"])
+    assert (record["task"], [row["label"] for row in record["results"]]) == ("multilabel", ["clear", "opacity"])
     report = json.loads((own / "out/own.report.json").read_text())
     assert [row["threshold"] for row in record["results"]] == report["thresholds"] != [0.5, 0.5]
     assert record["targets"] == [] and record["found"] == [
@@ -125,6 +125,6 @@ def test_a_task_of_ones_own_runs_from_recipe_to_answer(own: Path, phantoms: Path
     shown = run(*command("show", "out/own.tflite"))
     assert "task       multilabel" in shown.stdout and "thresholds [" in shown.stdout
     card = (own / "out/own.md").read_text()
-    assert "- answers: normal, opacity" in card and "accuracy_opacity" in card
+    assert "- answers: clear, opacity" in card and "accuracy_opacity" in card
     known["PYTHONPATH"] = environment()["PYTHONPATH"]  # a device without that package
     assert "task = 'multilabel'" in run(*infer, "--check").stderr
