@@ -2,8 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := build/demo
+# Tests that take long are marked by why (pyproject.toml). A process for each core; one thread in each, or they would fight for the cores.
+JOBS ?= $(shell nproc)
+LONG := train or compile or qemu or network or interpreters or data
+PYTEST = OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 TORCHINDUCTOR_COMPILE_THREADS=1 \
+  $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations 15
 
-.PHONY: demo test lint format benchmark clean
+.PHONY: demo test test-long test-all lint format benchmark clean
 
 demo: .venv/ready
 	@$(BIN)/edge-compress phantoms build/phantoms
@@ -13,8 +18,15 @@ demo: .venv/ready
 	@$(BIN)/edge-infer --model $(DEMO)/phantom.tflite --check
 	@echo "ledger as a chart: $(DEMO)/phantom.ledger.png"
 
+# Minutes: what to run before every commit.
 test: .venv/ready
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) -m "not ($(LONG))" $(ARGS)
+
+test-long: .venv/ready
+	$(PYTEST) -m "$(LONG)" $(ARGS)
+
+# Everything, each test once.
+test-all: test test-long
 
 lint: .venv/ready
 	$(BIN)/ruff check .

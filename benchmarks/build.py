@@ -34,13 +34,15 @@ def build(name: str, kind: str, path: Path) -> None:
     import torch
     from torch import nn
 
-    from compress.convert.model_file import write_beside
     from compress.convert.tflite import to_tflite
+    from compress.inputs import inputs_of
     from compress.networks.resnet import resnet50
     from compress.pruning.channels import Pruning, prune
-    from compress.recipe import load
-    from compress.steps.folding import Folding, fold_grey, fold_norms
+    from compress.recipe_parser import load
+    from compress.steps.fold_grey import GreyFolding, fold_grey
+    from compress.steps.fold_norms import fold_norms
     from compress.steps.ghost import Ghosting, ghost
+    from edge.files import write_beside
 
     recipe_name, ghosts, _ = NETWORKS[name]
     torch.manual_seed(0)
@@ -51,14 +53,14 @@ def build(name: str, kind: str, path: Path) -> None:
             nn.init.ones_(module.weight)
     for step in load(recipe_name).steps if recipe_name else ():
         if isinstance(step, Pruning):
-            prune(network, step, shape)
-        if isinstance(step, Folding):
-            network, shape = fold_grey(network, shape), (1, 224, 224)
+            prune(network, step, inputs_of(shape))
+        if isinstance(step, GreyFolding):
+            network, shape = fold_grey(network, inputs_of(shape)), (1, 224, 224)
     if ghosts:
         ghost(network, Ghosting(GHOSTED, init="random"), torch.randn(4, *shape))
-        fold_norms(network, shape)
+        fold_norms(network, inputs_of(shape))
     images = torch.rand(16, *shape[1:], shape[0]) * 4 - 2
-    write_beside(path, to_tflite(network, images.numpy(), quantize=kind == "int8"))
+    write_beside(path, to_tflite(network, images.permute(0, 3, 1, 2), quantize=kind == "int8"))
 
 
 def build_all(folder: Path) -> None:

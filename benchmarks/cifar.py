@@ -18,9 +18,9 @@ from typing import Any
 
 from benchmarks import table
 from benchmarks.speed import measure
-from compress.convert.model_file import write_beside
 from compress.tasks.metrics import cell
 from edge.errors import EdgeError
+from edge.files import write_beside
 from edge.model import read
 from edge.runtime import open_runtime
 

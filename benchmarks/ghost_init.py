@@ -13,11 +13,11 @@ import dataclasses
 from pathlib import Path
 
 from benchmarks import table
-from compress.cli import Progress
-from compress.recipe import load
+from compress.recipe_parser import load
 from compress.run import Run
 from compress.steps.ghost import INITIALIZATIONS, Ghosting
 from compress.steps.train import Training
+from edge.command import Progress
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ from benchmarks import table
 from benchmarks.lab import arm_python
 from benchmarks.lab.virtual_pi import INSTRUCTION_NS, VirtualPi, image, make_disk
 from compress.convert import model_file
-from edge.files import read_bytes
+from edge.files import read_bytes, write_beside
 from edge.model import find, read
 from edge.strict_json import dumps
 from firmware_bridge import target
@@ -168,9 +168,7 @@ class Counter:
                 kept[key] = self._booted().ssh(f"bash -c {shlex.quote(command)}", DAY)
             except subprocess.CalledProcessError as error:
                 raise SystemExit(f"the virtual Pi says {(error.stdout + error.stderr).strip()!r}") from None
-            beside = KEPT.with_suffix(".part")
-            beside.write_text(dumps(kept, str(KEPT), indent=0))
-            os.replace(beside, KEPT)
+            write_beside(KEPT, dumps(kept, str(KEPT), indent=0).encode())
         return kept[key]
 
     def _booted(self) -> VirtualPi:

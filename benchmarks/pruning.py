@@ -22,15 +22,16 @@ import torch
 from torch import nn
 
 from benchmarks import table
-from compress.cli import Progress
-from compress.convert.model_file import write_beside
 from compress.cost import cost
 from compress.pruning.channels import prune
 from compress.pruning.settings import Pruning
 from compress.pruning.taylor import Examples
-from compress.recipe import load
-from compress.run import Run, State
+from compress.recipe_parser import load
+from compress.run import Run
+from compress.state.stage import State
 from compress.steps.train import logits, lower_precision, to_input
+from edge.command import Progress
+from edge.files import write_beside
 from edge.strict_json import dumps
 
 SEEDS = (1, 2, 3)
@@ -53,7 +54,7 @@ def filters(network: nn.Module) -> int:
 
 def curve(run: Run, start: State, settings: Pruning, seed: int, progress: Progress) -> list[dict[str, float]]:
     """Return Dice, and the shares of filters, parameters and MACs that are gone, for nothing pruned and each share."""
-    network, whole = copy.deepcopy(start.network), cost(start.network, start.shape)
+    network, whole = copy.deepcopy(start.network), cost(start.network, start.inputs)
     chosen = np.random.default_rng(seed).permutation(len(run.data.train))[:SAMPLES]
     images = to_input(torch.from_numpy(run.data.train.pixels[chosen]), start.spec)
     examples = Examples(images, torch.from_numpy(run.data.train.truth[chosen]), run.task.losses)
@@ -61,9 +62,9 @@ def curve(run: Run, start: State, settings: Pruning, seed: int, progress: Progre
     for share in (0.0, *SHARES):
         if share:
             step = dataclasses.replace(settings, macs=1 - (1 - share) / (1 - gone), seed=seed)
-            prune(network, step, start.shape, examples)
-            gone = 1 - cost(network, start.shape).macs / whole.macs
-        now = cost(network, start.shape)
+            prune(network, step, start.inputs, examples)
+            gone = 1 - cost(network, start.inputs).macs / whole.macs
+        now = cost(network, start.inputs)
         with lower_precision(torch.device("cpu")):
             quality = run.task.evaluate(logits(network, run.data.val, start.spec, 16), run.data)
         points.append(

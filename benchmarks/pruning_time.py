@@ -52,7 +52,7 @@ def losses(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def ours(network: nn.Module, examples: Examples, settings: Pruning) -> None:
-    prune(network, settings, (3, *examples.images.shape[2:]), examples)
+    prune(network, settings, examples.images[:1], examples)
 
 
 def theirs(network: nn.Module, examples: Examples, settings: Pruning) -> None:
@@ -63,7 +63,7 @@ def theirs(network: nn.Module, examples: Examples, settings: Pruning) -> None:
     tp.pruner.MagnitudePruner(
         network,
         examples.images[:1],
-        importance=THEIRS[settings.criterion](),
+        importance=THEIRS[str(settings.criterion)](),
         global_pruning=not settings.ratios,
         pruning_ratio=0.5 if settings.ratios else 0.25,
         round_to=settings.round_to,

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
+from edge.files import write_beside
+
 RESULTS = Path(__file__).with_name("results")
 TOOLS = ("ai-edge-litert", "tflite-runtime", "numpy", "pillow", "torch", "tensorflow", "onnx2tf")
 
@@ -23,9 +25,7 @@ def write(
     print(f"\n{title}\n\n{table}\n")
     RESULTS.mkdir(exist_ok=True)
     page = f"# {title}\n\n    {command}\n\n{machine()}\n\n{table}\n\n{notes.strip()}\n"
-    beside = RESULTS / f".{name}.md.part"
-    beside.write_text(page)
-    os.replace(beside, RESULTS / f"{name}.md")
+    write_beside(RESULTS / f"{name}.md", page.encode())
 
 
 def met(value: bool) -> str:

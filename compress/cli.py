@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,8 +12,8 @@ from compress import recipe_file
 from edge import __version__
 from edge.arguments import Parser, add_command
 from edge.board import usable_cores
-from edge.command import ended, log
-from edge.errors import EdgeError, one_line
+from edge.command import Progress, ended, log
+from edge.errors import EdgeError
 from edge.model import find, read
 
 DISCLAIMER = "Software for engineers; not a medical device."
@@ -75,38 +73,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-class Progress:
-    """What is being done, on standard error: one line that changes on a terminal, now and then a line elsewhere.
-
-    A text that ends with a line break is worth keeping and stays.
-    """
-
-    INTERVAL = 15.0  # seconds between lines where nobody watches
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._last = 0.0
-
-    def __call__(self, text: str) -> None:
-        now = time.monotonic()
-        is_kept, text = text.endswith("\n"), one_line(text.rstrip("\n"))
-        if is_kept:
-            sys.stderr.write(("\r\033[K" if self._terminal else "") + text + "\n")
-        elif self._terminal:
-            sys.stderr.write(f"\r\033[K{text[:110]}")
-        elif now - self._last >= self.INTERVAL:
-            self._last = now
-            sys.stderr.write(text + "\n")
-        sys.stderr.flush()
-
-    def log(self, text: str) -> None:
-        """Print a line of result on standard output."""
-        if self._terminal:
-            sys.stderr.write("\r\033[K")
-            sys.stderr.flush()
-        log(text)
-
-
 def _run(options: argparse.Namespace) -> None:
     if options.threads is not None and options.threads < 1:
         raise EdgeError(f"{options.threads} threads were asked for: expected 1 or more")
@@ -116,25 +82,22 @@ def _run(options: argparse.Namespace) -> None:
 
     import torch  # this takes seconds
 
-    from compress.recipe import parse
-    from compress.report.report import table
-    from compress.run import Run
-    from compress.tasks.registry import task_named
+    import compress
 
-    recipe = parse(raw, where)
-    if weights:
-        recipe = dataclasses.replace(recipe, weights=str(weights))
     # PyTorch counts the machine's cores, whatever share of them a container may use.
     torch.set_num_threads(options.threads or min(torch.get_num_threads(), usable_cores()))
     progress = Progress()
-    run = Run(recipe, options.data, options.output, progress.log, progress, options.changed)
-    path = run()
-    result = json.loads(path.with_suffix(".report.json").read_text())
-    progress.log("")
-    for line in run.ledger.lines():
-        progress.log(line)
-    progress.log("")
-    for line in table(result, recipe, task_named(recipe.task, recipe.origin)):
+    result = compress.run(
+        options.recipe,
+        data=options.data,
+        output=options.output,
+        weights=weights,
+        changed=options.changed,
+        log=progress.log,
+        progress=progress,
+    )
+    path = result.model
+    for line in ("", *result.lines):
         progress.log(line)
     progress.log(
         f"\nmodel  {path}\nchart  {path.with_suffix('.ledger.png')}\nreport {path.with_suffix('.report.json')}"

@@ -1,6 +1,7 @@
 """What a network costs before anything is measured: parameters and multiply-accumulates.
 
-Two numbers of MACs, both at batch 1 and in evaluation mode. `macs` is what the pruning papers count (and often call
+Two numbers of MACs, both of one pass over the example inputs, in evaluation mode: give a batch of 1 for those of one
+image. `macs` is what the pruning papers count (and often call
 FLOPs) and what a recipe's `macs = 0.6` removes a share of: convolutions and linear layers. `macs_executed` adds the
 products of activations with activations, which attention is made of, and recurrent layers. Normalizations, activation
 functions, pooling, resampling and biases count in neither.
@@ -21,6 +22,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from compress.inputs import Inputs, as_inputs, run
+
 RECURRENT = {"lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"}
 CONTRACTIONS = {"einsum", "tensordot", "inner"}  # they may copy a weight before they multiply with it
 aten = torch.ops.aten
@@ -28,7 +31,7 @@ aten = torch.ops.aten
 
 @dataclass(frozen=True)
 class Cost:
-    """Parameters and MACs at batch 1.
+    """Parameters, and the MACs of one pass over the example inputs.
 
     Attributes:
         parameters: how many there are.
@@ -65,13 +68,13 @@ class Count:
         return Cost(sum(p.numel() for p in network.parameters()), self.macs, self.products)
 
 
-def cost(network: nn.Module, shape: tuple[int, int, int]) -> Cost:
-    """Return the cost of `network` for an input of `shape` (channels, height, width); see `count`."""
-    return count(network, shape).of(network)
+def cost(network: nn.Module, inputs: Tensor | Inputs) -> Cost:
+    """Return the cost of `network` for example inputs; see `count`."""
+    return count(network, inputs).of(network)
 
 
-def count(network: nn.Module, shape: tuple[int, int, int]) -> Count:
-    """Run `network` once in evaluation mode on an input of `shape` (channels, height, width) and count its products.
+def count(network: nn.Module, inputs: Tensor | Inputs) -> Count:
+    """Run `network` once in evaluation mode on copies of `inputs`, one tensor or several, and count its products.
 
     Operators are counted as PyTorch runs them, whether a module calls them or `torch.nn.functional`:
 
@@ -88,9 +91,8 @@ def count(network: nn.Module, shape: tuple[int, int, int]) -> Count:
     training, fast = network.training, torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # one fused operator for a whole encoder layer
     try:
-        x = torch.zeros(1, *shape, device=weights[0].device if weights else None)
         with torch.no_grad(), _Operators(found, weights) as operators, _Calls(operators):
-            network.eval()(x)
+            run(network.eval(), as_inputs(inputs))
     finally:
         network.train(training)
         torch.backends.mha.set_fastpath_enabled(fast)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
@@ -58,6 +60,42 @@ def named(file: str, where: str) -> Path:
     return next((path for path in paths if path.exists()), paths[0])
 
 
+def within_reach(where: str) -> None:
+    """Let Python find modules in the recipe's folder, then those in the working directory, before all others."""
+    for folder in reversed(folders(where)):
+        if str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
+
+
+def imported(name: str, where: str, field: str) -> Any:
+    """Import what a recipe names as "package.module:attribute", such as its network, a step or a task, and return it.
+
+    A recipe is trusted: the module is run. Modules are found as `within_reach` says.
+
+    Args:
+        where: the recipe. field: its field that has the name, for messages.
+
+    Raises EdgeError where there is no such module, it fails, or it has no such attribute.
+    """
+    module_name, _, attribute = name.partition(":")
+    if not all(part.isidentifier() for part in [*module_name.split("."), attribute]):
+        raise EdgeError(f"{where}: {field} is {name!r}: expected 'package.module:attribute'; correct it")
+    within_reach(where)
+    try:
+        module = importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:  # the user's own code: not found, a syntax error, a script that ends
+        reason = f"{type(error).__name__}: {error}" if isinstance(error, SystemExit) else error
+        raise EdgeError(
+            f"{where}: {field} {name!r} can't be imported ({reason}): expected a module that Python "
+            "finds from the recipe's folder or the working directory; check the name, or put the recipe where it lies"
+        ) from None
+    if not hasattr(module, attribute):
+        near = difflib.get_close_matches(attribute, dir(module), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "check the name"
+        raise EdgeError(f"{where}: {field} is {name!r}, and module {module_name} has no {attribute!r}: {hint}")
+    return getattr(module, attribute)
+
+
 def check(raw: dict[str, Any], where: str, data: Path, output: Path, weights: Path | None) -> None:
     """Raise EdgeError where the network's module, the weights or the data folder are not there, or no output can be.
 
@@ -65,13 +103,14 @@ def check(raw: dict[str, Any], where: str, data: Path, output: Path, weights: Pa
         raw: the recipe `where`. What has another type than it should is left to `compress.recipe.parse`.
         weights: those that were given in the place of the recipe's.
     """
-    network, trained = raw.get("network"), raw.get("weights")
-    if isinstance(network, str) and not _is_module(module := network.split(":")[0], where):
-        raise EdgeError(
-            f"{where}: network {network!r} can't be imported (there is no module {module!r}): expected one in "
-            f"{' or '.join(map(str, folders(where)))}, or an installed one; check the name, or put the recipe where "
-            "the module is"
-        )
+    trained = raw.get("weights")
+    for field, name in _code(raw):
+        if not _is_module(module := name.split(":")[0], where):
+            raise EdgeError(
+                f"{where}: {field} {name!r} can't be imported (there is no module {module!r}): expected one in "
+                f"{' or '.join(map(str, folders(where)))}, or an installed one; check the name, or put the recipe "
+                "where the module is"
+            )
     if weights or (isinstance(trained, str) and trained):
         path = weights or named(str(trained), where)
         if not path.exists():
@@ -90,6 +129,18 @@ def check(raw: dict[str, Any], where: str, data: Path, output: Path, weights: Pa
         raise EdgeError(f"{there} is no folder: expected one for the model and its checkpoints; give another --output")
     if not os.access(there, os.W_OK | os.X_OK):
         raise EdgeError(f"{there} can't be written: expected a folder for the model; give another --output")
+
+
+def _code(raw: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (field, name) of the code that a recipe names: its network, and tasks, steps and criteria from outside."""
+    if isinstance(network := raw.get("network"), str):
+        yield "network", network
+    named = [("task", raw.get("task"))]
+    steps = raw.get("steps")
+    for number, step in enumerate(steps if isinstance(steps, list) else (), 1):
+        if isinstance(step, dict):
+            named += [(f"steps[{number}].{field}", step.get(field)) for field in ("kind", "criterion")]
+    yield from ((field, name) for field, name in named if isinstance(name, str) and ":" in name)
 
 
 def _is_module(name: str, where: str) -> bool:

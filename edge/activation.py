@@ -8,8 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge.flatbuffer import Graph, Network, Operator
     from edge.manifest import Output
+    from edge.network import Graph, Network, Operator
 
 SCORES, LOGARITHMS, LOGITS, UNKNOWN = "scores", "logarithms of scores", "logits", ""
 

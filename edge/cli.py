@@ -119,7 +119,7 @@ def _wants_json(words: list[str]) -> bool:
 
 def _arguments(words: list[str]) -> argparse.Namespace:
     from edge import __version__
-    from edge.arguments import MixedParser, count
+    from edge.arguments import MixedParser
 
     parser = MixedParser(
         prog="edge-infer",
@@ -147,12 +147,29 @@ def _arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("-q", "--quiet", action="store_true", help="the answers alone, one line an image")
     parser.add_argument("--strict", action="store_true", help="an image with a warning is invalid input")
     parser.add_argument("--targets", action="store_true", help="show the model's targets as a table")
+    _add_running(parser)
+    parser.add_argument("--check", action="store_true", help="compare with golden vectors of --model, else of all")
+    parser.add_argument("--list", action="store_true", help="list the models that came with the program")
+    parser.add_argument("-V", "--version", action="version", version=f"edge-infer {__version__}")
+    arguments = parser.parse_words(words, "images")
+    if (arguments.list or arguments.check) and arguments.images:
+        parser.error("--list and --check take no IMAGE")
+    if not (arguments.list or arguments.check or arguments.images):
+        parser.error("no IMAGE was given: name a file, a folder, a pattern, or - for standard input")
+    return arguments
+
+
+def _add_running(parser: argparse.ArgumentParser) -> None:
+    """Add the options about how the network is run."""
+    from edge.arguments import count
+    from edge.delegates import RUNTIMES
+
     parser.add_argument(
         "-t", "--threads", type=count(1, 64), metavar="N", help="default: the cores of this process, at most 4"
     )
     parser.add_argument(
         "--runtime",
-        choices=("auto", "litert", "tflite", "edgetpu"),
+        choices=("auto", "litert", "tflite", *RUNTIMES),
         default="auto",
         help="default: litert, else tflite; edgetpu: a Coral Edge TPU or an error",
     )
@@ -177,15 +194,6 @@ def _arguments(words: list[str]) -> argparse.Namespace:
         metavar="N",
         help="refuse larger images (default: 64000000)",
     )
-    parser.add_argument("--check", action="store_true", help="compare with golden vectors of --model, else of all")
-    parser.add_argument("--list", action="store_true", help="list the models that came with the program")
-    parser.add_argument("-V", "--version", action="version", version=f"edge-infer {__version__}")
-    arguments = parser.parse_words(words, "images")
-    if (arguments.list or arguments.check) and arguments.images:
-        parser.error("--list and --check take no IMAGE")
-    if not (arguments.list or arguments.check or arguments.images):
-        parser.error("no IMAGE was given: name a file, a folder, a pattern, or - for standard input")
-    return arguments
 
 
 def _run(arguments: argparse.Namespace) -> int:

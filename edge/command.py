@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -16,12 +17,48 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-OK, MENDABLE, INTERRUPTED, CLOSED = 0, 2, 130, 141
+OK, INVALID, INTERRUPTED, CLOSED = 0, 2, 130, 141
 
 
 def log(text: str) -> None:
     """Print lines on standard output, all that is not printable in them escaped: files and their names are others'."""
     print("\n".join(map(one_line, text.split("\n"))), flush=True)
+
+
+class Progress:
+    """What is being done, on standard error: one line that changes on a terminal, now and then a line elsewhere.
+
+    A text that ends with a line break stays.
+    """
+
+    INTERVAL = 15.0  # seconds between lines where nobody watches
+
+    def __init__(self, elsewhere: bool = True, shown: bool = True) -> None:
+        """`elsewhere`: whether there are lines where standard error is no terminal. `shown`: whether there are any."""
+        self._shown, self._terminal = shown, shown and sys.stderr.isatty()
+        self._elsewhere = elsewhere
+        self._last = 0.0
+
+    def __call__(self, text: str) -> None:
+        if not self._shown:
+            return
+        now = time.monotonic()
+        is_kept, text = text.endswith("\n"), one_line(text.rstrip("\n"))
+        if is_kept:
+            sys.stderr.write(("\r\033[K" if self._terminal else "") + text + "\n")
+        elif self._terminal:
+            sys.stderr.write(f"\r\033[K{text[:110]}")
+        elif self._elsewhere and now - self._last >= self.INTERVAL:
+            self._last = now
+            sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+    def log(self, text: str, log: Callable[[str], None] = log) -> None:
+        """Print a line of result with `log`, the line of progress taken away first."""
+        if self._terminal:
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()
+        log(text)
 
 
 def ended(program: str, action: Callable[[], None], interrupted: str) -> int:
@@ -67,7 +104,7 @@ def ended(program: str, action: Callable[[], None], interrupted: str) -> int:
             "memory and raise limits (ulimit -v, ulimit -n), or install them again with pip install '.[host]'"
         )
     print(f"{program}: {said}", file=sys.stderr)
-    return MENDABLE
+    return INVALID
 
 
 def started(program: str, module: str, while_importing: Callable[[int, Any], None]) -> int:

@@ -14,8 +14,8 @@ from threading import Lock
 import numpy as np
 from PIL import Image
 
+from edge import delegates, meter
 from edge import image as images
-from edge import meter
 from edge.activation import check_activations
 from edge.answer import Answer
 from edge.board import usable_cores
@@ -201,10 +201,9 @@ def load(model: str | os.PathLike[str] | None = None, runtime: str = "auto", thr
     check_activations(file.manifest.outputs, network, file.path)
     check_threads(threads)
     hold_threads(threads, len(file.data))
-    if runtime == "edgetpu":
-        from edge.edgetpu import open_edgetpu
-
-        opened = open_edgetpu(file, name, threads)
+    opened: Runtime
+    if runtime in delegates.RUNTIMES:
+        opened = delegates.open_delegated(runtime, file, name, threads)
     else:
         opened = open_runtime(file.data, name, threads)
     for loaded, written in zip(opened.outputs, network.outputs, strict=False):  # how many there are is checked below

@@ -1,36 +1,23 @@
-"""Reading files that nobody vouches for: not further than they make sense, and not more than fits."""
+"""Files: reading those that nobody vouches for, not further than they make sense; writing whole ones or none."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from errno import EMFILE, ENFILE
 
+from edge import readers
 from edge.errors import EdgeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import BinaryIO
 
 LIMIT = 1 << 30  # bytes of an image file: 64,000,000 pixels of 4 times 16 bits, not compressed, take half of that
-MAGIC = (
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"GIF8", "GIF"),
-    (b"BM", "BMP"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
-    (b"RIFF", "WEBP"),
-)
 
-_HEAD, _PIECE = 12, 1 << 20  # bytes
-
-
-def form_of(head: bytes) -> str | None:
-    """Return the format of an image that begins so, None where it is none of them."""
-    for magic, form in MAGIC:
-        if head.startswith(magic) and (form != "WEBP" or head[8:12] == b"WEBP"):
-            return form
-    return None
+_PIECE = 1 << 20  # bytes
 
 
 def read_image(path: str | os.PathLike[str]) -> bytes:
@@ -49,9 +36,12 @@ def read_image(path: str | os.PathLike[str]) -> bytes:
 
 def read_stream(file: BinaryIO, name: str, size: int = 0) -> bytes:
     """Do the same with an open file that has about `size` bytes, 0 where that is not known. `name` is for messages."""
-    head = file.read(_HEAD)
-    if form_of(head) is None:
-        return head
+    head = file.read(readers.SHORT_HEAD)
+    if readers.find(head, built_in=True) is None:
+        if readers.has_others():  # their magic may lie further back
+            head += file.read(readers.HEAD - len(head))
+        if readers.find(head) is None:
+            return head
     limit = image_limit()
     if size <= limit:
         pieces = [head]
@@ -79,6 +69,47 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
             return file.read()
     except (OSError, ValueError, MemoryError) as error:
         raise _unreadable(path, error) from None
+
+
+def write_beside(path: Path, data: bytes, check: Callable[[Path], None] | None = None) -> None:
+    """Write `data` beside `path` and rename it: nobody sees a part of it, and a full disk leaves nothing behind.
+
+    `check` gets the place of the file before it is renamed. Raises what `check` raises, OSError, and EdgeError where
+    `path` is no ordinary file; nothing is left behind then.
+    """
+    write_all_beside({path: data}, check)
+
+
+def write_all_beside(files: Mapping[Path, bytes], check: Callable[[Path], None] | None = None) -> None:
+    """Do the same with several files: none is renamed before all are written and checked."""
+    for path in files:
+        if path.exists() and not path.is_file():
+            raise EdgeError(
+                f"{path} is no ordinary file and can't be replaced: give another path for the output",
+                "output.unwritable",
+            )
+    beside = {path: path.with_name(f".{path.name}.part") for path in files}
+    made = [folder for path in files for folder in path.parents if not folder.exists()]
+    try:
+        for path, part in beside.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(part, "wb") as file:
+                file.write(files[path])
+                file.flush()
+                os.fsync(file.fileno())
+            if part.read_bytes() != files[path]:
+                raise EdgeError(f"{path} reads as something else than was written: check the disk", "output.unwritable")
+            if check:
+                check(part)
+        for path, part in beside.items():
+            os.replace(part, path)
+    except BaseException:
+        for part in beside.values():
+            part.unlink(missing_ok=True)
+        for folder in made:
+            with suppress(OSError):  # somebody else may have put a file there
+                folder.rmdir()
+        raise
 
 
 def _unreadable(path: str | os.PathLike[str], error: Exception) -> EdgeError:

@@ -56,7 +56,7 @@ class Run:
     def __call__(self) -> int:
         """Answer every image; return the exit status."""
         try:
-            from edge.image import SUFFIXES
+            import edge.image  # noqa: F401  # numpy and Pillow, without which nothing can be answered
         except (ImportError, MemoryError) as error:
             missing = EdgeError(FULL, code="memory") if isinstance(error, MemoryError) else import_failed(error)
             complain(missing)
@@ -64,7 +64,7 @@ class Run:
                 self._record_error(word, missing, None)
             return INVALID
         for word in self._arguments.images:
-            self._expand(word, SUFFIXES)
+            self._expand(word)
         needed = any(job.error is None for job in self._jobs)
         engine, refusal = self._load() if needed else (None, None)
         if refusal is not None:
@@ -85,10 +85,10 @@ class Run:
                 complain(FULL)
         return self.status
 
-    def _expand(self, word: str, suffixes: tuple[str, ...]) -> None:
+    def _expand(self, word: str) -> None:
         output = self._arguments.output
         try:
-            found = expand(word, suffixes, None if output is None else os.path.realpath(output))
+            found = expand(word, None if output is None else os.path.realpath(output))
         except EdgeError as error:
             self._jobs.append(_Job(word, word, None, error))
             return

@@ -33,7 +33,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from edge.flatbuffer import Network
+    from edge.network import Network
 
 
 class ModelFile:

@@ -11,11 +11,8 @@ from math import prod
 from struct import unpack_from
 from typing import Any, NamedTuple
 
+from edge.network import Operator, Tensor
 from edge.tflite_schema import ARGUMENTS
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from edge.flatbuffer import Operator, Tensor
 
 MAX_RANK = 8
 MAX_MULTIPLIER = 256.0  # from what is weighed to what comes out

@@ -56,12 +56,14 @@ class Picture(NamedTuple):
         reduction: how many of its pixels one of the image's stands for, in either direction: 1, or 2, 4 or 8 where a
             JPEG was decoded smaller (`edge.image.read`). The last one stands for fewer where the size is no multiple.
         warnings: what makes an answer about it doubtful.
+        orientation: EXIF's, by which it was turned, as `edge.readers.exif` numbers it.
     """
 
     image: Image.Image
     size: tuple[int, int]
     reduction: int = 1
     warnings: tuple[ImageWarning, ...] = ()
+    orientation: int = 0
 
 
 class Placement(NamedTuple):
@@ -77,7 +79,7 @@ class Placement(NamedTuple):
 
 
 def place(size: tuple[int, int], spec: Preprocessing) -> Placement:
-    """Return how `how.fit` lays an image of `size` (width, height) into the network's input."""
+    """Return how `spec.fit` lays an image of `size` (width, height) into the network's input."""
     width, height = size
     whole, full = (0.0, 0.0, float(width), float(height)), (0, 0, spec.width, spec.height)
     ratios = spec.width / width, spec.height / height
@@ -131,7 +133,7 @@ def float_table(spec: Preprocessing) -> np.ndarray:
     """Return float32 (256, channels): the network's input for each pixel value."""
     mean = np.broadcast_to(np.asarray(spec.mean, np.float64), (spec.channels,))
     std = np.broadcast_to(np.asarray(spec.std, np.float64), (spec.channels,))
-    with np.errstate(over="ignore"):  # a monstrous scale ends in logits that are refused
+    with np.errstate(over="ignore"):  # a very large scale ends in logits that are refused
         return ((np.arange(256)[:, None] / 255 - mean) / std).astype(np.float32)
 
 
@@ -144,19 +146,19 @@ def int8_table(spec: Preprocessing, scale: float, zero_point: int) -> np.ndarray
 def look_up(array: np.ndarray, table: np.ndarray) -> np.ndarray:
     """Return (1, height, width, channels): `array` of uint8 (height, width, channels) through `table` (256, channels).
 
-    One channel serves every channel (grey into three equal channels); else channel c goes through column c.
+    One channel is used for every channel (grey into three equal ones); else channel c goes through column c.
     """
-    planes, channels = array.shape[2], table.shape[1]
-    if table.itemsize == 1 and planes == channels and (table == table[:, :1]).all():
+    given, channels = array.shape[2], table.shape[1]
+    if table.itemsize == 1 and given == channels and (table == table[:, :1]).all():
         translated = array.tobytes().translate(table[:, 0].tobytes())  # far faster than taking one by one
         return np.frombuffer(translated, table.dtype).reshape(1, *array.shape)
     out = np.empty((1, *array.shape[:2], channels), table.dtype)
     for channel in range(channels):
-        plane = array[:, :, min(channel, planes - 1)]
+        values = array[:, :, min(channel, given - 1)]
         if table.itemsize == 1:
             # tobytes alone is slow on one channel of several
-            translated = np.ascontiguousarray(plane).tobytes().translate(table[:, channel].tobytes())
-            out[0, :, :, channel] = np.frombuffer(translated, table.dtype).reshape(plane.shape)
+            translated = np.ascontiguousarray(values).tobytes().translate(table[:, channel].tobytes())
+            out[0, :, :, channel] = np.frombuffer(translated, table.dtype).reshape(values.shape)
         else:
-            np.take(table[:, channel], plane, out=out[0, :, :, channel])
+            np.take(table[:, channel], values, out=out[0, :, :, channel])
     return out

@@ -11,6 +11,7 @@ from edge.errors import one_line
 from edge.record import spread
 from edge.runtime import Runtime
 from edge.targets import HOST, PEAK, Comparison
+from edge.terminal import columns
 
 if TYPE_CHECKING:
     from edge.check import Verdict  # only --check needs it
@@ -120,16 +121,7 @@ def model_table(rows: list[dict[str, Any]]) -> str:
     """Return the lines of `model_record`s, under one line of headings."""
     head = ("name", "task", "parameters", "macs", "bytes", "title")
     cells = [head, *(tuple(_cell(row[key]) for key in head) for row in rows)]
-    widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
-    left = (True, True, False, False, False, True)
-    return "".join(
-        "  ".join(
-            f"{cell:<{width}}" if is_left else f"{cell:>{width}}"
-            for cell, width, is_left in zip(row, widths, left, strict=True)
-        ).rstrip()
-        + "\n"
-        for row in cells
-    )
+    return "".join(f"{line}\n" for line in columns(cells, (0, 1, 5)))
 
 
 def _how(warm: int, first: bool) -> str:

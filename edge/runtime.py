@@ -11,15 +11,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from edge import delegates
 from edge.errors import EdgeError, was_interrupted
 
-NAMES = ("auto", "litert", "tflite", "edgetpu")
+NAMES = ("auto", "litert", "tflite", *delegates.RUNTIMES)
 MAX_THREADS = 64
 PACKAGES = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}
 
 _MODULES = {"litert": "ai_edge_litert", "tflite": "tflite_runtime"}
-# Coral's library is built for tflite-runtime.
-_CANDIDATES = {"auto": ("litert", "tflite"), "edgetpu": ("tflite", "litert")}
+_CANDIDATES = {"auto": ("litert", "tflite"), **delegates.RUNTIMES}
 _QUIET = RLock()
 
 
@@ -33,7 +33,7 @@ class Tensor(NamedTuple):
 
 
 class Runtime:
-    """A network that is loaded and ready to run; made by `open_runtime`, and by `edge.edgetpu.open_edgetpu`.
+    """A network that is loaded and ready to run; made by `open_runtime`, and by `edge.delegates`.
 
     Attributes:
         name: "litert" or "tflite".
@@ -45,17 +45,17 @@ class Runtime:
         inputs, outputs: the network's, in the flatbuffer's order.
     """
 
-    def __init__(self, interpreter: Any, name: str, version: str, threads: int, delegate: str = "xnnpack") -> None:
+    def __init__(
+        self, interpreter: Any, name: str, version: str, threads: int, delegate: str = delegates.XNNPACK
+    ) -> None:
         """`delegate` is the only one that was loaded."""
         self.name, self.version, self.threads = name, version, threads
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         self.inputs, self.outputs = tuple(map(_tensor, inputs)), tuple(map(_tensor, outputs))
         self._interpreter = interpreter
         self._in, self._out = [tensor["index"] for tensor in inputs], [tensor["index"] for tensor in outputs]
-        self.taken, self.operators = _taken(interpreter)
-        whole = self.taken == self.operators
-        self.delegate = (delegate if whole else f"{delegate} in part") if self.taken else "none"
-        self.kernel_path = delegate if self.taken else "builtin"
+        self.taken, self.operators = delegates.taken(interpreter)
+        self.delegate, self.kernel_path = delegates.described(delegate, self.taken, self.operators)
 
     def run(self, *tensors: np.ndarray) -> tuple[np.ndarray, ...]:
         """Return the raw outputs, of `outputs`' shapes and types, for `tensors` of `inputs`' shapes and types.
@@ -85,11 +85,11 @@ def open_runtime(flatbuffer: bytes, name: str = "auto", threads: int = 1) -> Run
     """Return the network in `flatbuffer` (what follows it in a model file may follow), loaded by runtime `name`.
 
     "auto" is LiteRT where it is installed, else tflite-runtime. Raises EdgeError where the runtime is not installed or
-    does not start, where it refuses the network, and for "edgetpu", which runs another network of the model file.
+    does not start, where it refuses the network, and for a delegate, which runs another network of the model file.
     """
-    if name == "edgetpu":
+    if name in delegates.RUNTIMES:
         raise EdgeError(
-            "an Edge TPU runs the compiled network of a model file: load the file with edge.load", "arguments.invalid"
+            f"{name} runs a network that was compiled for it: load the model file with edge.load", "arguments.invalid"
         )
     check_threads(threads)
     name, interpreter_class, version = import_runtime(name)
@@ -189,32 +189,6 @@ def _tensor(details: dict[str, Any]) -> Tensor:
     scale, zero_point = details["quantization"]
     shape = tuple(int(size) for size in details["shape"])
     return Tensor(shape, np.dtype(details["dtype"]).name, float(scale), int(zero_point))
-
-
-def _taken(interpreter: Any) -> tuple[int, int]:
-    """Return how many operators of the graph a delegate took, and of how many, read from the nodes after allocation.
-
-    A delegate adds nodes called DELEGATE behind those of the graph. Such a node takes the place of all that leads from
-    what it reads to what it gives.
-    """
-    nodes = interpreter._get_ops_details()
-    makers = {
-        int(index): number
-        for number, node in enumerate(nodes)
-        for index in node["outputs"]
-        if node["op_name"] != "DELEGATE"
-    }
-    taken: set[int] = set()
-    delegates = [node for node in nodes if node["op_name"] == "DELEGATE"]
-    for node in delegates:
-        reads = {int(index) for index in node["inputs"]}
-        waiting = [int(index) for index in node["outputs"]]
-        while waiting:
-            index = waiting.pop()
-            if index not in reads and index in makers and makers[index] not in taken:
-                taken.add(makers[index])
-                waiting += [int(source) for source in nodes[makers[index]]["inputs"]]
-    return len(taken), len(nodes) - len(delegates)
 
 
 def first_line(error: Exception) -> str:

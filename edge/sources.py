@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 
+from edge import readers
 from edge.errors import EdgeError, one_line
 
 STDIN = "-"
@@ -28,15 +29,13 @@ class Found(list[str]):
         self.root, self.left_out = root, left_out if left_out is not None else Counter[str]()
 
 
-def listing(
-    folder: str | os.PathLike[str], suffixes: tuple[str, ...], skip: str | None = None
-) -> tuple[list[str], Counter[str]]:
+def listing(folder: str | os.PathLike[str], skip: str | None = None) -> tuple[list[str], Counter[str]]:
     """Return the images in a folder and its sub-folders, and how many other files there are, by kind.
 
-    An image is a file that ends in one of `suffixes`, in upper or lower case. The paths begin with `folder` and are
-    sorted part by part, by bytes. Links are followed; a folder that two paths lead to is looked into once. Files and
-    folders with a dot in front are left out. A sub-folder that can't be read is among the paths, so that reading it
-    says why; so is a link that leads nowhere.
+    An image is a file that ends in a suffix of `edge.readers`, in upper or lower case. The paths begin with `folder`
+    and are sorted part by part, by bytes. Links are followed; a folder that two paths lead to is looked into once.
+    Files and folders with a dot in front are left out. A sub-folder that can't be read is among the paths, so that
+    reading it says why; so is a link that leads nowhere.
 
     Args:
         skip: a sub-folder that is not looked into, as `os.path.realpath` gives it; its files are not counted.
@@ -47,7 +46,7 @@ def listing(
     Raises EdgeError where the folder itself can't be read.
     """
     images, left_out = [], Counter[str]()
-    for path, kind in _walk(os.fspath(folder), suffixes, skip):
+    for path, kind in _walk(os.fspath(folder), skip):
         if kind is None:
             images.append(path)
         else:
@@ -67,7 +66,7 @@ def left_out_line(left_out: Counter[str]) -> str:
     return f"{count} file{' was' if count == 1 else 's were'} left out ({', '.join(said)})"
 
 
-def expand(word: str, suffixes: tuple[str, ...], skip: str | None = None) -> Found:
+def expand(word: str, skip: str | None = None) -> Found:
     """Return the images that one word stands for.
 
     "-" is standard input. A folder stands for its `listing`. A pattern (with *, ? or [, where there is no such file)
@@ -79,16 +78,16 @@ def expand(word: str, suffixes: tuple[str, ...], skip: str | None = None) -> Fou
     if word == STDIN:
         return Found([word])
     if os.path.isdir(word):
-        images, left_out = listing(word, suffixes, skip)
+        images, left_out = listing(word, skip)
         if not images:
-            raise _without(f"{word} has no images in it", left_out, suffixes)
+            raise _without(f"{word} has no images in it", left_out)
         return Found(images, word, left_out)
     if not os.path.exists(word) and any(letter in word for letter in WILD):
-        return _matching(word, suffixes, skip)
+        return _matching(word, skip)
     return Found([word])
 
 
-def _matching(word: str, suffixes: tuple[str, ...], skip: str | None) -> Found:
+def _matching(word: str, skip: str | None) -> Found:
     matches = list(_matches("/" if word.startswith("/") else "", word.lstrip("/")))
     folders = {path for path in matches if os.path.isdir(path)}
     files = set(matches) - folders
@@ -96,7 +95,7 @@ def _matching(word: str, suffixes: tuple[str, ...], skip: str | None) -> Found:
     images = files - left_out.keys()
     for folder in sorted(folders):
         try:
-            found = list(_walk(folder, suffixes, skip))
+            found = list(_walk(folder, skip))
         except EdgeError:
             found = [(folder, None)]  # reading it says why
         for path, kind in found:
@@ -108,7 +107,7 @@ def _matching(word: str, suffixes: tuple[str, ...], skip: str | None) -> Found:
     if not matches:
         raise EdgeError(f"{word} matches no file: check the pattern", code="image.missing")
     if not images:
-        raise _without(f"{word} matches nothing that is an image", counts, suffixes)
+        raise _without(f"{word} matches nothing that is an image", counts)
     first = min(word.find(letter) for letter in WILD if letter in word)
     return Found(sorted(images, key=_parts), word[: word.rfind("/", 0, first) + 1], counts)
 
@@ -155,15 +154,15 @@ def _matches(folder: str, pattern: str, above: tuple[tuple[int, int], ...] = ())
             yield from _matches(f"{path}/", after)
 
 
-def _without(what: str, left_out: Counter[str], suffixes: tuple[str, ...]) -> EdgeError:
+def _without(what: str, left_out: Counter[str]) -> EdgeError:
     reason = left_out_line(left_out)
     return EdgeError(
-        f"{what}{f', {reason}' if reason else ''}: expected files that end in {', '.join(suffixes)}",
+        f"{what}{f', {reason}' if reason else ''}: expected files that end in {', '.join(readers.suffixes())}",
         code="image.missing",
     )
 
 
-def _walk(folder: str, suffixes: tuple[str, ...], skip: str | None) -> Iterator[tuple[str, str | None]]:
+def _walk(folder: str, skip: str | None) -> Iterator[tuple[str, str | None]]:
     """Yield every file below, with its kind where it is left out and None where it is an image."""
     waiting, seen = [folder], set()
     while waiting:
@@ -186,17 +185,17 @@ def _walk(folder: str, suffixes: tuple[str, ...], skip: str | None) -> Iterator[
             if not item.name.startswith(".") and _leads_to(item, "is_dir"):
                 waiting.append(item.path)
             else:
-                yield item.path, _kind(item, suffixes)
+                yield item.path, _kind(item)
 
 
-def _kind(item: os.DirEntry[str], suffixes: tuple[str, ...]) -> str | None:
+def _kind(item: os.DirEntry[str]) -> str | None:
     if item.name.startswith("."):
         return HIDDEN
     # A link that leads nowhere is no file and yet no other kind.
     if not _leads_to(item, "is_file") and os.path.exists(item.path):
         return SPECIAL
     suffix = os.path.splitext(item.name)[1].lower()
-    if suffix in suffixes:
+    if readers.knows(suffix):
         return None
     return suffix if suffix.strip(".") else NO_SUFFIX
 

@@ -7,6 +7,10 @@ import sys
 
 from edge.errors import EdgeError, one_line
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
 
 def write(text: str) -> None:
     """Write to standard output at once, so that what goes wrong there shows here: BrokenPipeError or EdgeError."""
@@ -48,3 +52,10 @@ def wants_colour() -> bool:
         and not os.environ.get("NO_COLOR")
         and os.environ.get("TERM") != "dumb"
     )
+
+
+def columns(rows: Sequence[Sequence[str]], left: Collection[int] = ()) -> list[str]:
+    """Return rows of cells as lines, two spaces between columns: those in `left` flush left, all others right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    places = range(len(widths))
+    return ["  ".join(f"{row[n]:{'<' if n in left else '>'}{widths[n]}}" for n in places).rstrip() for row in rows]

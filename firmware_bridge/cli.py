@@ -1,4 +1,4 @@
-"""`edge-deploy`: bring runtime and models to a board, and take them back safely."""
+"""`edge-deploy`: install runtime and models on a board, and roll back safely."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import dataclasses
 import re
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from edge import __version__
 from edge.arguments import Parser, add_command
-from edge.command import OK, ended
+from edge.command import OK, Progress, ended
 from edge.errors import EdgeError
 from edge.scratch import clear
 from edge.strict_json import dumps
@@ -25,7 +25,7 @@ from firmware_bridge.release import release, signature
 OUTPUT = Path("build/deploy")
 _ENDS = (signal.SIGTERM, signal.SIGHUP)
 _AGAIN = "give the same command again"
-_LOOK = "edge-deploy status HOST says what serves"
+_LOOK = "edge-deploy status HOST says which release is active"
 _HOST = "as ssh takes it: name, user@name, ssh://user@name:port"
 _INTERRUPTED = {
     "rollback": f"{_LOOK}; the same command does not go back twice",
@@ -64,7 +64,7 @@ def _interrupt(number: int, frame: object) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="edge-deploy",
-        description="Bring runtime and models to a board, and take them back safely.",
+        description="Install runtime and models on a board, and roll back safely.",
         epilog="exit status: 0 done, 2 invalid input or configuration, 130 interrupted, 141 output closed early",
     )
     parser.add_argument("--version", action="version", version=f"edge-deploy {__version__}")
@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_building(making)
     making.set_defaults(action=_build)
 
-    push = add_command(commands, "push", "bring a release to a board, prove it there, let it serve")
+    push = add_command(commands, "push", "upload a release, verify it on the board and activate it")
     _add_building(push)
     _add_hosts(push)
     push.add_argument("--archive", type=Path, metavar="FILE", help="of edge-deploy build (default: build it)")
@@ -85,12 +85,12 @@ def _parser() -> argparse.ArgumentParser:
     push.set_defaults(action=_push, interrupted=f"the same command goes on where it stopped; {_LOOK}")
 
     for name, action, text in (
-        ("trust", _trust, "let a board take releases that a key has signed"),
-        ("status", _status, "what serves, what is kept, whom the board trusts"),
-        ("rollback", _ask, "go back to the release before"),
-        ("run", running.run, "have a board read images; its JSON on standard output"),
-        ("remove", _ask, "take everything from a board that edge-deploy brought"),
-        ("doctor", _doctor, "what a board has and lacks, each with the cure"),
+        ("trust", _trust, "let a board accept releases signed with a key"),
+        ("status", _status, "show active release, retained releases, trusted keys"),
+        ("rollback", _ask, "activate the previous release again"),
+        ("run", running.run, "run images on a board; its JSON on standard output"),
+        ("remove", _ask, "remove everything that edge-deploy installed on a board"),
+        ("doctor", _doctor, "check what a board has and lacks, and say what to do"),
     ):
         command = add_command(commands, name, text)
         if name == "run":
@@ -102,7 +102,9 @@ def _parser() -> argparse.ArgumentParser:
         if name == "trust":
             _add_key(command)
             command.add_argument(
-                "--remove", metavar="KEY", help="take trust back: a public key's file, or its fingerprint in status"
+                "--remove",
+                metavar="KEY",
+                help="revoke a key: a public key's file, or its fingerprint in status",
             )
         _add_folder(command)
     _add_folder(push)
@@ -127,12 +129,12 @@ def _add_building(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", action="append", default=[], metavar="NAME|FILE", help="may be given again (default: all that ship)"
     )
-    parser.add_argument("--default", metavar="NAME", help="the model that edge-infer takes there where none is named")
+    parser.add_argument("--default", metavar="NAME", help="the board's default model")
     parser.add_argument(
         "--release",
         type=_number,
         metavar="N",
-        help=f"number of this build of version {__version__} (default: 1, whatever is in it); boards take no lower one",
+        help=f"number of this build of version {__version__} (default: 1); boards accept no lower one",
     )
     _add_key(parser)
     parser.add_argument("--output", type=Path, metavar="DIR", help=f"where archives go (default: {OUTPUT})")
@@ -178,7 +180,7 @@ def _targets(options: argparse.Namespace) -> None:
 
 
 def _build(options: argparse.Namespace) -> None:
-    target.hold_buildable(target.load(options.target))
+    target.check_buildable(target.load(options.target))
     signature.sign(b"", _key(options))  # before a program is compiled
     _make(options)
 
@@ -219,7 +221,7 @@ def _push(options: argparse.Namespace) -> None:
     boards = _boards(options)
     models: Sequence[str] = ()
     if options.archive is None:
-        target.hold_buildable(chosen)
+        target.check_buildable(chosen)
         _ask_before(options, boards, chosen)
         archive = release.read(_make(options))
     else:
@@ -239,34 +241,15 @@ def _push(options: argparse.Namespace) -> None:
         )
 
     def push(here: fleet.Board) -> None:
-        progress = _Progress(alone=len(options.hosts) == 1)
+        progress = Progress(elsewhere=False, shown=len(options.hosts) == 1)
+
+        def log(text: str) -> None:
+            progress.log(text, here.log)
+
         with here.connect() as connection:
-            board.push(
-                connection, here.folder, archive, options.allow_downgrade, progress.over(here.log), progress, models
-            )
+            board.push(connection, here.folder, archive, options.allow_downgrade, log, progress, models)
 
     boards.each(push)
-
-
-class _Progress:
-    """How far an upload is, on standard error: one line that changes on a terminal, nothing elsewhere."""
-
-    def __init__(self, alone: bool) -> None:
-        self._shown = alone and sys.stderr.isatty()
-
-    def __call__(self, text: str) -> None:
-        if self._shown:
-            sys.stderr.write(f"\r\033[K{text}")
-            sys.stderr.flush()
-
-    def over(self, log: Callable[[str], None]) -> Callable[[str], None]:
-        """Return `say`, with the line of progress taken away first."""
-
-        def clear(text: str) -> None:
-            self("")
-            log(text)
-
-        return clear
 
 
 def _boards(options: argparse.Namespace) -> fleet.Fleet:
@@ -327,11 +310,11 @@ def _doctor(options: argparse.Namespace) -> None:
         if not options.json:
             for finding in found:
                 here.log(finding.line())
-        ills = sum(finding.fine is False for finding in found)
-        if ills:
+        failed = sum(finding.ok is False for finding in found)
+        if failed:
             raise EdgeError(
-                f"{here.host} has {ills} thing{'' if ills == 1 else 's'} to correct: expected none; do what the lines "
-                "with MEND say",
+                f"{failed} check{'' if failed == 1 else 's'} failed on {here.host}: expected none; see the lines "
+                "marked FAIL",
                 "board.doctor",
             )
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.errors import EdgeError, one_line
+from edge.terminal import columns
 from firmware_bridge.release import elf
 
 FOLDER = Path(__file__).with_name("targets")
-# Names of what a board's C and C++ libraries bring: all else that a binary is linked to must be in the release.
+# Names of a board's C and C++ libraries: all else that a binary is linked to must be in the release.
 SYSTEM_LIBRARIES = ("libc.so", "libm.so", "libdl.so", "libpthread.so", "librt.so", "libstdc++.so", "libgcc_s.so", "ld-")
 _CHOICES = {
     "architecture": tuple(elf.ARCHITECTURES.values()),
@@ -72,15 +73,7 @@ def _parse(path: Path, raw: Mapping[str, object]) -> Target:
     def refuse(key: str, found: object, expected: str) -> EdgeError:
         return EdgeError(f"{path}: {key} is {found!r}: expected {expected}; correct it")
 
-    known = [key for key in Target.__dataclass_fields__ if key != "name"]
-    for key in raw:
-        if key not in known:
-            raise EdgeError(f"{path} has the unknown key {key!r}: known are {', '.join(known)}; correct it")
-    for key in known:
-        if key not in raw:
-            raise EdgeError(f"{path} has no {key!r}: expected {', '.join(known)}; add it")
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,40}", path.stem):
-        raise EdgeError(f"{path} can't name a target: expected a file name of lower-case letters, digits and -")
+    _check_names(path, raw)
     for key in ("title", "architecture", "program", "python", "accelerator"):
         value = raw[key]
         if not isinstance(value, str) or not value or not value.isprintable():
@@ -99,7 +92,20 @@ def _parse(path: Path, raw: Mapping[str, object]) -> Target:
     for key, version in [("python", raw["python"]), *((f"libraries.{key}", libraries[key]) for key in libraries)]:
         if not isinstance(version, str) or not _VERSION.fullmatch(version):
             raise refuse(key, version, 'a version in quotes, as "2.36"')
-    return Target(name=path.stem, **raw)  # type: ignore[arg-type]  # each was held above
+    return Target(name=path.stem, **raw)  # type: ignore[arg-type]  # each was checked above
+
+
+def _check_names(path: Path, raw: Mapping[str, object]) -> None:
+    """Raise EdgeError where the file's name can't be a target's, or its keys are not those of one."""
+    known = [key for key in Target.__dataclass_fields__ if key != "name"]
+    for key in raw:
+        if key not in known:
+            raise EdgeError(f"{path} has the unknown key {key!r}: known are {', '.join(known)}; correct it")
+    for key in known:
+        if key not in raw:
+            raise EdgeError(f"{path} has no {key!r}: expected {', '.join(known)}; add it")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,40}", path.stem):
+        raise EdgeError(f"{path} can't name a target: expected a file name of lower-case letters, digits and -")
 
 
 def table(targets: Iterable[Target]) -> str:
@@ -111,11 +117,10 @@ def table(targets: Iterable[Target]) -> str:
         numbers = str(target.cores), str(target.memory_mb)
         first = (target.name, target.architecture, target.program, target.python, version)
         rows.append(tuple(map(one_line, (*first, *numbers, target.accelerator, target.title))))  # a user's own file
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    return "".join("  ".join(map(str.ljust, row, widths)).rstrip() + "\n" for row in rows)
+    return "".join(f"{line}\n" for line in columns(rows, range(len(header))))
 
 
-def hold_buildable(target: Target) -> None:
+def check_buildable(target: Target) -> None:
     """Raise EdgeError where no release can be built for it."""
     if target.program == "none":
         raise EdgeError(
@@ -129,7 +134,7 @@ def require(target: Target, binaries: Mapping[str, elf.Elf]) -> dict[str, str]:
     """Return the versions that binaries ask of a board's libraries; EdgeError where `target` has not all of them.
 
     Args:
-        binaries: by the names that messages call them. What another one of them brings is not asked of the board.
+        binaries: by the names that messages call them. What is in another one of them is not asked of the board.
     """
     needs = {"GLIBC": "0", "GLIBCXX": "0"}
     for name, binary in binaries.items():

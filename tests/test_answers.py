@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge.cli import main
-from edge.image import SUFFIXES
+from edge.readers import suffixes
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs/answers.md").read_text()
@@ -73,7 +73,7 @@ def test_every_error_has_a_code() -> None:
         assert not re.search(r"\bfail\(", path.read_text()), path
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", suffixes())
 def test_the_endings_are_those_of_both_programs(suffix: str) -> None:
     assert f"{suffix} " in DOCUMENT.replace("`", " ")
     assert f'"{suffix}"' in (ROOT / "firmware_bridge/native/command/sources.c").read_text()

@@ -15,7 +15,8 @@ from PIL import Image
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.slow
+@pytest.mark.train
+@pytest.mark.timeout(1200)
 def test_make_demo_does_the_whole_job(tmp_path: Path) -> None:
     if not (ROOT / ".venv/ready").exists():
         pytest.skip("the environment was not made by make, so make demo would make another one of 4 GB")

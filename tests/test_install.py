@@ -18,8 +18,18 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[1]
 LIMIT_MB = 200
 OLDEST_PILLOW = "10.1"  # that setup.cfg takes
-RUNTIMES = [("3.10", "ai-edge-litert"), ("3.11", "ai-edge-litert"), ("3.11", "tflite-runtime")]
-RUNTIMES += [("3.12", "ai-edge-litert"), ("3.13", "ai-edge-litert")]
+WHOLE = ["tests/edge"]
+SMOKE = [
+    "-m",
+    "device",
+    "tests/edge",
+]  # some tests of each module: the whole runs on 3.11 and LiteRT in any case, as do these
+LONG = (pytest.mark.interpreters, pytest.mark.network)
+PLACES = [
+    pytest.param("3.11", "ai-edge-litert", SMOKE, id="3.11"),
+    pytest.param("3.11", "tflite-runtime", WHOLE, marks=LONG, id="3.11-tflite-runtime"),
+    *(pytest.param(version, "ai-edge-litert", WHOLE, marks=LONG, id=version) for version in ("3.10", "3.12", "3.13")),
+]
 
 
 def interpreter(version: str) -> str | None:
@@ -38,8 +48,8 @@ def interpreter(version: str) -> str | None:
 
 
 def quoted(pattern: str) -> list[str]:
-    """Return what the README has pip install, by the one command that matches."""
-    (words,) = re.findall(rf"pip install ({pattern}?)(?: &&|`)", (ROOT / "README.md").read_text())
+    """Return what docs/install.md has pip install, by the one command that matches."""
+    (words,) = re.findall(rf"pip install ({pattern}?)(?: &&|`)", (ROOT / "docs/install.md").read_text())
     return shlex.split(words)
 
 
@@ -62,9 +72,9 @@ def test_the_oldest_pillow_is_the_one_that_is_tried() -> None:
     assert f"pillow>={OLDEST_PILLOW}\n" in (ROOT / "setup.cfg").read_text()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("version", "runtime"), RUNTIMES)
-def test_the_package_alone(version: str, runtime: str, tmp_path: Path) -> None:
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("version", "runtime", "chosen"), PLACES)
+def test_the_package_alone(version: str, runtime: str, chosen: list[str], tmp_path: Path) -> None:
     python = interpreter(version)
     if python is None:
         pytest.skip(f"no Python {version} with ensurepip on this machine")
@@ -100,10 +110,11 @@ def test_the_package_alone(version: str, runtime: str, tmp_path: Path) -> None:
         text=True,
     )
     assert told.returncode == 2 and "pip install" in told.stderr and "Traceback" not in told.stderr
-    install("pytest", "pytest-xdist", "hypothesis")
+    install("pytest", "pytest-timeout", "hypothesis")
     tests = subprocess.run(
-        [home / "bin/python", "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", "tests/edge"],
+        [home / "bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen],
         cwd=source,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
         capture_output=True,
         text=True,
     )

@@ -63,7 +63,8 @@ def test_size_and_targets(name: str) -> None:
     assert [metric for metric in METRICS[name] if f"{measured[metric]:.3f}" not in card] == []
 
 
-@pytest.mark.slow
+@pytest.mark.data
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", CHEST)
 def test_the_manifest_tells_the_truth_about_the_chest_x_rays(name: str) -> None:
     data = Path(os.environ.get("EDGE_DATA", "")) / "chest_xray"
@@ -83,7 +84,8 @@ def test_the_manifest_tells_the_truth_about_the_chest_x_rays(name: str) -> None:
     assert sum(right.values()) / sum(counts.values()) == pytest.approx(measured["accuracy"], abs=1e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.data
+@pytest.mark.timeout(600)
 def test_the_manifest_tells_the_truth_about_the_polyps(tmp_path: Path) -> None:
     """Dice and IoU of the masks that the program writes, counted here from the published masks."""
     data = Path(os.environ.get("EDGE_DATA", "")) / "Kvasir-SEG"
@@ -107,7 +109,8 @@ def test_the_manifest_tells_the_truth_about_the_polyps(tmp_path: Path) -> None:
     assert np.mean(unions) == pytest.approx(measured["iou"], abs=1e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.data
+@pytest.mark.timeout(600)
 def test_the_manifest_tells_the_truth_about_cifar_10(cifar10: Path, tmp_path: Path) -> None:
     """The program's answers to all 10,000 test images, each a PNG."""
     file = models.read(models.find(CIFAR))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 from functools import cache
 from glob import glob
+from pathlib import Path
 
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
+LOCK = Path("/run/edge-infer-apt.lock")  # root's
 # Without recommended packages a compiler comes without the C library's files.
 COMPILER = {"cc": "gcc", "/usr/include/stdio.h": "libc6-dev"}
 ARM_COMPILER = {
@@ -41,8 +44,10 @@ def _install(packages: tuple[str, ...]) -> str:
     if shutil.which("apt-get") is None or os.geteuid() != 0:
         return "that takes apt-get and root"
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for words in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
-        done = subprocess.run(["apt-get", "-qq", *words], capture_output=True, text=True, env=environment)
-        if done.returncode:
-            return (done.stderr.strip() or f"status {done.returncode}").splitlines()[-1]
+    with LOCK.open("w") as lock:  # apt-get fails where another one is at work
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for words in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
+            done = subprocess.run(["apt-get", "-qq", *words], capture_output=True, text=True, env=environment)
+            if done.returncode:
+                return (done.stderr.strip() or f"status {done.returncode}").splitlines()[-1]
     return ""

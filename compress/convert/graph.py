@@ -117,6 +117,30 @@ def read(flatbuffer: bytes, where: str) -> Graph:
         ) from None
 
 
+def replaced(flatbuffer: bytes, name: str, by: str) -> bytes:
+    """Return the flatbuffer with the code of one operator written over with another's; its tensors stay as they are.
+
+    Args:
+        name, by: the schema's names, "CONV_2D". A network without `name` is returned as it is.
+    """
+    kinds = {known: kind for kind, known in _NAMES.items()}
+    changed, model = bytearray(flatbuffer), tflite.Model.GetRootAsModel(flatbuffer, 0)
+    for code in (model.OperatorCodes(i) for i in range(model.OperatorCodesLength())):
+        if _kind(code) != kinds.get(name):
+            continue
+        for slot, size in ((4, 1), (10, 4)):  # the code as one byte and as four, where it is there
+            if offset := code._tab.Offset(slot):
+                place = code._tab.Pos + offset
+                changed[place : place + size] = kinds[by].to_bytes(size, "little")
+    return bytes(changed)
+
+
+def _kind(code: Any) -> int:
+    """Return which operator an operator code is: old files have it in the field of one byte, new ones in both as far as
+    it fits there."""
+    return max(int(code.BuiltinCode()), int(code.DeprecatedBuiltinCode()))
+
+
 class _Reader:
     def __init__(self, flatbuffer: bytes) -> None:
         self._model = tflite.Model.GetRootAsModel(flatbuffer, 0)
@@ -154,8 +178,7 @@ class _Reader:
 
     def _operator(self, raw: Any) -> Operator:
         code = self._model.OperatorCodes(raw.OpcodeIndex())
-        # Old files have the code in the field of one byte, new ones in both as far as it fits there.
-        kind = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        kind = _kind(code)
         name = _NAMES.get(kind, f"operator {kind}")
         if name == "CUSTOM":
             name = (code.CustomCode() or b"CUSTOM").decode(errors="replace")

@@ -5,20 +5,19 @@ It needs nothing that a device's own installation lacks.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
-import os
 import struct
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from edge import flatbuffer as flatbuffers
 from edge.activation import check_activations
 from edge.errors import EdgeError
+from edge.files import write_beside
 from edge.manifest import Manifest, parse
 from edge.model import MAX_BYTES, MAX_GOLDEN_BYTES, MAX_MEMBERS, read
 from edge.strict_json import dumps, loads
@@ -38,14 +37,14 @@ def write(path: Path, flatbuffer: bytes, manifest: Mapping[str, Any], members: M
 def store(path: Path, data: bytes) -> None:
     """Write a model file's bytes beside `path`, read them back as a device does, and rename the file."""
 
-    def prove(beside: Path) -> None:
+    def check(beside: Path) -> None:
         try:
             open_as_a_device(beside)
         except EdgeError as error:
             said = str(error).replace(str(beside), "the file")
             raise EdgeError(f"{path} was not written, as it would be refused: {said}", error.code) from None
 
-    write_beside(path, data, prove)
+    write_beside(path, data, check)
 
 
 def open_as_a_device(path: Path) -> None:
@@ -148,31 +147,6 @@ def _check_members(path: Path, manifest: Manifest, contents: Mapping[str, bytes]
         for name in vector.members():
             if name not in contents:
                 raise EdgeError(f"{path} can't be written: the manifest names the member {name!r}, which is not given")
-
-
-def write_beside(path: Path, data: bytes, prove: Callable[[Path], None] = lambda beside: None) -> None:
-    """Write `data` beside `path` and rename it: nobody sees a part of it, and a full disk leaves nothing behind.
-
-    `prove` gets the place of the file before it is renamed; where it raises, nothing is left behind either.
-    """
-    if path.exists() and not path.is_file():
-        raise EdgeError(f"{path} is no ordinary file and can't be replaced: give another path for the output")
-    made = [folder for folder in path.parents if not folder.exists()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        with open(beside, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        prove(beside)
-        os.replace(beside, path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        for folder in made:
-            with contextlib.suppress(OSError):  # somebody else may have put a file there
-                folder.rmdir()
-        raise
 
 
 def operators(flatbuffer: bytes) -> dict[str, int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from compress.data.folder import Split
+from compress.data.split import Split
 from compress.tasks.metrics import centred, centred_cosine, cosine
 from edge.engine import Engine
 from edge.errors import EdgeError

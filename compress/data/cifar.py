@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image
 
 from compress.data.division import Entry, divide
-from compress.data.folder import DataSet, Split, digest, said
+from compress.data.folder import said
 from compress.data.independence import NOTHING, Allowed, check_copies, copies
 from compress.data.reading import each
-from compress.tasks.base import Task
+from compress.data.split import DataSet, Objective, Split, digest
 from edge.errors import EdgeError
 from edge.preprocess import Preprocessing, pixels
 from edge.window import apply
@@ -42,7 +42,7 @@ def found(root: Path) -> Path | None:
 
 
 def load_cifar(
-    task: Task,
+    task: Objective,
     folder: Path,
     spec: Preprocessing,
     validation: float = 0.1,

@@ -5,10 +5,8 @@ Pixels stay 8-bit until they are used; 5,000 grey images of 224x224 are 260 MB.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +15,7 @@ from compress.data.division import Entry, divide
 from compress.data.independence import NOTHING, Allowed, check_copies, check_patients, copies
 from compress.data.reading import Read, each, equal, files, read, strays, warned
 from compress.data.remarks import remarks
-from compress.tasks.base import Task
+from compress.data.split import DataSet, Objective, Split, digest
 from edge.errors import EdgeError
 from edge.fields import MAX_LABELS, MAX_LETTERS, is_line
 from edge.preprocess import Preprocessing
@@ -25,49 +23,8 @@ from edge.preprocess import Preprocessing
 PARTS = ("train", "val", "test")
 
 
-@dataclass(frozen=True)
-class Split:
-    """Images and labels of one part of a data set.
-
-    Attributes:
-        pixels: uint8 (N, height, width, channels), as `edge.preprocess.pixels` returns them.
-        truth: what the network is to say; the task knows its meaning. Of classes int64 (N,), an index into the data
-            set's labels; of masks uint8 (N, height, width), 0 to 255, the share of each pixel that the mask covers, and
-            with pixels that nobody labelled uint8 (N, 2, height, width): second, the share that is not labelled. What
-            has three dimensions or more moves with the image when it is augmented.
-        names: the files, relative to the data set's folder.
-        masks: where the network is evaluated: bool (H, W) of each image in its own size; none without masks.
-        voids: bool (H, W) of each of `masks`, what is not labelled; none where all is.
-    """
-
-    pixels: np.ndarray
-    truth: np.ndarray
-    names: tuple[str, ...]
-    masks: tuple[np.ndarray, ...] = ()
-    voids: tuple[np.ndarray, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """A data set; `val` shares no group (patient) with `train` where groups are known.
-
-    A folder `test` (or `val`) is taken as its publisher divided it.
-    """
-
-    task: Task
-    spec: Preprocessing
-    labels: tuple[str, ...]
-    train: Split
-    val: Split
-    test: Split
-    summary: dict[str, object]
-
-
 def load_folder(
-    task: Task,
+    task: Objective,
     root: Path,
     spec: Preprocessing,
     validation: float = 0.1,
@@ -126,18 +83,6 @@ def said(found: dict[str, object], progress: Callable[[str], None]) -> dict[str,
     for line in remarks(found):
         progress(f"data: {line}\n")
     return found
-
-
-def digest(splits: dict[str, Split]) -> str:
-    """Return the SHA-256 of names, truth, masks and pixels: two runs with the same digest saw the same data."""
-    state = hashlib.sha256()
-    for part, split in splits.items():
-        truth = split.truth.tolist() if split.truth.ndim == 1 else hashlib.sha256(split.truth.tobytes()).hexdigest()
-        state.update(repr((part, split.names, truth, split.pixels.shape)).encode())
-        state.update(split.pixels.tobytes())
-        for mask in split.masks + split.voids:
-            state.update(repr(mask.shape).encode() + np.packbits(mask).tobytes())
-    return state.hexdigest()
 
 
 def folder_labels(root: Path) -> tuple[str, ...]:

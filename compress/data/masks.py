@@ -18,16 +18,16 @@ import numpy as np
 from PIL import Image
 
 from compress.data.division import Entry, divide
-from compress.data.folder import PARTS, DataSet, Split, digest, said
+from compress.data.folder import PARTS, said
 from compress.data.independence import NOTHING, Allowed, check_copies, check_patients, copies
 from compress.data.mask_values import BLACK_AND_WHITE, Meaning, Values, meaning, stored, unclear, values_in_words
 from compress.data.reading import Read, attempted, equal, files, seen, some, strays, together, warned
-from compress.tasks.base import Task
-from edge import exif
+from compress.data.split import DataSet, Objective, Split, digest
 from edge import image as images
 from edge.errors import EdgeError
 from edge.files import read_image
 from edge.preprocess import Preprocessing, pixels
+from edge.readers import exif
 
 NO_PIXELS = np.zeros((0, 0), bool)
 
@@ -60,7 +60,7 @@ class Drawn(NamedTuple):
 
 
 def load_masks(
-    task: Task,
+    task: Objective,
     root: Path,
     spec: Preprocessing,
     label: str,
@@ -276,7 +276,7 @@ def _read(
                 "expected a mask of the image's size; export it again",
                 code="data.masks",
             )
-        _check_turned(partner, images.orientation(data, str(path)), mask.turned, picture.size)
+        _check_turned(partner, picture.orientation, mask.turned, picture.size)
         what = meaning(mask, values)
         return Drawn(
             entry.path,

@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from edge import image as images
+from edge import readers
 from edge.board import usable_cores
 from edge.errors import EdgeError, ImageWarning
 from edge.files import read_image
@@ -133,7 +134,7 @@ def files(folder: Path, left_out: Counter[str]) -> list[str]:
 
     Raises EdgeError where there is none, or a name is no UTF-8: it can't be told to anyone.
     """
-    paths, others = listing(folder, images.SUFFIXES)
+    paths, others = listing(folder)
     left_out.update(others)
     names = [os.path.relpath(path, folder).replace(os.sep, "/") for path in paths]
     for name in names:
@@ -143,7 +144,7 @@ def files(folder: Path, left_out: Counter[str]) -> list[str]:
             raise EdgeError(f"{folder} has a file {name!a}: expected names in UTF-8; rename it") from None
     if not names:
         reason = f" ({left_out_line(others)})" if others else ""
-        raise EdgeError(f"{folder} has no images{reason}: expected files that end in {', '.join(images.SUFFIXES)}")
+        raise EdgeError(f"{folder} has no images{reason}: expected files that end in {', '.join(readers.suffixes())}")
     return names
 
 
@@ -154,12 +155,12 @@ def strays(folder: Path, known: Iterable[str], left_out: Counter[str]) -> None:
         if item.is_dir():
             if item.name not in skipped and not item.name.startswith(".") and (count := _images_in(item)):
                 left_out[f"in the folder {item.name!a}"] += count
-        elif item.suffix.lower() in images.SUFFIXES and not item.name.startswith("."):
+        elif readers.knows(item.suffix.lower()) and not item.name.startswith("."):
             left_out[item.suffix.lower()] += 1
 
 
 def _images_in(folder: Path) -> int:
     try:
-        return len(listing(folder, images.SUFFIXES)[0])
+        return len(listing(folder)[0])
     except EdgeError:  # nobody asked for it
         return 0

@@ -16,8 +16,8 @@ class GhostConv2d(nn.Module):
     With s = 2 (each primary map has one ghost) the primary convolution makes ceil(outputs / 2) channels; the cheap one
     is depthwise, `cheap_kernel` x `cheap_kernel`, and makes the other floor(outputs / 2) from the first of them.
     It starts linear, like the convolution it stands for, with the block's own normalization and rectifier behind it.
-    `compress.steps.folding.fold_norms` moves them inside, normalization divided between the two halves, `primary_norm`
-    and `cheap_norm`, and `activation` behind each, as in the paper's own module: there a converter can merge both into
+    The step `fold-norms` moves them inside, normalization divided between the two halves, `primary_norm` and
+    `cheap_norm`, and `activation` behind each, as in the paper's own module: there a converter can merge both into
     the convolutions.
 
     Args:

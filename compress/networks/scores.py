@@ -11,6 +11,7 @@ import re
 import torch
 from torch import Tensor, nn
 
+from compress.inputs import Inputs, as_inputs, outputs, run
 from edge.errors import EdgeError
 
 PROBES = 2  # images of noise: normalization in training mode wants more than one
@@ -34,26 +35,36 @@ _KEEPS = re.compile(
 )
 
 
-def check_logits(network: nn.Module, shape: tuple[int, int, int]) -> None:
+def check_logits(network: nn.Module, inputs: Tensor | Inputs) -> None:
     """Raise EdgeError where the outputs of `network` are scores, or their logarithms, and no logits.
 
     By what autograd notes of the last operation, in training and in evaluation; and by the outputs themselves, for
     what is written by hand: they lie in 0..1 whatever the weights, even with huge ones where they do not add up to 1.
 
     Args:
-        shape: (channels, height, width) of the network's input. The network stays as it is.
+        inputs: example inputs, one tensor or several: their shapes and types, noise is put in. The network, of which
+            each output is looked at, stays as it is.
     """
-    device = next(iter(network.parameters()), torch.empty(0)).device
-    noise = torch.randn(PROBES, *shape, generator=torch.Generator().manual_seed(0)).to(device)
+    noise = _noise(as_inputs(inputs))
     for training in (False, True):
         with torch.enable_grad():
-            # Not a leaf of autograd's: a network may change its input in place.
-            output = copy.deepcopy(network).train(training)(noise.clone().requires_grad_() + 0)
-        end = _end(output.grad_fn) if isinstance(output, Tensor) else ""
-        if end:
+            found = outputs(run(copy.deepcopy(network).train(training), noise))
+        if end := next((end for y in found if (end := _end(y.grad_fn))), ""):
             raise _refused(f"ends in {end}")
-    if _are_scores(copy.deepcopy(network).eval(), noise):
+    if any(_are_scores(copy.deepcopy(network).eval(), noise, number) for number in range(len(found))):
         raise _refused("gives numbers from 0 to 1 whatever its weights are")
+
+
+def _noise(inputs: Inputs) -> Inputs:
+    """Return inputs like the examples, for two images, of which autograd keeps the operations."""
+    generator = torch.Generator().manual_seed(0)
+
+    def like(x: Tensor) -> Tensor:
+        if not x.is_floating_point():
+            return x[:1].expand(PROBES, *x.shape[1:]).clone()
+        return torch.randn(PROBES, *x.shape[1:], generator=generator).to(x).requires_grad_()
+
+    return tuple(like(x) for x in inputs)
 
 
 def _refused(what: str) -> EdgeError:
@@ -81,15 +92,14 @@ def _end(node: torch.autograd.graph.Node | None) -> str:
 
 
 @torch.no_grad()
-def _are_scores(network: nn.Module, noise: Tensor) -> bool:
+def _are_scores(network: nn.Module, noise: Inputs, number: int) -> bool:
+    """Return whether the output of this number is scores for all of the weights that are tried."""
     weights = [parameter.clone() for parameter in network.parameters()]
     varied, far, add_up = False, False, True
     for scale in (*SCALES, *FAR):
         for parameter, weight in zip(network.parameters(), weights, strict=True):
             parameter.copy_(weight * scale)
-        output = network(noise)
-        if not isinstance(output, Tensor):
-            return False
+        output = outputs(run(network, noise))[number]
         if not output.isfinite().all():  # of a deep network with large weights; it tells nothing
             continue
         if output.min() < -TOLERANCE or output.max() > 1 + TOLERANCE:

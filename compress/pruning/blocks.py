@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
+from compress.inputs import Inputs, as_inputs, run
 from compress.state.structure import replace
 from edge.errors import EdgeError
 
@@ -45,11 +46,11 @@ class Residual:
     shortcut: nn.Module
 
 
-def residual_blocks(network: nn.Module, shape: tuple[int, int, int]) -> list[Residual]:
+def residual_blocks(network: nn.Module, inputs: Tensor | Inputs) -> list[Residual]:
     """Return the network's residual blocks in its order; of blocks in blocks the inner ones.
 
     Args:
-        shape: (channels, height, width) of the network's input.
+        inputs: example inputs of the network, one tensor or several.
 
     Raises EdgeError where there is none, saying what was looked for.
     """
@@ -62,7 +63,7 @@ def residual_blocks(network: nn.Module, shape: tuple[int, int, int]) -> list[Res
             f"the network {type(network).__name__} has no residual blocks: looked for {SOUGHT}; write its blocks "
             "so, or take the step out"
         )
-    rectified = _rectified(network, drawn, shape)
+    rectified = _rectified(network, drawn, as_inputs(inputs))
     return [_residual(name, drawn[name], name in rectified) for name in reversed(drawn)]
 
 
@@ -158,7 +159,7 @@ def _size(module: nn.Module, nodes: Iterable[fx.Node]) -> tuple[int, int]:
     return len(layers), sum(layer.weight.numel() for layer in layers)
 
 
-def _rectified(network: nn.Module, drawn: Mapping[str, _Drawing], shape: tuple[int, int, int]) -> set[str]:
+def _rectified(network: nn.Module, drawn: Mapping[str, _Drawing], inputs: Inputs) -> set[str]:
     """Return the names of the blocks that are given what a rectifier made: a ReLU behind it does nothing."""
     made: dict[int, int] = {}  # by rectifiers; with the version, as what is added in place makes it another one
     kept: list[Tensor] = []  # alive: an id is unique only as long as its object lives
@@ -182,7 +183,7 @@ def _rectified(network: nn.Module, drawn: Mapping[str, _Drawing], shape: tuple[i
     training = network.training
     try:
         with torch.no_grad():
-            network.eval()(next(network.parameters()).new_zeros(1, *shape))
+            run(network.eval(), inputs)
     finally:
         network.train(training)
         for hook in hooks:

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from torch_pruning.dependency import Group
 
 from compress.cost import Cost, cost
+from compress.inputs import Inputs, outputs
 from compress.pruning.budget import Block, Budget, blocks, weakest
-from compress.pruning.criteria import Criterion, bn_scale, bn_scale_across, fpgm, l2_norm, random
 from compress.pruning.groups import CONVS, OUTPUTS, Trace, is_divided, members, prunable_groups, trace, whole_group
+from compress.pruning.scoring import Scores, scoring
 from compress.pruning.settings import Pruning
-from compress.pruning.taylor import Examples, loss_gradient, random_gradient, taylor
+from compress.pruning.taylor import Examples
 from compress.state.structure import check_patterns
 from edge.errors import EdgeError
 
@@ -25,7 +26,7 @@ Log = Callable[[str], None]
 def prune(
     network: nn.Module,
     settings: Pruning,
-    shape: tuple[int, int, int],
+    inputs: Tensor | Inputs,
     examples: Examples | None = None,
     progress: Log = lambda text: None,
 ) -> nn.Module:
@@ -37,14 +38,14 @@ def prune(
     cost is reached.
 
     Args:
-        shape: (channels, height, width) of the network's input.
-        examples: for the Taylor criteria, which look at the first `settings.samples` of them.
+        inputs: example inputs, one tensor or several.
+        examples: for criteria that look at images, which see the first `settings.samples` of them.
         progress: gets what is being done.
 
     Raises EdgeError for settings that contradict each other, a pattern that matches no layer, a layer that makes the
     output, examples that are missing, scores that are not finite, and a share that can't be reached.
     """
-    for name, found, expected in settings.faults():
+    for name, found, expected in settings.mistakes():
         raise EdgeError(f"pruning's {name} is {found!r}: expected {expected}; correct it")
     layers = {name: m for name, m in network.named_modules() if isinstance(m, nn.Conv2d)}
     rates = layer_ratios(list(layers), settings.ratios)
@@ -52,71 +53,37 @@ def prune(
     frozen = {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
     for parameter in network.parameters():
         parameter.requires_grad_(True)  # the graph is traced through autograd
-    criteria = _criteria(settings, examples, progress)
+    criteria = scoring(settings, examples, progress)
     if settings.ratios:
-        seen = trace(network, shape)
+        seen = trace(network, inputs)
         _prune_layers(seen, {n: (layers[n], rate) for n, rate in rates.items()}, settings, criteria(seen), progress)
-        _check(network, shape, seen.outputs, "ratios")
+        _check(network, inputs, seen.outputs, "ratios")
     else:
-        _prune_globally(network, shape, settings, criteria, progress)
+        _prune_globally(network, inputs, settings, criteria, progress)
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name not in frozen)
     return network
 
 
-def _criteria(settings: Pruning, examples: Examples | None, progress: Log) -> Callable[[Trace], Criterion]:
-    """Return a function from a trace of the network, as it then is, to the criterion."""
-    generator = torch.Generator().manual_seed(settings.seed)
-    if settings.needs_images:
-        if examples is None or not len(examples.images):
-            raise EdgeError(
-                f"criterion {settings.criterion!r} looks at images and found none: expected examples with at least one "
-                f"(1 to {settings.samples} are used); give them, or choose bn-scale or l2-norm"
-            )
-        images = examples.images[: settings.samples]
-        if settings.gradient == "random":
-            gradient = random_gradient(generator)
-        else:
-            gradient = loss_gradient(examples, settings.normalize)
-        return lambda seen: taylor(settings.criterion, seen, images, gradient, progress)
-    ranked = {
-        "l2-norm": l2_norm,
-        "fpgm": fpgm,
-        "bn-scale": bn_scale if settings.ratios else bn_scale_across,
-        "random": random(generator),
-    }[settings.criterion]
-    return lambda seen: ranked
-
-
-def _scores(criterion: Criterion, group: Group, settings: Pruning) -> Tensor:
-    scores = criterion(group)
-    if not scores.isfinite().all():
-        raise EdgeError(
-            f"criterion {settings.criterion!r} gives scores that are not finite: expected finite weights, images and "
-            "losses; train the network first, or look for what overflows"
-        )
-    return scores
-
-
 def _prune_layers(
-    seen: Trace, rates: Mapping[str, tuple[nn.Conv2d, float]], settings: Pruning, criterion: Criterion, progress: Log
+    seen: Trace, rates: Mapping[str, tuple[nn.Conv2d, float]], settings: Pruning, criterion: Scores, progress: Log
 ) -> None:
     plan: list[tuple[nn.Conv2d, int, Tensor | None]] = []
     for layer, group, keep in _plan(seen, rates, settings, progress):
-        # what was seen on images holds for the channels as they were numbered then
-        plan.append((layer, keep, _scores(criterion, group, settings) if settings.needs_images else None))
+        # scores of images are those of the channels as they were numbered then
+        plan.append((layer, keep, criterion(group) if settings.needs_images else None))
     for layer, keep, scores in plan:
-        scores = _scores(criterion, whole_group(seen, layer), settings) if scores is None else scores
+        scores = criterion(whole_group(seen, layer)) if scores is None else scores
         whole_group(seen, layer, _lowest(scores, keep)).prune()
 
 
 def weakest_channels(seen: Trace, settings: Pruning) -> Iterator[tuple[nn.Conv2d, list[int]]]:
-    """Yield a layer of each group that `settings.ratios` match, and which of its channels are worth least."""
+    """Yield a layer of each group that `settings.ratios` match, and which of its channels have the lowest scores."""
     layers = {name: m for name, m in seen.network.named_modules() if isinstance(m, nn.Conv2d)}
     rates = {name: (layers[name], rate) for name, rate in layer_ratios(list(layers), settings.ratios).items()}
-    criterion = _criteria(settings, None, lambda text: None)(seen)
+    criterion = scoring(settings, None, lambda text: None)(seen)
     for layer, group, keep in _plan(seen, rates, settings, lambda text: None):
-        yield layer, _lowest(_scores(criterion, group, settings), keep)
+        yield layer, _lowest(criterion(group), keep)
 
 
 def _plan(
@@ -148,24 +115,24 @@ def _lowest(scores: Tensor, keep: int) -> list[int]:
 
 def _prune_globally(
     network: nn.Module,
-    shape: tuple[int, int, int],
+    inputs: Tensor | Inputs,
     settings: Pruning,
-    criteria: Callable[[Trace], Criterion],
+    criteria: Callable[[Trace], Scores],
     progress: Log,
 ) -> None:
-    seen = trace(network, shape)
+    seen = trace(network, inputs)
     names = {module: name for name, module in network.named_modules()}
     groups = _groups(seen, names, settings)
     budget = Budget(seen, groups)
-    outputs, whole = seen.outputs, budget.cost
+    before, whole = seen.outputs, budget.cost
     _check_reachable(budget, groups, settings)
     for step in range(1, settings.steps + 1):
         if step > 1:
-            seen = trace(network, shape)
+            seen = trace(network, inputs)
             groups = _groups(seen, names, settings)
             budget = Budget(seen, groups)
         criterion = criteria(seen)
-        ranking = blocks([_scores(criterion, group, settings) for group in groups], settings.round_to)
+        ranking = blocks([criterion(group) for group in groups], settings.round_to)
         goal = _allowed(whole, settings, step / settings.steps)
         taken, left = weakest(ranking, budget, goal)
         remove(seen, groups, taken)
@@ -176,7 +143,7 @@ def _prune_globally(
             f"{1 - left.parameters / whole.parameters:.1%} of the parameters removed"
             + (f"; kept at one block: {', '.join(floor)}\n" if floor else "")
         )
-    spent = _check(network, shape, outputs, "layers")
+    spent = _check(network, inputs, before, "layers")
     if not _allowed(whole, settings, 1)(spent):
         raise EdgeError(
             f"pruning was to leave {left} and left {spent}: expected layers that cost what their widths say; give "
@@ -232,24 +199,28 @@ def remove(seen: Trace, groups: list[Group], taken: list[Block]) -> None:
         whole_group(seen, root.dep.target.module, sorted(root.idxs[channel] for channel in going[number])).prune()
 
 
-def _check(network: nn.Module, shape: tuple[int, int, int], outputs: tuple[int, ...], field: str) -> Cost:
-    """Return what the pruned network costs, after a look whether it still runs and gives `outputs`."""
-    found: list[tuple[int, ...]] = []
-    hook = network.register_forward_hook(lambda module, x, y: found.append(tuple(y.shape)))
+def _check(network: nn.Module, inputs: Tensor | Inputs, before: tuple[tuple[int, ...], ...], field: str) -> Cost:
+    """Return what the pruned network costs; it must still run, with outputs of the shapes `before`."""
+    found: list[tuple[tuple[int, ...], ...]] = []
+    hook = network.register_forward_hook(lambda module, x, y: found.append(tuple(tuple(t.shape) for t in outputs(y))))
     try:
-        spent = cost(network, shape)
+        spent = cost(network, inputs)
     except RuntimeError as error:
         raise EdgeError(
             f"after pruning the network no longer runs ({error}): give {field} that leave its unusual layers out"
         ) from None
     finally:
         hook.remove()
-    if found[-1] != outputs:
+    if found[-1] != before:
         raise EdgeError(
-            f"pruning changed the network's output from {outputs} to {found[-1]}: let no pattern of {field} "
-            "match the layer that makes the logits"
+            f"pruning changed the network's output from {_shapes(before)} to {_shapes(found[-1])}: let no pattern of "
+            f"{field} match the layer that makes the logits"
         )
     return spent
+
+
+def _shapes(found: tuple[tuple[int, ...], ...]) -> str:
+    return " and ".join(map(str, found))
 
 
 def kept(channels: int, ratio: float, round_to: int) -> int:

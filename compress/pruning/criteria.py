@@ -1,12 +1,22 @@
 """Importance criteria: functions from a group of coupled channels to one score per channel; the lowest are pruned.
 
-A group, as torch-pruning's dependency graph finds it, lists every layer that loses a slice when a channel goes. These
-criteria read the weights alone; those that look at images are in `compress.pruning.taylor`.
+A group, as torch-pruning's dependency graph finds it, lists every layer that loses a slice when a channel goes;
+`compress.pruning.groups.members` walks through it. A criterion is any function
+
+    criterion(group) -> float tensor (channels,), finite
+
+that may ask by name for more: `examples` (`compress.pruning.taylor.Batches`: images, targets, the network), `across`
+(whether all layers are ranked together) and `generator` (of random numbers, seeded by the step's seed). CRITERIA has
+the project's own; a recipe names any other by "package.module:function".
 """
 
 from __future__ import annotations
 
+import difflib
+import importlib
+import inspect
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -14,36 +24,34 @@ from torch_pruning.dependency import Group
 from torch_pruning.pruner import function
 
 from compress.pruning.groups import members
+from compress.pruning.taylor import taylor, taylor_abs, taylor_sq
+from edge.errors import EdgeError
 
 EXACT = "donot_use_mm_for_euclid_dist"  # differences of near filters, not of their products
-Criterion = Callable[[Group], Tensor]
-CRITERIA = ("bn-scale", "l2-norm", "fpgm", "taylor", "taylor-abs", "taylor-sq", "random")
-FILTERS = ("l2-norm", "fpgm")  # those that look at filters, and at nothing else
+Function = Callable[..., Tensor]
+ASKED = ("examples", "across", "generator")  # what a criterion may ask for beside the group
 
 
-def bn_scale(group: Group) -> Tensor:
+def bn_scale(group: Group, across: bool = False) -> Tensor:
     """Return |gamma| of the normalizations behind the group's convolutions, averaged over them; shape (channels,).
 
     Each normalization's |gamma| is divided by its own mean first, so that one with large scales does not outvote the
     others. Liu et al., "Learning Efficient Convolutional Networks through Network Slimming" (ICCV 2017); with one
     normalization in the group it is the ranking of Yang et al., "Auxiliary Pneumonia Classification Algorithm Based on
     Pruning Compression" (2022), figure 3.
-    """
-    rows = [(_relative(gamma), g) for gamma, g in _scales(group)]
-    return _mean(group, rows) if rows else l2_norm(group)  # a convolution without normalization has no gamma
 
+    `across` layers it is the largest |gamma|: Liu et al. compare |gamma| itself across layers, since the network was
+    trained to make it small where it can; of coupled layers the largest counts, as in Huang and Wang,
+    "Multi-granularity Pruning for Deep Residual Networks" (J. Intell. Fuzzy Syst. 2020), because the channel is needed
+    if one of them needs it. Convolutions without normalization count as if their scales were 1 on average.
 
-def bn_scale_across(group: Group) -> Tensor:
-    """Return the largest |gamma| of the normalizations behind the group's convolutions; shape (channels,).
-
-    For ranking all layers at once: Liu et al. compare |gamma| itself across layers, since the network was trained to
-    make it small where it can; of coupled layers the largest counts, as in Huang and Wang, "Multi-granularity Pruning
-    for Deep Residual Networks" (J. Intell. Fuzzy Syst. 2020), because the channel is needed if one of them needs it.
-    Convolutions without normalization count as if their scales were 1 on average, and are ranked by `l2_norm`.
+    Without any normalization it is `l2_norm`.
     """
     rows = list(_scales(group))
     if not rows:
         return l2_norm(group)
+    if not across:
+        return _mean(group, [(_relative(gamma), g) for gamma, g in rows])
     largest = torch.full((len(group[0].idxs),), -1.0)
     for gamma, g in rows:
         largest.scatter_reduce_(0, g, gamma, "amax")
@@ -69,9 +77,85 @@ def fpgm(group: Group) -> Tensor:
     return _of_filters(group, lambda filters: torch.cdist(filters, filters, compute_mode=EXACT).sum(1))
 
 
-def random(generator: torch.Generator) -> Criterion:
-    """Return the criterion that a better one has to beat: scores drawn evenly from [0, 1)."""
-    return lambda group: torch.rand(len(group[0].idxs), generator=generator)
+def random(group: Group, generator: torch.Generator) -> Tensor:
+    """Return scores drawn evenly from [0, 1): what a better criterion has to beat."""
+    return torch.rand(len(group[0].idxs), generator=generator)
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """A criterion, as settings name it.
+
+    Attributes:
+        name: as in a recipe. function: see above.
+        of_filters: whether it looks at filters and at nothing else. Soft pruning needs that: it scores each filter as
+            its normalization scales it.
+    """
+
+    name: str
+    function: Function
+    of_filters: bool = False
+
+    @property
+    def asks(self) -> frozenset[str]:
+        """Which of ASKED it asks for."""
+        return frozenset(inspect.signature(self.function).parameters) & frozenset(ASKED)
+
+
+CRITERIA = {
+    criterion.name: criterion
+    for criterion in (
+        Criterion("bn-scale", bn_scale),
+        Criterion("l2-norm", l2_norm, of_filters=True),
+        Criterion("fpgm", fpgm, of_filters=True),
+        Criterion("taylor", taylor),
+        Criterion("taylor-abs", taylor_abs),
+        Criterion("taylor-sq", taylor_sq),
+        Criterion("random", random),
+    )
+}
+FILTERS = tuple(name for name, criterion in CRITERIA.items() if criterion.of_filters)
+
+
+def named(name: str | Function) -> Criterion:
+    """Return the criterion of this name, "package.module:function", or function.
+
+    Raises EdgeError for an unknown name, and for what is no function of a group and of ASKED.
+    """
+    if isinstance(name, str) and name in CRITERIA:
+        return CRITERIA[name]
+    if isinstance(name, str) and ":" not in name:
+        near = difflib.get_close_matches(name, CRITERIA, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise EdgeError(f"one of {', '.join(CRITERIA)}, or 'package.module:function'{hint}")
+    function = _imported(name) if isinstance(name, str) else name
+    label = (
+        name if isinstance(name, str) else f"{getattr(name, '__module__', '')}:{getattr(name, '__qualname__', name)}"
+    )
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        raise EdgeError(f"a function of a group of channels, and not a {type(function).__name__}") from None
+    unknown = [
+        p.name
+        for p in parameters[1:]
+        if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) and p.name not in ASKED
+    ]
+    if not parameters or unknown:
+        raise EdgeError(
+            f"a function of a group of channels that asks for nothing but {', '.join(ASKED)}"
+            + (f", and not for {', '.join(unknown)}" if unknown else "")
+        )
+    return Criterion(label, function, of_filters=True)
+
+
+def _imported(name: str) -> Function:
+    module, _, attribute = name.partition(":")
+    try:
+        function: Function = getattr(importlib.import_module(module), attribute)
+    except (Exception, SystemExit) as error:  # the user's own code
+        raise EdgeError(f"a function that can be imported ({type(error).__name__}: {error})") from None
+    return function
 
 
 def _scales(group: Group) -> Iterable[tuple[Tensor, Tensor]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch_pruning as tp
@@ -16,6 +17,7 @@ from torch_pruning.ops import OPTYPE
 from torch_pruning.pruner import function
 
 from compress.cost import Count, count
+from compress.inputs import Inputs, as_inputs, outputs, run
 from edge.errors import EdgeError
 
 CONVS = (nn.Conv2d, nn.ConvTranspose2d)
@@ -30,37 +32,60 @@ class Trace:
     Attributes:
         network: the network that was run.
         graph: which layers lose a slice when another one does.
-        source: a stand-in for the network's input, so that the graph knows what is coupled with it.
+        sources: stand-ins for the network's inputs, so that the graph knows what is coupled with them.
         count: what it multiplies, and with which parameters.
-        outputs: shape of the network's output for one image.
+        outputs: shapes of the network's outputs for the example inputs.
     """
 
     network: nn.Module
     graph: tp.DependencyGraph
-    source: nn.Module
+    sources: tuple[nn.Module, ...]
     count: Count
-    outputs: tuple[int, ...]
+    outputs: tuple[tuple[int, ...], ...]
 
 
-def trace(network: nn.Module, shape: tuple[int, int, int]) -> Trace:
-    """Run `network`, in eval mode, once on an input of `shape` (channels, height, width)."""
-    channels = shape[0]
-    source = nn.Conv2d(channels, channels, 1, bias=False)
-    outputs: list[tuple[int, ...]] = []
+class _Sourced(nn.Module):
+    """A network with a layer in front of each input that has channels; one of whole numbers goes through as it is."""
 
-    def end(y: Tensor) -> Tensor:
-        outputs.append(tuple(y.shape))
-        return y.clone()  # torch-pruning knows an operation as the network's output, but not a layer
+    def __init__(self, network: nn.Module, inputs: Inputs):
+        super().__init__()
+        self.sources = nn.ModuleList(_source(x) for x in inputs)
+        self.network = network
 
-    multiplied = count(network, shape)
+    def forward(self, *inputs: Tensor) -> Any:
+        return self.network(*(source(x) for source, x in zip(self.sources, inputs, strict=True)))
+
+
+def _source(x: Tensor) -> nn.Module:
+    if not x.is_floating_point() or x.ndim < 2:
+        return nn.Identity()
+    if x.ndim == 4:
+        return nn.Conv2d(x.shape[1], x.shape[1], 1, bias=False).to(x)
+    return nn.Linear(x.shape[-1], x.shape[-1], bias=False).to(x)
+
+
+def trace(network: nn.Module, inputs: Tensor | Inputs) -> Trace:
+    """Run `network`, in eval mode, once on copies of `inputs`, one tensor or several.
+
+    Raises EdgeError where the dependency graph can't be made, or no output depends on the inputs and the weights.
+    """
+    shapes: list[tuple[int, ...]] = []
+
+    def end(returned: Any) -> list[Tensor]:
+        found = outputs(returned)
+        shapes.extend(tuple(y.shape) for y in found)
+        # torch-pruning knows an operation as the network's output, but not a layer
+        return [y.clone() for y in found if y.grad_fn is not None]
+
+    examples = as_inputs(inputs)
+    multiplied = count(network, examples)
     device = next(network.parameters()).device
-    image = torch.zeros(1, *shape, device=device)
-    whole = nn.Sequential(source.to(device), network.eval())
+    whole = _Sourced(network.eval(), tuple(x.to(device) for x in examples))
     with torch.enable_grad():
         graph = tp.DependencyGraph().build_dependency(
-            whole, example_inputs=(image,), output_transform=end, verbose=False
+            whole, example_inputs=examples, forward_fn=run, output_transform=end, verbose=False
         )
-    return Trace(network, graph, source, multiplied, outputs[-1])
+    return Trace(network, graph, tuple(whole.sources), multiplied, tuple(shapes))
 
 
 def whole_group(seen: Trace, layer: nn.Conv2d | nn.ConvTranspose2d, channels: list[int] | None = None) -> Group:
@@ -141,7 +166,7 @@ def _depthwise(module: nn.Module) -> bool:
 
 def _fixed(seen: Trace, node: tp.dependency.Node) -> bool:
     module = node.module
-    if module is seen.source or node.type == OPTYPE.OUTPUT or isinstance(module, nn.GroupNorm):
+    if module in seen.sources or node.type == OPTYPE.OUTPUT or isinstance(module, nn.GroupNorm):
         return True
     if isinstance(module, (*CONVS, nn.Linear)) and "weight" not in module._parameters:
         return True  # computed from others, by a weight normalization

@@ -8,7 +8,7 @@ Segmentation" (arXiv 2306.13203).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from torch_pruning.dependency import Group
 from torch_pruning.pruner import function
 
-from compress.pruning.criteria import Criterion
 from compress.pruning.groups import Trace, members
 from edge.errors import EdgeError
 
@@ -26,13 +25,6 @@ GRADIENTS = ("loss", "random")
 EPSILON = 1e-5
 BATCH = 4
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
-
-# contributions a, shape (samples, channels), to importance I, shape (channels,)
-IMPORTANCES: Mapping[str, Callable[[Tensor], Tensor]] = {
-    "taylor": lambda a: a.mean(0).abs(),
-    "taylor-abs": lambda a: a.abs().mean(0),
-    "taylor-sq": lambda a: a.square().mean(0),
-}
 
 
 @dataclass(frozen=True)
@@ -50,35 +42,59 @@ class Examples:
     loss: Loss | None = None
 
 
-def taylor(name: str, seen: Trace, images: Tensor, gradient: Gradient, progress: Callable[[str], None]) -> Criterion:
-    """Return the criterion `name`, one of IMPORTANCES.
+class Batches:
+    """What a criterion reads that asks for `examples`: images with their targets, and the network that they are for.
 
-    With x_i a unit's pre-activation, dx_i = dL/dx_i and N samples,
-
-        a_n,i = sum over height and width of x_i * dx_i
-
-        taylor      I_i = | 1/N sum_n a_n,i |
-        taylor-abs  I_i =   1/N sum_n | a_n,i |
-        taylor-sq   I_i =   1/N sum_n a_n,i^2
-
-    A channel that goes, goes in all coupled convolutions at once: their a_n,i are added before anything else. The
-    pre-activation is the output of the normalization that alone reads the convolution, or else the convolution's.
-
-    Args:
-        seen: of the network as it is now.
-        gradient: makes dL/dy of the outputs y; see `loss_gradient` and `random_gradient`.
+    Attributes:
+        images, targets, loss: as in `Examples`.
+        network: as it is now, in eval mode; a criterion leaves it as it is.
     """
-    place = {m: _pre_activation(seen, m) for m in seen.network.modules() if isinstance(m, CONVOLUTIONS)}
-    a = contributions(seen.network, list(dict.fromkeys(place.values())), images, gradient, progress)
 
-    def score(group: Group) -> Tensor:
-        total = torch.zeros(len(images), len(group[0].idxs))
+    def __init__(self, traced: Trace, examples: Examples, gradient: Gradient, progress: Callable[[str], None]):
+        """With `gradient`, which makes dL/dy of the outputs y: see `loss_gradient` and `random_gradient`."""
+        self.images, self.targets, self.loss = examples.images, examples.targets, examples.loss
+        self.network = traced.network
+        self._traced, self._gradient, self._progress = traced, gradient, progress
+        self._place: dict[nn.Module, nn.Module] = {}  # convolution -> where its pre-activation is
+        self._contributions: dict[nn.Module, Tensor] = {}
+
+    def contributions(self, group: Group) -> Tensor:
+        """Return a_n,i of the group's channels, float32 (samples, channels).
+
+        With x_i a unit's pre-activation, dx_i = dL/dx_i,
+
+            a_n,i = sum over height and width of x_i * dx_i
+
+        A channel that goes, goes in all coupled convolutions at once: their a_n,i are added. The pre-activation is the
+        output of the normalization that alone reads the convolution, or else the convolution's. They are computed once
+        for all groups.
+        """
+        if not self._place:
+            layers = [m for m in self.network.modules() if isinstance(m, CONVOLUTIONS)]
+            self._place = {layer: _pre_activation(self._traced, layer) for layer in layers}
+            places = list(dict.fromkeys(self._place.values()))
+            self._contributions = contributions(self.network, places, self.images, self._gradient, self._progress)
+        total = torch.zeros(len(self.images), len(group[0].idxs))
         for dependency, i, g in members(group, [function.prune_conv_out_channels]):
-            if dependency.target.module is not seen.source:
-                total.index_add_(1, g, a[place[dependency.target.module]][:, i])
-        return IMPORTANCES[name](total)
+            layer = dependency.target.module
+            if layer not in self._traced.sources:
+                total.index_add_(1, g, self._contributions[self._place[layer]][:, i])
+        return total
 
-    return score
+
+def taylor(group: Group, examples: Batches) -> Tensor:
+    """Return I_i = | 1/N sum_n a_n,i | for N samples; shape (channels,). See `Batches.contributions`."""
+    return examples.contributions(group).mean(0).abs()
+
+
+def taylor_abs(group: Group, examples: Batches) -> Tensor:
+    """Return I_i = 1/N sum_n | a_n,i |; shape (channels,)."""
+    return examples.contributions(group).abs().mean(0)
+
+
+def taylor_sq(group: Group, examples: Batches) -> Tensor:
+    """Return I_i = 1/N sum_n a_n,i^2; shape (channels,)."""
+    return examples.contributions(group).square().mean(0)
 
 
 def contributions(
@@ -162,8 +178,8 @@ def _norm(dy: Tensor) -> Tensor:
     return dy.flatten(1).norm(dim=1).view(-1, *[1] * (dy.dim() - 1))
 
 
-def _pre_activation(seen: Trace, conv: nn.Module) -> nn.Module:
-    node = seen.graph.module2node.get(conv)
+def _pre_activation(traced: Trace, conv: nn.Module) -> nn.Module:
+    node = traced.graph.module2node.get(conv)
     readers = {reader.module for reader in node.outputs} if node else set()
     reader = readers.pop() if len(readers) == 1 else None
     return reader if isinstance(reader, nn.BatchNorm2d) else conv

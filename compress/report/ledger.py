@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from compress.convert.model_file import write_beside
+from edge.files import write_beside
 from edge.strict_json import dumps
 
 

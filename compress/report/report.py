@@ -6,10 +6,10 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,10 +17,15 @@ from compress.convert import model_file
 from compress.convert.golden import golden, installed
 from compress.convert.verify import check_conversion, edge_logits, latency, open_engine
 from compress.cost import cost
-from compress.data.folder import Split
 from compress.data.remarks import remarks
-from compress.recipe import Recipe, kind_of
+from compress.data.split import DataSet, Split
+from compress.recipe import Recipe
 from compress.report.card import card
+from compress.report.ledger import Ledger
+from compress.state.checkpoint import Weights
+from compress.state.stage import State
+from compress.steps.registry import kind_of
+from compress.steps.step import described
 from compress.steps.train import logits
 from compress.tasks import metrics
 from compress.tasks.base import Task
@@ -30,14 +35,35 @@ from edge.preprocess import int8_table
 from edge.runtime import open_runtime
 from edge.strict_json import dumps
 
-if TYPE_CHECKING:
-    from compress.run import Run, State
-
 METRICS = 2  # of the metrics' form: those that an earlier one left behind are made again
 TOOLS = ("torch", "torch-pruning", "onnx", "onnx2tf", "tensorflow", "ai-edge-litert", "numpy", "pillow")
 
 
-def measure(run: Run, baseline: State, state: State, flatbuffers: dict[str, bytes]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Finished:
+    """What a report needs of a run whose steps are done.
+
+    Attributes:
+        network: where the network is from, as the manifest names it.
+        weights: those that it began with, if any.
+        output, checkpoints: folders.
+        ledger: of the steps. judge: evaluates the ledger's networks again, by the model's own decision.
+        progress: gets what is being done.
+    """
+
+    recipe: Recipe
+    network: str
+    weights: Weights | None
+    data: DataSet
+    task: Task
+    output: Path
+    checkpoints: Path
+    ledger: Ledger
+    judge: Callable[[Decision], None]
+    progress: Callable[[str], None]
+
+
+def measure(run: Finished, baseline: State, state: State, flatbuffers: dict[str, bytes]) -> dict[str, Any]:
     """Write `NAME.tflite`, `NAME.report.json` and `NAME.md`; return the report.
 
     What the task's metrics hold is said there: `compress.tasks.base.Task.metrics`.
@@ -114,9 +140,9 @@ def _float(state: State, split: Split) -> np.ndarray:
     return logits(state.network, split, state.spec)
 
 
-def _measured(run: Run, result: dict[str, Any], baseline: State, state: State) -> dict[str, float]:
-    spent, times = cost(state.network, state.shape), result["latency_ms"]
-    before = cost(baseline.network, baseline.shape)
+def _measured(run: Finished, result: dict[str, Any], baseline: State, state: State) -> dict[str, float]:
+    spent, times = cost(state.network, state.inputs), result["latency_ms"]
+    before = cost(baseline.network, baseline.inputs)
     return {
         "parameters": spent.parameters,
         "macs": spent.macs,
@@ -136,9 +162,9 @@ def _measured(run: Run, result: dict[str, Any], baseline: State, state: State) -
     }
 
 
-def _manifest(run: Run, state: State, flatbuffer: bytes) -> dict[str, Any]:
+def _manifest(run: Finished, state: State, flatbuffer: bytes) -> dict[str, Any]:
     recipe = run.recipe
-    steps = [{"kind": kind_of(step), **asdict(step)} for step in recipe.steps]
+    steps = [{"kind": kind_of(step), **described(step)} for step in recipe.steps]
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -150,7 +176,7 @@ def _manifest(run: Run, state: State, flatbuffer: bytes) -> dict[str, Any]:
         "targets": [asdict(target) for target in recipe.targets],
         "measured": {},
         "provenance": {
-            "network": recipe.network,
+            "network": run.network,
             **({"weights": {"file": run.weights.path.name, "sha256": run.weights.sha256}} if run.weights else {}),
             "steps": steps,
             "seed": recipe.seed,

@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from compress.convert.model_file import write_beside
 from compress.state import safetensors
 from compress.state.names import fitted
 from edge.errors import EdgeError
+from edge.files import write_beside
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from compress.convert.model_file import write_beside
 from edge.errors import EdgeError
+from edge.files import write_beside
 from edge.strict_json import dumps
 
 MOST = 3  # changes that are named

@@ -51,8 +51,8 @@ class Augmentation:
 def to_input(pixels: Tensor, spec: Preprocessing) -> Tensor:
     """Return float32 (N, channels, H, W) from uint8 (N, H, W, channels): what the network reads on the device."""
     table = torch.from_numpy(float_table(spec)).to(pixels.device)
-    planes = pixels.shape[3]
-    columns = [table[:, c][pixels[..., min(c, planes - 1)].int()] for c in range(spec.channels)]
+    channels = pixels.shape[3]
+    columns = [table[:, c][pixels[..., min(c, channels - 1)].int()] for c in range(spec.channels)]
     return torch.stack(columns, 1).contiguous(memory_format=torch.channels_last)
 
 
@@ -75,7 +75,7 @@ def augmented(
         a = replace(a, crop=0, flip=False)
         if masks is None and not size and a == Augmentation():
             return to_input(pixels, spec), None  # nothing is left to resample
-    n, planes = len(pixels), pixels.shape[3]
+    n, channels = len(pixels), pixels.shape[3]
     x = pixels if masks is None else torch.cat([pixels, _last(masks)], 3)
     x = x.permute(0, 3, 1, 2).float() / 255
     where = x.device
@@ -93,14 +93,14 @@ def augmented(
         x = F.interpolate(x, size=side, mode="bilinear", antialias=True, align_corners=False)
     grid = F.affine_grid(torch.stack(rows, 1).view(n, 2, 3), [n, x.shape[1], *side], align_corners=False)
     x = F.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    moved = None if masks is None else x[:, planes:]
+    moved = None if masks is None else x[:, channels:]
     x = (
-        (x[:, :planes] - 0.5) * (1 + uniform(a.contrast)).view(n, 1, 1, 1)
+        (x[:, :channels] - 0.5) * (1 + uniform(a.contrast)).view(n, 1, 1, 1)
         + 0.5
         + uniform(a.brightness).view(n, 1, 1, 1)
     )
     if a.tint:
-        x = x * (1 + uniform(a.tint, planes)).view(n, planes, 1, 1)
+        x = x * (1 + uniform(a.tint, channels)).view(n, channels, 1, 1)
     x = x.clamp(0, 1).expand(-1, spec.channels, -1, -1)
     mean = torch.tensor(spec.mean, device=where).view(1, -1, 1, 1)
     std = torch.tensor(spec.std, device=where).view(1, -1, 1, 1)

@@ -14,10 +14,10 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Distillation:
-    """How much a training listens to the network as it was before the first step that made it smaller, its teacher.
+    """How much a training learns from its teacher: the network before the first step that made it smaller.
 
     The loss is (1 - share) * loss(y, labels) + share * T^2 * divergence(y, teacher(x), T). Smoothing and weights of
-    classes are the labels' business.
+    classes apply to the labels only.
 
     Attributes:
         share: of the teacher in the loss, 0 (none) to 1 (labels are not looked at).

@@ -5,31 +5,69 @@ Huang and Wang, "Multi-granularity Pruning for Deep Residual Networks" (J. Intel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from compress.data.folder import DataSet
-from compress.pruning.blocks import Residual, close, residual_blocks
-from compress.steps.train import Training, train
+from compress.data.split import DataSet
+from compress.inputs import Inputs
+from compress.pruning.blocks import Residual, close, closed_in, residual_blocks
+from compress.state.stage import example_inputs
+from compress.steps.registry import register
+from compress.steps.step import Context, Fault, Rehearsal, Step
+from compress.steps.train import TrainingSettings, train
 from edge.preprocess import Preprocessing
 
 
+@register
 @dataclass(frozen=True)
-class BlockPruning(Training):
-    """One block pruning step of a recipe: a training in which each block has a gate, after which closed blocks go.
+class BlockPruning(TrainingSettings):
+    """The step `prune-blocks`: a training in which each block has a gate, after which closed blocks go.
 
     Attributes:
         penalty: gamma in the paper: what an open gate costs, in units of the loss.
         gate_lr: peak learning rate of the gates' logits, on the schedule of `lr`, with the same optimizer, no decay.
     """
 
+    kind: ClassVar[str] = "prune-blocks"
+    is_certain: ClassVar[bool] = False
+
     penalty: float = 0.05
     gate_lr: float = 0.1
+
+    @property
+    def detail(self) -> str:
+        """How long it trains."""
+        return self.trained
+
+    def faults(self, spec: Preprocessing, earlier: Sequence[Step]) -> Iterator[Fault]:
+        """Yield what is wrong with the training, and with the gates."""
+        yield from super().faults(spec, earlier)
+        if self.penalty < 0:
+            yield "penalty", self.penalty, "0 or more"
+        if self.gate_lr <= 0:
+            yield "gate_lr", self.gate_lr, "a number above 0"
+
+    def rehearse(self, network: nn.Module, rehearsal: Rehearsal) -> nn.Module:
+        """Look for blocks; which of them go, training decides."""
+        residual_blocks(network, rehearsal.inputs)
+        return network
+
+    def apply(self, context: Context) -> nn.Module:
+        """Train with gates, and take out the blocks that they close."""
+        network, context.note = prune_blocks(
+            context.network, context.data, context.spec, self, context.epochs, context.progress, context.teacher
+        )
+        context.note += self.taught
+        return network
+
+    def restore(self, network: nn.Module, tensors: Mapping[str, Tensor], inputs: Inputs) -> nn.Module:
+        """Take out the blocks that have no tensors in the checkpoint."""
+        return close(network, closed_in(residual_blocks(network, inputs), tensors))
 
 
 class StraightThrough(torch.autograd.Function):
@@ -108,7 +146,7 @@ def prune_blocks(
 
     Raises EdgeError where there is no residual block.
     """
-    gated = Gated(network, residual_blocks(network, (spec.channels, spec.height, spec.width)), settings.penalty)
+    gated = Gated(network, residual_blocks(network, example_inputs(spec)), settings.penalty)
     rates = {gated.alpha: settings.gate_lr}
     train(gated, data, spec, settings, checkpoint, progress, rates, teacher=teacher)
     closed = gated.closed()

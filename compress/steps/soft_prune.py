@@ -6,38 +6,48 @@ He et al., "Soft Filter Pruning for Accelerating Deep Convolutional Neural Netwo
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import nn
 
-from compress.data.folder import DataSet
+from compress.data.split import DataSet
 from compress.pruning.channels import prune, weakest_channels
-from compress.pruning.criteria import FILTERS
+from compress.pruning.criteria import FILTERS, Function
 from compress.pruning.groups import OUTPUTS, Trace, members, trace, whole_group
 from compress.pruning.settings import Pruning
+from compress.state.stage import example_inputs
+from compress.steps.augmentation import to_input
 from compress.steps.ghost import recalibrate
-from compress.steps.train import Training, to_input, train
+from compress.steps.prune import rehearsed
+from compress.steps.registry import register
+from compress.steps.step import Context, Fault, Rehearsal, Step
+from compress.steps.train import TrainingSettings, train
 from edge.preprocess import Preprocessing
 
 RECALIBRATION = 1024  # training images; what follows the filters of zeros reads something else than before
 NOTHING = 1e-20  # as good as 0, at which a rectifier would let no gradient through, and nothing could come back
 
 
+@register
 @dataclass(frozen=True)
-class SoftPruning(Training):
-    """One soft pruning step of a recipe: a training in which the weakest filters are set to zero after each epoch.
+class SoftPruning(TrainingSettings):
+    """The step `soft-prune`: a training in which the weakest filters are set to zero after each epoch.
 
     Attributes:
-        ratios: as in `Pruning`. criterion: which filters are the weakest, one of FILTERS. round_to: as in `Pruning`.
+        ratios: as in `Pruning`. criterion: which filters are the weakest, one of FILTERS, or one's own that asks for
+            no examples. round_to: as in `Pruning`.
     """
 
+    kind: ClassVar[str] = "soft-prune"
+
     ratios: Mapping[str, float] = field(default_factory=dict)
-    criterion: str = "l2-norm"
+    criterion: str | Function = "l2-norm"
     round_to: int = 8
 
     @property
@@ -45,11 +55,29 @@ class SoftPruning(Training):
         """What is removed at the end, as a pruning step's settings."""
         return Pruning(self.ratios, self.criterion, self.round_to)
 
-    def faults(self) -> Iterator[tuple[str, object, str]]:
-        """Yield (field, what it is, what was expected) for what is wrong with the settings."""
-        if self.criterion not in FILTERS:
-            yield "criterion", self.criterion, f"one of {', '.join(FILTERS)}"
-        yield from self.pruning.faults()
+    @property
+    def detail(self) -> str:
+        """What is removed, and how long it trains."""
+        return f"{self.pruning.detail}, {self.trained}"
+
+    def faults(self, spec: Preprocessing, earlier: Sequence[Step]) -> Iterator[Fault]:
+        """Yield what is wrong with the training, and with what is to be removed."""
+        yield from super().faults(spec, earlier)
+        mistakes = list(self.pruning.mistakes())
+        yield from mistakes
+        is_known = "criterion" not in [name for name, _, _ in mistakes]
+        if is_known and (not self.pruning.scored_by.of_filters or self.pruning.needs_images):
+            yield "criterion", self.criterion, f"one of {', '.join(FILTERS)}, or one's own that asks for no examples"
+
+    def rehearse(self, network: nn.Module, rehearsal: Rehearsal) -> nn.Module:
+        """Remove filters, random ones."""
+        return rehearsed(network, self.pruning, rehearsal)
+
+    def apply(self, context: Context) -> nn.Module:
+        """Train, and remove the filters that are zero in the end."""
+        return soft_prune(
+            context.network, context.data, context.spec, self, context.epochs, context.progress, context.teacher
+        )
 
 
 def soft_prune(
@@ -71,9 +99,9 @@ def soft_prune(
     normalization divides it by next to nothing, and noise comes back at full strength (docs/bpcp.md). Normalizations
     are measured again on images of the training after each epoch and after the removal.
     """
-    shape = spec.channels, spec.height, spec.width
-    prune(copy.deepcopy(network), settings.pruning, shape, progress=progress)  # what is wrong shows before the training
-    seen = trace(network, shape)
+    inputs = example_inputs(spec)
+    prune(copy.deepcopy(network), settings.pruning, inputs, progress=progress)  # refused before the training
+    seen = trace(network, inputs)
     norms = _norms(seen)
     places = np.random.default_rng(0).permutation(len(data.train))[:RECALIBRATION]
 
@@ -94,7 +122,7 @@ def soft_prune(
     train(network, data, spec, settings, checkpoint, progress, after_epoch=silence, teacher=teacher)
     for layer, norm in norms.items():
         _set_to_zero(layer, norm.weight == 0)
-    prune(network, replace(settings.pruning, criterion="l2-norm"), shape)  # none is shorter than those of zeros
+    prune(network, replace(settings.pruning, criterion="l2-norm"), inputs)  # none is shorter than those of zeros
     measure()
     return network
 
@@ -104,7 +132,7 @@ def _norms(seen: Trace) -> dict[nn.Conv2d, nn.BatchNorm2d]:
     found = {}
     for module, node in seen.graph.module2node.items():
         readers = [reader.module for reader in node.outputs]
-        if isinstance(module, nn.Conv2d) and module is not seen.source and len(readers) == 1:
+        if isinstance(module, nn.Conv2d) and module not in seen.sources and len(readers) == 1:
             (norm,) = readers
             measured = isinstance(norm, nn.BatchNorm2d) and norm.affine and norm.running_var is not None
             if measured and len(seen.graph.module2node[norm].inputs) == 1:

@@ -8,19 +8,21 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from compress.data.folder import DataSet, Split
+from compress.data.split import DataSet, Split
 from compress.state.checkpoint import load_tensors, save_tensors
 from compress.steps.augmentation import Augmentation, augmented, to_input
 from compress.steps.distillation import Distillation
+from compress.steps.registry import register
+from compress.steps.step import Context, Fault, Rehearsal, Step
 from edge.errors import EdgeError
 from edge.preprocess import Preprocessing
 
@@ -28,8 +30,8 @@ OPTIMIZERS = ("sgd", "adamw")
 
 
 @dataclass(frozen=True)
-class Training:
-    """One training step of a recipe.
+class TrainingSettings(Step):
+    """Settings that every step has which trains.
 
     Attributes:
         epochs: passes over the training images.
@@ -65,6 +67,85 @@ class Training:
     optimizer: str = "sgd"
     compiled: bool = False
     distill: Distillation = field(default_factory=Distillation)
+
+    @property
+    def trained(self) -> str:
+        """The training, for a ledger."""
+        size = f" at {self.size}x{self.size}" if self.size else ""
+        return f"{self.epochs} epochs{size}{self.taught}"
+
+    @property
+    def taught(self) -> str:
+        """Whether there is a teacher, for a ledger."""
+        return ", distilled" if self.is_taught else ""
+
+    @property
+    def is_taught(self) -> bool:
+        """Whether the teacher has a share in the loss."""
+        return self.distill.share > 0
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """The side that images are resampled to."""
+        return (self.size,) if self.size else ()
+
+    def faults(self, spec: Preprocessing, earlier: Sequence[Step]) -> Iterator[Fault]:
+        """Yield what is out of range, and a teacher that is not there or reads another input."""
+        for name, least in (("epochs", 1), ("batch", 2), ("weight_decay", 0), ("bn_l1", 0)):
+            if getattr(self, name) < least:
+                yield name, getattr(self, name), f"{least} or more"
+        if self.lr <= 0:
+            yield "lr", self.lr, "a number above 0"
+        if not 0 <= self.seed < 2**32:
+            yield "seed", self.seed, "0 to 4294967295"
+        if not 0 <= self.smoothing < 1:
+            yield "smoothing", self.smoothing, "0 to below 1"
+        if self.optimizer not in OPTIMIZERS:
+            yield "optimizer", self.optimizer, f"one of {', '.join(OPTIMIZERS)}"
+        side = min(spec.height, spec.width)
+        if not 0 <= self.size <= side:
+            yield "size", self.size, "0, or a side not larger than the network's input"
+        for name, found, expected in self.augment.faults():
+            yield f"augment.{name}", found, expected
+        if not 0 <= self.augment.crop < side:
+            yield "augment.crop", self.augment.crop, "pixels, fewer than the network's input has"
+        for name, found, expected in self.distill.faults():
+            yield f"distill.{name}", found, expected
+        if self.is_taught and not any(step.compresses for step in (*earlier, self)):
+            yield "distill.share", self.distill.share, "0 where no earlier step makes the network smaller"
+        for step in earlier:
+            if self.is_taught and step.input_after(spec) != spec:
+                yield "distill.share", self.distill.share, f"0 after {step.kind}: the teacher reads another input"
+
+
+@register
+@dataclass(frozen=True)
+class Training(TrainingSettings):
+    """The step `train`."""
+
+    kind: ClassVar[str] = "train"
+    compresses: ClassVar[bool] = False
+
+    @property
+    def detail(self) -> str:
+        """How long it trains."""
+        return self.trained
+
+    def rehearse(self, network: nn.Module, rehearsal: Rehearsal) -> nn.Module:
+        """Training leaves layers as they are."""
+        return network
+
+    def apply(self, context: Context) -> nn.Module:
+        """Train."""
+        return train(
+            context.network,
+            context.data,
+            context.spec,
+            self,
+            context.epochs,
+            context.progress,
+            teacher=context.teacher,
+        )
 
 
 def device() -> torch.device:
@@ -114,7 +195,7 @@ def train(
     network: nn.Module,
     data: DataSet,
     spec: Preprocessing,
-    settings: Training,
+    settings: TrainingSettings,
     checkpoint: Path,
     progress: Callable[[str], None] = lambda text: None,
     rates: Mapping[nn.Parameter, float] | None = None,
@@ -127,73 +208,104 @@ def train(
 
     Args:
         rates: peak learning rates of the parameters that don't have `settings.lr`; they do not decay.
-        after_epoch: called after each epoch, before the network is judged and saved.
-        teacher: whom `settings.distill` listens to; it reads what `network` reads, and is not changed.
+        after_epoch: called after each epoch, before the network is evaluated and saved.
+        teacher: of `settings.distill`; it reads what `network` reads, and is not changed.
 
-    Raises EdgeError where the loss or the network's outputs are no finite numbers any more, and where there is no
-    teacher to listen to.
+    Raises EdgeError where the loss or the network's outputs are no finite numbers any more, and where a teacher is
+    missing.
     """
     keep_freed_memory()
     where = device()
     network.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = _optimizer(network, settings, rates or {})
-    batches = math.ceil(len(data.train) / settings.batch)
-    run: Callable[[Tensor], Tensor] = network
-    if settings.compiled:
-        batches, run = max(1, len(data.train) // settings.batch), _compiled(network)
-    teach = _teacher(teacher, settings, where) if settings.distill.share else None
-    rate = _cosine(settings.epochs * batches)
+    lessons = _Lessons(network, data, spec, settings, optimizer, teacher)
     done, spent = _resume(network, optimizer, checkpoint, where)
     started = time.monotonic() - spent
-    truth = torch.from_numpy(data.train.truth)
-    weight = _class_weight(data, settings, where)
     for epoch in range(done, settings.epochs):
-        torch.manual_seed(settings.seed * 100_003 + epoch)  # a resumed run draws what an unbroken one would
-        network.train()
-        order = torch.randperm(len(data.train))
-        total, begun = 0.0, time.monotonic()
-        for number in range(batches):
-            chosen = order[number * settings.batch : (number + 1) * settings.batch]
-            if len(chosen) < 2 and batches > 1:
-                continue  # normalization needs two images; the lone one comes in another epoch
-            for group in optimizer.param_groups:
-                group["lr"] = group["peak"] * rate(epoch * batches + number)
-            pixels, wanted = torch.from_numpy(data.train.pixels[chosen.numpy()]).to(where), truth[chosen].to(where)
-            x, moved = augmented(pixels, wanted if wanted.ndim > 2 else None, spec, settings.augment, settings.size)
-            with lower_precision(where):
-                y = run(x).float()
-            shown = wanted if moved is None else moved
-            losses = data.task.losses(y, shown, settings.smoothing, weight)
-            loss = losses.mean() if weight is None else losses.sum() / weight[wanted].sum()
-            if teach:
-                share, temperature = settings.distill.share, settings.distill.temperature
-                divergence = data.task.divergence(y, teach(x), temperature, shown).mean()
-                loss = (1 - share) * loss + share * temperature**2 * divergence
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            if settings.bn_l1:
-                _shrink_gamma(network, settings.bn_l1)
-            optimizer.step()
-            total += float(loss.detach())
-            if number % 20 == 19:
-                progress(
-                    f"epoch {epoch + 1}/{settings.epochs}  batch {number + 1}/{batches}  "
-                    f"loss {total / (number + 1):.4f}"
-                )
+        begun = time.monotonic()
+        loss = lessons.epoch(epoch, progress)
         after_epoch()
         outputs = logits(network, data.val, spec)
-        if not (math.isfinite(total) and np.isfinite(outputs).all()):
+        if not (math.isfinite(loss) and np.isfinite(outputs).all()):
             raise EdgeError(
-                f"training left the finite numbers in epoch {epoch + 1}: expected a loss that falls; set a lower lr "
-                f"than {settings.lr:g}"
+                f"the loss or the network's output is NaN or infinite in epoch {epoch + 1} (training diverged): "
+                f"expected finite numbers; reduce lr (now {settings.lr:g})"
             )
         quality = data.task.evaluate(outputs, data)
         progress(
-            f"epoch {epoch + 1}/{settings.epochs}  loss {total / batches:.4f}  "
+            f"epoch {epoch + 1}/{settings.epochs}  loss {loss:.4f}  "
             f"validation {data.task.metric(data)} {quality:.4f}  {time.monotonic() - begun:.0f} s\n"
         )
         _save(network, optimizer, epoch + 1, time.monotonic() - started, checkpoint)
     return network.cpu()
+
+
+class _Lessons:
+    """A training's epochs: batches in a random order, the loss of each, a step of the optimizer."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        data: DataSet,
+        spec: Preprocessing,
+        settings: TrainingSettings,
+        optimizer: torch.optim.Optimizer,
+        teacher: nn.Module | None,
+    ):
+        self.network, self.data, self.spec, self.settings, self.optimizer = network, data, spec, settings, optimizer
+        self.where = device()
+        self.batches = math.ceil(len(data.train) / settings.batch)
+        self.run: Callable[[Tensor], Tensor] = network
+        if settings.compiled:
+            self.batches, self.run = max(1, len(data.train) // settings.batch), _compiled(network)
+        self.teach = _teacher(teacher, settings, self.where) if settings.distill.share else None
+        self.rate = _cosine(settings.epochs * self.batches)
+        self.truth = torch.from_numpy(data.train.truth)
+        self.weight = _class_weight(data, settings, self.where)
+
+    def epoch(self, epoch: int, progress: Callable[[str], None]) -> float:
+        """Train on every image once; return the batches' mean loss."""
+        settings, total = self.settings, 0.0
+        torch.manual_seed(settings.seed * 100_003 + epoch)  # a resumed run draws what an unbroken one would
+        self.network.train()
+        order = torch.randperm(len(self.data.train))
+        for number in range(self.batches):
+            chosen = order[number * settings.batch : (number + 1) * settings.batch]
+            if len(chosen) < 2 and self.batches > 1:
+                continue  # normalization needs two images; the lone one comes in another epoch
+            for group in self.optimizer.param_groups:
+                group["lr"] = group["peak"] * self.rate(epoch * self.batches + number)
+            loss = self._loss(chosen)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            if settings.bn_l1:
+                _shrink_gamma(self.network, settings.bn_l1)
+            self.optimizer.step()
+            total += float(loss.detach())
+            if number % 20 == 19:
+                progress(
+                    f"epoch {epoch + 1}/{settings.epochs}  batch {number + 1}/{self.batches}  "
+                    f"loss {total / (number + 1):.4f}"
+                )
+        return total / self.batches
+
+    def _loss(self, chosen: Tensor) -> Tensor:
+        """Return the loss of the images of these numbers, changed at random."""
+        settings, task, weight = self.settings, self.data.task, self.weight
+        pixels = torch.from_numpy(self.data.train.pixels[chosen.numpy()]).to(self.where)
+        wanted = self.truth[chosen].to(self.where)
+        masks = wanted if wanted.ndim > 2 else None
+        x, moved = augmented(pixels, masks, self.spec, settings.augment, settings.size)
+        with lower_precision(self.where):
+            y = self.run(x).float()
+        shown = wanted if moved is None else moved
+        losses = task.losses(y, shown, settings.smoothing, weight)
+        loss = losses.mean() if weight is None else losses.sum() / weight[wanted].sum()
+        if self.teach:
+            share, temperature = settings.distill.share, settings.distill.temperature
+            divergence = task.divergence(y, self.teach(x), temperature, shown).mean()
+            loss = (1 - share) * loss + share * temperature**2 * divergence
+        return loss
 
 
 def _compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
@@ -207,7 +319,7 @@ def _compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
     return torch.compile(network, dynamic=False)
 
 
-def _teacher(teacher: nn.Module | None, settings: Training, where: torch.device) -> Callable[[Tensor], Tensor]:
+def _teacher(teacher: nn.Module | None, settings: TrainingSettings, where: torch.device) -> Callable[[Tensor], Tensor]:
     if teacher is None:
         raise EdgeError(
             "distill found no teacher: expected the network as it was before it was made smaller; give it, or set "
@@ -224,7 +336,9 @@ def _teacher(teacher: nn.Module | None, settings: Training, where: torch.device)
     return teach
 
 
-def _optimizer(network: nn.Module, settings: Training, rates: Mapping[nn.Parameter, float]) -> torch.optim.Optimizer:
+def _optimizer(
+    network: nn.Module, settings: TrainingSettings, rates: Mapping[nn.Parameter, float]
+) -> torch.optim.Optimizer:
     usual = [p for p in network.parameters() if p not in rates]
     decayed, others = [p for p in usual if p.ndim > 1], [p for p in usual if p.ndim <= 1]
     groups: list[dict[str, Any]] = [
@@ -248,7 +362,7 @@ def _cosine(steps: int) -> Callable[[int], float]:
     return factor
 
 
-def _class_weight(data: DataSet, settings: Training, where: torch.device) -> Tensor | None:
+def _class_weight(data: DataSet, settings: TrainingSettings, where: torch.device) -> Tensor | None:
     if not settings.balance or data.train.truth.ndim > 1:
         return None
     counts = np.bincount(data.train.truth, minlength=len(data.labels))

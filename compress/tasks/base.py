@@ -5,16 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from compress.data.folder import DataSet
-    from compress.recipe import Data, Recipe
-    from edge.answer import Decision
+from compress.data.split import DataSet
+from compress.recipe import Data, Recipe
+from edge.answer import Decision
 
 
 class Task(ABC):
@@ -23,11 +22,13 @@ class Task(ABC):
     Attributes:
         name: as in the manifest; `edge.tasks` has the other side of it. activation: from logits to scores, as there.
         drop: manifest name of the loss against the network before compression, in points of a hundred.
+        identity: what tells a loss and a metric of one's own from others (`compress.tasks.own`); "" for the task's.
     """
 
     name: str
     activation: str
     drop: str
+    identity: str = ""
 
     def faults(self, data: Data) -> Iterator[tuple[str, object, str]]:
         """Yield (field, what it is, what was expected) for what is wrong with a recipe's `[data]` for this task."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -12,8 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from compress.data import cifar
-from compress.data.folder import DataSet, folder_labels, load_folder
+from compress.data.folder import folder_labels, load_folder
 from compress.data.phantom import phantom
+from compress.data.split import DataSet
+from compress.recipe import Data, Recipe
 from compress.steps.distillation import class_divergence
 from compress.tasks import metrics as measures
 from compress.tasks.base import Task
@@ -22,10 +24,6 @@ from edge.answer import Decision
 from edge.errors import EdgeError
 from edge.scores import softmax
 from edge.tasks.classification import decide, rank
-
-if TYPE_CHECKING:
-    from compress.recipe import Data, Recipe
-
 
 NAMED = 20  # flips that are shown to people one by one
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import difflib
 import importlib
 import re
-import sys
 from pathlib import Path
 
-from compress.recipe_file import folders
+from compress.recipe_file import within_reach
 from compress.tasks.base import Task
 from edge.errors import EdgeError
 
@@ -35,9 +34,8 @@ def task_named(name: str, where: str) -> Task:
             f"{where}: task is {name!r}: expected {' or '.join(map(repr, BUILT_IN))}, or 'package.module:Class'{hint}"
         )
     module_name, class_name = BUILT_IN.get(name, name).split(":")
-    for folder in reversed(folders(where) if name not in BUILT_IN else []):
-        if str(folder) not in sys.path:
-            sys.path.insert(0, str(folder))
+    if name not in BUILT_IN:
+        within_reach(where)
     try:
         task = getattr(importlib.import_module(module_name), class_name)()
     except (Exception, SystemExit) as error:  # the user's own code: anything

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,20 +13,18 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from compress.data.folder import DataSet, Split
 from compress.data.masks import load_masks
 from compress.data.phantom import colon
+from compress.data.split import DataSet, Split
+from compress.recipe import LINE, Data, Recipe
 from compress.report.sheet import Entry, sheet
 from compress.steps.distillation import pixel_divergence
 from compress.tasks import metrics as measures
 from compress.tasks.base import Task
 from edge.answer import Decision
-from edge.fields import MAX_LETTERS, is_line
+from edge.fields import is_line
 from edge.mask import mask
 from edge.preprocess import Preprocessing, pixels
-
-if TYPE_CHECKING:
-    from compress.recipe import Data, Recipe
 
 WORST = 10  # images on the sheet
 DRAWN = ("float", "int8")
@@ -35,7 +33,7 @@ THRESHOLDS = tuple(n / 20 for n in range(4, 17))  # 0.2 to 0.8
 
 
 class Segmentation(Task):
-    """A mask of one thing. `truth` is each pixel's share that it covers, as `compress.data.folder.Split` has it."""
+    """A mask of one thing. `truth` is each pixel's share that it covers, as `compress.data.split.Split` has it."""
 
     name = "segmentation"
     activation = "sigmoid"
@@ -44,8 +42,7 @@ class Segmentation(Task):
     def faults(self, data: Data) -> Iterator[tuple[str, object, str]]:
         """What the masks show has a name."""
         if not is_line(data.positive):
-            expected = f"one line of printable text, at most {MAX_LETTERS} characters"
-            yield "positive", data.positive, f"a word for what the masks show, {expected}"
+            yield "positive", data.positive, f"a word for what the masks show, {LINE}"
 
     def labels(self, root: Path, recipe: Recipe) -> tuple[str, ...]:
         """Return what the masks show."""

@@ -20,7 +20,7 @@ from firmware_bridge.release.release import Archive
 SCRIPT = Path(__file__).with_name("board.sh")
 FOLDER = "edge-infer"  # in the home of the user that logs in
 _CHUNK = 1 << 16
-_KINDS = ("say", "serves", "offset", "heard", "answer", "file", "fact", "done", "fail")
+_KINDS = ("say", "active", "offset", "heard", "answer", "file", "fact", "done", "fail")
 _ON_STDIN = "the image on standard input"  # as edge-infer calls it there, for which it has a name here
 STDIN = "-"
 
@@ -32,12 +32,12 @@ class Ran(NamedTuple):
 
     Attributes:
         record: of edge-infer's JSON, by the image's name on this machine; with "error" where there is no answer.
-        besides: lines that it says besides.
+        notes: lines that it writes to standard error.
         files: what it has drawn: ending (".mask.png") -> content.
     """
 
     record: dict[str, Any]
-    besides: list[str]
+    notes: list[str]
     files: dict[str, bytes]
 
 
@@ -50,12 +50,12 @@ def push(
     progress: Log,
     models: Sequence[str] = (),
 ) -> None:
-    """Send a release, have it verified and proven on the board, and let it serve.
+    """Upload a release, have it verified on the board, and activate it.
 
     Args:
         models: of the release, where the board is to say which of its own are not among them.
 
-    Raises EdgeError where any of it fails: then what served before goes on serving, and the message says so.
+    Raises EdgeError where any of it fails: then the release before stays active, and the message says so.
     """
     words = [archive.sha256, str(archive.size), str(archive.unpacked), archive.release.text().rstrip("\n")]
     words += ["yes" if downgrade else "no", "\n".join(models)]
@@ -90,7 +90,7 @@ def run(connection: Connection, folder: str, image: str, model: str | None, runt
         code = "image.missing" if isinstance(error, FileNotFoundError) else "image.unreadable"
         raise EdgeError(f"{image} can't be read ({reason}): expected an image; check the path", code) from None
     files: dict[str, bytes] = {}
-    for kind, text in _told(output.splitlines(), mark):
+    for kind, text in _parsed(output.splitlines(), mark):
         if kind == "file":
             name, _, data = text.partition(" ")
             with suppress(binascii.Error):
@@ -125,7 +125,7 @@ def _as(text: str, image: str) -> str:
 
 
 def _named(lines: list[str], image: str, failed: bool) -> list[str]:
-    """Return what edge-infer said besides; not its sentence of what failed, which the record holds."""
+    """Return edge-infer's notes; not its sentence of what failed, which is in the record."""
     return [_as(line, image) for line in lines if not (failed and line.startswith("edge-infer: "))]
 
 
@@ -165,11 +165,11 @@ def _act(
     send: Callable[[subprocess.Popen[bytes], int], None] | None = None,
 ) -> None:
     process, mark = _start(connection, SCRIPT, action, folder, *words, stdin=subprocess.PIPE)
-    serves = None
+    active = None
     try:
         for kind, text in _lines(process, mark):
-            if kind == "serves":
-                serves = text
+            if kind == "active":
+                active = text
             elif kind == "offset" and send is not None:
                 send(process, int(text))
             elif kind == "say":
@@ -177,7 +177,7 @@ def _act(
             elif kind == "heard":
                 _heard(process)
             elif kind == "fail":
-                raise EdgeError(f"{connection.host}: {text}{_goes_on(serves)}", "board.refused")
+                raise EdgeError(f"{connection.host}: {text}{_stays(active)}", "board.refused")
             elif kind == "done":
                 return
         raise connection.ended("broke off", process)
@@ -195,10 +195,10 @@ def _start(
 
 def _lines(process: subprocess.Popen[bytes], mark: str) -> Iterator[tuple[str, str]]:
     assert process.stdout is not None
-    return _told(process.stdout, mark)
+    return _parsed(process.stdout, mark)
 
 
-def _told(lines: Iterable[bytes], mark: str) -> Iterator[tuple[str, str]]:
+def _parsed(lines: Iterable[bytes], mark: str) -> Iterator[tuple[str, str]]:
     for line in lines:
         # What stands before the mark is a login script's, too: the end of a line that it did not end.
         _, _, words = line.decode(errors="replace").rstrip("\r\n").partition(f"{mark} ")
@@ -233,7 +233,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _goes_on(serves: str | None) -> str:
-    if serves is None:
+def _stays(active: str | None) -> str:
+    if active is None:
         return ""
-    return f"; {serves} goes on serving" if serves else "; no release serves"
+    return f"; {active} stays active" if active else "; no release is active"

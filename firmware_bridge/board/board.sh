@@ -2,21 +2,21 @@
 # ARGUMENT...` (ssh.py): POSIX sh, and of every Debian system coreutils, findutils, tar, gzip, flock and ssh-keygen.
 #
 # Any line may be the last one: connections break, power goes. Therefore
-# - what serves is reached through one symbolic link, `current`, which only ever a rename replaces;
+# - the active release is reached through one symbolic link, `current`, which only ever a rename replaces;
 # - a release has its name in releases/ only after all of it was on the disk and its golden vectors had passed;
-# - what is unfinished or condemned has a name that begins with a dot or lies in incoming/, and the next push clears it
+# - what is unfinished or rejected has a name that begins with a dot or lies in incoming/, and the next push clears it
 #   away, but for an upload of its own archive, which it goes on with;
 # - there is one lock, and the kernel gives it back when its holder dies;
 # - no date is read: a board's clock may stand in 1970.
 #
-#   FOLDER/current -> releases/0002-edge-infer-0.1.0-2-pi5-0123456789ab    numbered in the order of their coming
+#   FOLDER/current -> releases/0002-edge-infer-0.1.0-2-pi5-0123456789ab    numbered in the order of activation
 #   FOLDER/releases/   FOLDER/incoming/DIGEST   FOLDER/trusted   FOLDER/lock   FOLDER/.edge-deploy
 #
 # A folder is edge-deploy's by its marker, .edge-deploy, which is written into a new or empty folder only. In there it
-# owns what has its names and is of the kind that it makes; whatever else lies there stays. No symbolic link is
+# owns what has its names and is of the kind that it makes; all else stays. No symbolic link is
 # followed: one in the place of a folder or a file is somebody else's.
 #
-# It tells the host, a line each: `say TEXT`, `fact KEY VALUE`, `serves RELEASE`, `offset BYTES` (send the archive from
+# It sends the host, a line each: `say TEXT`, `fact KEY VALUE`, `active RELEASE`, `offset BYTES` (send the archive from
 # there), `heard` (answer with a line), `answer JSON`, `file NAME BASE64`, `done`, or `fail SENTENCE`. In front of each
 # stands MARK, a word that the host makes up for this one call: a login script can print whatever it likes.
 set -eu
@@ -27,17 +27,17 @@ UNFINISHED='edge-infer-[0-9.]*-[0-9]*-[a-z0-9-]*-[0-9a-f]\{12\}' # a release's n
 RELEASE="[0-9]\\{4,\\}-$UNFINISHED"
 LARGEST_TEXT=4194304 # bytes of a member that is read before the signature is verified
 
-tell() { printf '%s %s %s\n' "$mark" "$1" "$(printf '%s' "${2-}" | tr '\n' ' ')"; }
-say() { tell say "$*"; }
-fact() { tell fact "$1 $2"; }
-fail() { tell fail "$*"; exit 1; }
+send() { printf '%s %s %s\n' "$mark" "$1" "$(printf '%s' "${2-}" | tr '\n' ' ')"; }
+say() { send say "$*"; }
+fact() { send fact "$1 $2"; }
+fail() { send fail "$*"; exit 1; }
 flush() { sync -f .; }                                 # the folder's file system, to the disk
 present() { [ -e "$1" ] || [ -L "$1" ]; }
 a_folder() { [ -d "$1" ] && [ ! -L "$1" ]; }
 a_file() { [ -f "$1" ] && [ ! -L "$1" ]; }
 named() { printf '%s\n' "$1" | grep -qx -- "$2"; }      # NAME, PATTERN
 erase() { reason=$(rm -rf -- "$@" 2>&1) || fail "$1 can't be removed ($reason): give the login user the right to"; }
-serving() { # the release that `current` points to, whether or not that is still there
+active() { # the release that `current` points to, whether or not that is still there
   if [ -L "$folder/current" ]; then
     to=$(readlink "$folder/current")
     if named "${to#releases/}" "$RELEASE" && [ "$to" = "releases/${to#releases/}" ]; then printf '%s\n' "${to#releases/}"; fi
@@ -84,9 +84,9 @@ plain() {
   [ -r "$folder" ] && [ -x "$folder" ] || fail "$folder on the board can't be read: expected the right to; chmod u+rx $folder there"
 }
 
-foreign() { # what is in the folder
-  fail "$folder on the board holds other things ($1) and no $MARKER, the mark of edge-deploy's folder: expected that" \
-    "one, an empty folder or none; nothing was changed there; choose another with --folder"
+not_ours() { # what is in the folder
+  fail "$folder on the board contains other files ($1) and no $MARKER, the marker of edge-deploy's folder: expected" \
+    "that one, an empty folder or none; nothing was changed there; choose another with --folder"
 }
 
 some() { # the lines of standard input: the first three, and how many more
@@ -97,9 +97,9 @@ some() { # the lines of standard input: the first three, and how many more
 free() {
   plain
   if marked || ! present "$folder"; then return; fi
-  if present "$folder/$MARKER" && { ! a_file "$folder/$MARKER" || [ -s "$folder/$MARKER" ]; }; then foreign "another $MARKER"; fi
+  if present "$folder/$MARKER" && { ! a_file "$folder/$MARKER" || [ -s "$folder/$MARKER" ]; }; then not_ours "another $MARKER"; fi
   others=$(ls -A "$folder" | grep -vxF "$MARKER" | some)
-  [ -z "$others" ] || foreign "$others"
+  [ -z "$others" ] || not_ours "$others"
 }
 
 # Make it ours; the marker says whether it was there before, as it then stays in the end.
@@ -127,7 +127,7 @@ checked() {
   for item in .next .unheard; do
     if present "$folder/$item" && [ ! -L "$folder/$item" ]; then strange "$item" "a symbolic link"; fi
   done
-  if present "$folder/current" && [ -z "$(serving)" ]; then strange current "a symbolic link to a release"; fi
+  if present "$folder/current" && [ -z "$(active)" ]; then strange current "a symbolic link to a release"; fi
 }
 
 strange() { # NAME, WHAT IS EXPECTED
@@ -213,7 +213,7 @@ fits() {
         "apt-get install python3 there"
     [ "$here" = "$wanted" ] || fail "the board has Python $here: expected $wanted; build for its target"
   fi
-  now=$(serving)
+  now=$(active)
   # A release that has lost even its version is damaged, and none is too old to correct it.
   if [ -n "$now" ] && [ -f "releases/$now/release" ] && [ "$downgrade" = no ]; then
     here=$(field version <"releases/$now/release")
@@ -239,7 +239,7 @@ intact() { # RELEASE'S FOLDER
 }
 
 # Whether it is intact and its program computes on this board what the host computed; else $why says what is wrong.
-prove() { # RELEASE'S FOLDER
+verify() { # RELEASE'S FOLDER
   intact "$1" || return 1
   for model in "$1"/models/*.tflite; do
     status=0
@@ -265,8 +265,8 @@ ending() { # STATUS
   esac
 }
 
-# Number a release that was proven, and let it serve.
-switch() { # ITS FOLDER, NAME WITHOUT NUMBER
+# Number a release that was verified, and activate it.
+activate() { # ITS FOLDER, NAME WITHOUT NUMBER
   last=$(ordered | sed -n 's/^0*\([0-9][0-9]*\)-.*/\1/p' | tail -n 1)
   name=$(printf '%04d-%s' $((${last:-0} + 1)) "$2")
   flush
@@ -276,12 +276,12 @@ switch() { # ITS FOLDER, NAME WITHOUT NUMBER
 
 point() { # RELEASE
   rm -f .next
-  reason=$(ln -s "releases/$1" .next 2>&1) || fail "$1 can't be switched to ($reason): make room on the board"
+  reason=$(ln -s "releases/$1" .next 2>&1) || fail "$1 can't be activated ($reason): make room on the board"
   flush
   mv -T .next current
   flush
-  say "$1 serves"
-  tell serves "$1"
+  say "$1 is active"
+  send active "$1"
 }
 
 clean() { # but the upload NAME
@@ -323,12 +323,12 @@ discard() { # RELEASE; whether it could go
   erase "releases/.$1"
 }
 
-# Leave what serves and the newest KEPT others. One that was rolled back from is no release to go back to, nor is one
-# that the board's storage has damaged since it was proven: it must not take the place of a good one.
+# Keep the active release and the newest KEPT others. One that was rolled back from is no release to go back to, nor is one
+# that the board's storage has damaged since it was verified: it must not take the place of a good one.
 prune() {
   kept=0
   for name in $(ordered | sort -rn); do
-    if [ "$name" = "$(serving)" ]; then continue; fi
+    if [ "$name" = "$(active)" ]; then continue; fi
     why=
     if [ ! -e "releases/$name/rejected" ] && [ $kept -lt $KEPT ] && intact "releases/$name"; then
       kept=$((kept + 1))
@@ -351,16 +351,16 @@ ready() { # RELEASE FILE as far as it is known, yes or no to a downgrade, SIGNER
   lacking "$4"
 }
 
-# Say which models of the active release the new one does not bring: a release is the whole of what is there.
+# Say which models of the active release the new one lacks: a release is all that a board has.
 lacking() { # MODELS of the new one, a line each; none where the host knows that this was said
   gone=$(installed | grep -vxF -- "$1" | paste -sd' ')
   if [ -n "$1" ] && [ -n "$gone" ]; then
-    say "models of the active release that this one does not bring: $gone; edge-deploy rollback brings them back"
+    say "models of the active release that this one lacks: $gone; edge-deploy rollback restores them"
   fi
 }
 
 installed() { # the active release's models
-  if [ -n "$(serving)" ] && [ -d current/models ]; then (cd current/models && ls | sed -n 's/\.tflite$//p'); fi
+  if [ -n "$(active)" ] && [ -d current/models ]; then (cd current/models && ls | sed -n 's/\.tflite$//p'); fi
 }
 
 usual() { # the model that is meant where none is named, as edge-infer chooses it; nothing where it must be named
@@ -380,7 +380,7 @@ expect() { # of a board that is to take a release
 push() { # DIGEST, BYTES, UNPACKED BYTES of the payload's tar, RELEASE FILE, yes or no to a downgrade, MODELS
   digest=$1 bytes=$2 unpacked=$3 claimed=$4 downgrade=$5
   free
-  tell serves "$(serving)"
+  send active "$(active)"
   enter
   expect
   fits
@@ -392,16 +392,16 @@ push() { # DIGEST, BYTES, UNPACKED BYTES of the payload's tar, RELEASE FILE, yes
   there=$(ordered | grep -F -- "-$name" | tail -n 1)
   why=
   if [ -n "$there" ]; then say "$name is on the board already"; fi
-  if [ -n "$there" ] && prove "releases/$there"; then
+  if [ -n "$there" ] && verify "releases/$there"; then
     rm -f "releases/$there/rejected"
-    if [ "$there" = "$(serving)" ]; then say "$there serves"; else switch "releases/$there" "$name"; fi
+    if [ "$there" = "$(active)" ]; then say "$there is active"; else activate "releases/$there" "$name"; fi
   else
-    if [ -n "$there" ]; then say "$why; it is taken again"; fi
+    if [ -n "$there" ]; then say "$why; it is uploaded again"; fi
     new=releases/.$name
     receive
     unpack
-    prove "$new" || refuse "$why"
-    switch "$new" "$name"
+    verify "$new" || refuse "$why"
+    activate "$new" "$name"
   fi
   rm -f "$part" .unheard
   prune
@@ -417,7 +417,7 @@ receive() {
   needed=$(((bytes - have + unpacked) / 1024 + 1024))
   [ "$(free_kb)" -gt "$needed" ] ||
     fail "the board has $(free_kb) KB free: expected $needed KB, for this release beside the running one; make room"
-  tell offset "$have"
+  send offset "$have"
   reason=$(cat 2>&1 >>"$part") || fail "the upload can't be written ($reason): make room on the board"
   [ "$(wc -c <"$part")" -eq "$bytes" ] || fail "the upload broke off: the same command goes on where it stopped"
   flush
@@ -443,7 +443,7 @@ unpack() {
   say "signature verified on the board"
   listed release <"$new/release"
   [ "$(cat "$new/release")" = "$claimed" ] ||
-    refuse "the archive holds another release file than was announced: push it again"
+    refuse "the archive contains another release file than was announced: push it again"
   tar -xOf "$part" payload.tar.gz | listed payload.tar.gz
   # No more than there was said to be, and room made for.
   reason=$(tar -xOf "$part" payload.tar.gz | gzip -dc | head -c "$unpacked" | tar -xmo -f - -C "$new" 2>&1) ||
@@ -460,12 +460,12 @@ listed() { # NAME, its content on standard input
 # heard of it: one that was interrupted and asks again finds it done.
 rollback() {
   look
-  now=$(serving)
-  tell serves "$now"
+  now=$(active)
+  send active "$now"
   enter
   need sha256sum timeout
   if [ -n "$now" ] && [ "$(readlink .unheard || :)" = "$now" ]; then
-    say "$now serves already: the rollback before this one came through and was not heard of"
+    say "$now is active already: the previous rollback succeeded, and its confirmation was lost"
   else
     earlier=
     for name in $(ordered); do
@@ -475,10 +475,10 @@ rollback() {
     [ -n "$earlier" ] || fail "there is no earlier release on the board to go back to: push one"
     back=
     for name in $earlier; do
-      if prove "releases/$name"; then back=$name; break; fi
-      say "passed over $name: $why"
+      if verify "releases/$name"; then back=$name; break; fi
+      say "skipped $name: $why"
     done
-    [ -n "$back" ] || fail "no earlier release on the board is good ($why): push one"
+    [ -n "$back" ] || fail "no earlier release on the board passes verification ($why): push one"
     if [ -n "$now" ]; then
       touch "releases/$now/rejected" 2>/dev/null || say "$now can't be marked as rolled back from: make room"
     fi
@@ -486,14 +486,14 @@ rollback() {
     ln -s "$back" .unheard 2>/dev/null || : # a disk without room even for a link fails at the next one
     point "$back"
   fi
-  tell heard
+  send heard
   if read -r _; then rm -f .unheard; fi
 }
 
 status() {
   look
   checked
-  now=$(serving)
+  now=$(active)
   fact active "$now"
   if [ -n "$now" ] && [ ! -f current/release ]; then
     fact damaged yes
@@ -522,7 +522,7 @@ status() {
 run() { # MODEL, or nothing for the usual one; RUNTIME; whether to draw: yes or no
   look
   checked
-  [ -d current/models ] || fail "no release serves on the board: edge-deploy push first"
+  [ -d current/models ] || fail "no release is active on the board: edge-deploy push first"
   model=${1:-$(usual)}
   installed | grep -qxF -- "$model" ||
     fail "there is no model ${1:-pneumonia} on the board: expected one of $(installed | paste -sd' ');" \
@@ -547,24 +547,24 @@ run() { # MODEL, or nothing for the usual one; RUNTIME; whether to draw: yes or 
   fi
   if [ -n "$results" ]; then
     for file in "$results"/*; do
-      if [ -f "$file" ]; then tell file "${file##*/} $(base64 -w 0 <"$file")"; fi
+      if [ -f "$file" ]; then send file "${file##*/} $(base64 -w 0 <"$file")"; fi
     done
   fi
-  tell answer "$answer"
+  send answer "$answer"
 }
 
 # Only what edge-deploy made, each by its kind. The releases go last but for the marker: as long as it is there, the
 # folder is known as ours, and the same command goes on.
 remove() {
   look
-  tell serves "$(serving)"
+  send active "$(active)"
   if present lock && ! a_file lock; then strange lock "a file"; fi
   reason=$(touch lock 2>&1) || unwritable
   locked
   removed=$(ordered)
-  if [ -n "$(serving)" ]; then rm -f current; fi
+  if [ -n "$(active)" ]; then rm -f current; fi
   flush
-  tell serves
+  send active
   trusted=$(if [ -s trusted ] && a_file trusted; then echo " and the keys that it trusted"; fi)
   if a_folder releases && a_folder incoming; then clean; fi
   forget_temporary
@@ -579,10 +579,10 @@ remove() {
   if [ "$how" = made ] && rmdir "$folder" 2>/dev/null; then
     say "removed $folder$trusted: nothing of edge-deploy is left"
   elif [ -n "$left" ]; then
-    say "removed what edge-deploy brought$trusted; $folder stays: $(printf '%s\n' "$left" | wc -l) of the things in it" \
+    say "removed what edge-deploy installed$trusted; $folder stays: $(printf '%s\n' "$left" | wc -l) of the things in it" \
       "were not made by edge-deploy ($(printf '%s\n' "$left" | some))"
   else
-    say "removed what edge-deploy brought$trusted; $folder was there before and stays"
+    say "removed what edge-deploy installed$trusted; $folder was there before and stays"
   fi
 }
 
@@ -596,4 +596,4 @@ case $folder/ in
   */./* | */../*) fail "$folder is no plain path: expected one without . and .. in it; name the folder itself" ;;
 esac
 "$action" "$@"
-tell done
+send done

@@ -1,4 +1,4 @@
-"""What a board has and lacks for edge-infer: one line each, with the cure."""
+"""What a board has and lacks for edge-infer: one check a line, with what to do where it fails."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _ARCHITECTURES = {f"{kind}-{machine}": name for (kind, machine), name in elf.ARC
 
 
 class Finding(NamedTuple):
-    """One line: `fine` is None where it is neither good nor bad."""
+    """One check: `ok` is None where the answer is neither good nor bad."""
 
     subject: str
-    fine: bool | None
+    ok: bool | None
     text: str
 
     def line(self) -> str:
         """Return it for people."""
-        mark = {True: "fine", False: "MEND", None: "-"}[self.fine]
+        mark = {True: "ok", False: "FAIL", None: "-"}[self.ok]
         return f"{mark:<4}  {self.subject:<10}  {self.text}"
 
     def record(self) -> dict[str, Any]:
         """Return it for programs."""
-        check = {True: "ok", False: "failed", None: "unknown"}[self.fine]
+        check = {True: "ok", False: "failed", None: "unknown"}[self.ok]
         return {"subject": self.subject, "check": check, "text": self.text}
 
 
@@ -47,7 +47,7 @@ def examine(connection: Connection, folder: str) -> list[Finding]:
 def findings(facts: Mapping[str, str], host: str) -> list[Finding]:
     """Return what the facts of doctor.sh mean."""
     bits = facts.get("throttled", "").removeprefix("0x")
-    held = causes(int(bits, 16)) if re.fullmatch("[0-9a-fA-F]{1,8}", bits) else None
+    throttling = causes(int(bits, 16)) if re.fullmatch("[0-9a-fA-F]{1,8}", bits) else None
     return [
         _processor(facts),
         _libraries(facts),
@@ -57,8 +57,8 @@ def findings(facts: Mapping[str, str], host: str) -> list[Finding]:
         _disk(facts),
         _governor(facts),
         _temperature(facts),
-        _power(held),
-        _throttling(held),
+        _power(throttling),
+        _throttling(throttling),
         _clock(facts),
         *_coral(facts),
         _trust(facts, host),
@@ -144,20 +144,20 @@ def _temperature(facts: Mapping[str, str]) -> Finding:
     return Finding("heat", True, f"{degrees:.1f} degC")
 
 
-def _power(held: Mapping[str, list[str]] | None) -> Finding:
-    if held is None:
+def _power(throttling: Mapping[str, list[str]] | None) -> Finding:
+    if throttling is None:
         return Finding("power", None, "the system does not say")
     for when, text in (("now", "now"), ("occurred", "since its start")):
-        if "under-voltage" in held[when]:
+        if "under-voltage" in throttling[when]:
             return Finding("power", False, f"under-voltage {text}: use the board's own power supply and a short cable")
     return Finding("power", True, "enough")
 
 
-def _throttling(held: Mapping[str, list[str]] | None) -> Finding:
-    if held is None:
+def _throttling(throttling: Mapping[str, list[str]] | None) -> Finding:
+    if throttling is None:
         return Finding("throttling", None, "the system does not say")
     for when, text in (("now", "now"), ("occurred", "since its start")):
-        found = [cause for cause in held[when] if cause != "under-voltage"]
+        found = [cause for cause in throttling[when] if cause != "under-voltage"]
         if found:
             return Finding("throttling", False, f"{', '.join(found)} {text}: correct power and cooling, start it again")
     return Finding("throttling", True, "none")
@@ -196,9 +196,9 @@ def _trust(facts: Mapping[str, str], host: str) -> Finding:
 
 
 def _release(facts: Mapping[str, str]) -> Finding:
-    if "damaged" in facts and "serves" in facts:
-        text = f"{facts['serves']} serves and is damaged ({facts['damaged']})"
+    if "damaged" in facts and "active" in facts:
+        text = f"{facts['active']} is active and damaged ({facts['damaged']})"
         return Finding("release", False, f"{text}: push it again, and check the board's storage")
-    if "serves" in facts:
-        return Finding("release", True, f"{facts['serves']} serves, its files as they were signed")
+    if "active" in facts:
+        return Finding("release", True, f"{facts['active']} is active, its files as they were signed")
     return Finding("release", None, "none yet: edge-deploy push TARGET HOST")

@@ -48,7 +48,7 @@ elif [ -f "$folder/.edge-deploy" ] && [ ! -L "$folder/.edge-deploy" ] &&
   fact folder ours
   marked=yes
 elif [ -d "$folder" ] && [ -n "$(ls -A "$folder")" ]; then
-  fact folder "full of other things"
+  fact folder "full of other files"
 else
   fact folder none
 fi
@@ -56,7 +56,7 @@ now=$(if [ $marked = yes ]; then readlink "$folder/current"; fi)
 case $now in
   releases/*/*) ;;
   releases/[0-9]*-edge-infer-*)
-    fact serves "${now#releases/}"
+    fact active "${now#releases/}"
     said=$({ cd "$folder/current" && grep -v '  payload\.tar\.gz$' digests | sha256sum -c --quiet; } 2>&1) ||
       fact damaged "$(printf '%s\n' "$said" | head -n 1)"
     ;;

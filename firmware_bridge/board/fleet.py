@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from edge.command import MENDABLE, OK
+from edge.command import INVALID, OK
 from edge.errors import EdgeError, one_line
 from edge.strict_json import dumps
 from firmware_bridge.board.ssh import Connection
@@ -128,8 +128,8 @@ class Fleet:
                 raise error
         if self._failed and not (more and self._boards):
             raise EdgeError(
-                f"{len(self._failed)} of {self._count} hosts failed ({', '.join(self._failed)}): expected none; do "
-                "what their lines say",
+                f"{len(self._failed)} of {self._count} hosts failed ({', '.join(self._failed)}): expected none; see "
+                "their lines",
                 "board.failed",
             )
 
@@ -151,7 +151,7 @@ class Fleet:
             self._boards.remove(board)
         elif more:
             return
-        status = OK if error is None else MENDABLE
+        status = OK if error is None else INVALID
         if self._how == JSON:
             record = {"host": board.host, "exit_status": status, **board.fields}
             if self._said[board.host]:

@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> None:
             here.complain(str(error))
         if count:
             raise EdgeError(
-                f"{here.host}: {count} of {asked} images have no answer: expected all; do what their lines say",
+                f"{here.host}: {count} of {asked} images have no answer: expected all; see their lines",
                 "board.failed",
             )
 
@@ -84,7 +84,7 @@ def _answers(
             error = _error_in(here.host, ran)
         except EdgeError as raised:
             ran, error = board.Ran(error_record(name, raised), [], {}), raised
-        for line in ran.besides:
+        for line in ran.notes:
             if line not in noted:  # what is said of every image is said once
                 here.note(line)
             noted.add(line)
@@ -104,16 +104,15 @@ def _place(output: str, host: str, several: bool) -> str:
 def _images(words: list[str], output: str | None) -> tuple[list[tuple[str, str | None]], list[tuple[str, EdgeError]]]:
     """Return the images that the words stand for, each with the folder that was looked into, and what stands for none.
 
-    Says how many files folders hold that are no images.
+    Says how many other files are in the folders.
     """
-    from edge.image import SUFFIXES  # Pillow comes with it
     from edge.sources import expand, left_out_line
 
     images: list[tuple[str, str | None]] = []
     failed: list[tuple[str, EdgeError]] = []
     for word in words:
         try:
-            found = expand(word, SUFFIXES, None if output is None else os.path.realpath(output))
+            found = expand(word, None if output is None else os.path.realpath(output))
         except EdgeError as error:
             failed.append((word, error))
             continue

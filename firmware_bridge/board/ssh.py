@@ -36,7 +36,7 @@ _OPTIONS = {
     "LogLevel": "INFO",
 }
 # The environment of the scripts and of all that they run there: nothing that a board exports (PATH, CDPATH, LD_PRELOAD,
-# EDGE_INFER_MODELS, a function called tar) changes what they do or prove. Only the home is the login shell's to say.
+# EDGE_INFER_MODELS, a function called tar) changes what they do or verify. Only the home is the login shell's to say.
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _ENVIRONMENT = f'exec /usr/bin/env -i HOME="$HOME" LC_ALL=C PATH={_PATH} '  # a path, as login scripts may have aliases
 TEMPORARY = "/tmp"  # a socket's path has room for a hundred characters, which a TMPDIR can exceed
@@ -176,7 +176,7 @@ class Connection:
             if self._master.poll() is not None:
                 return EdgeError(
                     f"{self.host} {what} (the connection ended{reason}): expected it to last; check network and power, "
-                    f"and see with edge-deploy status {self.host} what serves",
+                    f"and see with edge-deploy status {self.host} which release is active",
                     "board.lost",
                 )
             how = "a signal ended its shell, as where memory runs out"

@@ -17,12 +17,12 @@ class Status:
     """What is in a board's folder.
 
     Attributes:
-        active: the release that answers; None where there is none.
+        active: the release in use; None where there is none.
         damaged: whether that one has lost its files; its version, target and models are not known then.
         models: that it has; `default` is the one that is meant where none is named, None where it must be named.
         earlier: release -> whether it was rolled back from; by age, the oldest first.
         unfinished: SHA-256 of an archive -> bytes of it that have arrived.
-        trusted: fingerprint -> comment, of the keys whose releases it takes.
+        trusted: fingerprint -> comment, of the keys whose releases it accepts.
         free_kb: room on its file system, in KB.
     """
 
@@ -39,7 +39,7 @@ class Status:
 
     def lines(self) -> list[str]:
         """Return it for people."""
-        lines = [f"serves     {self.active or 'nothing'}"]
+        lines = [f"active     {self.active or 'none'}"]
         if self.damaged:
             lines.append("damaged    it has lost its files: push it again, and check the board's storage")
         if self.version:

@@ -76,10 +76,10 @@ def compile_model(file: ModelFile) -> Result:
                 f"{PROGRAM} could not compile {file.path} (exit status {done.returncode}): "
                 f"{_last_line(done.stderr, done.stdout)}; see what `edge-deploy coral` says of it without --compile"
             )
-        flatbuffer, told = _read(made), _read(log).decode(errors="replace")
+        flatbuffer, messages = _read(made), _read(log).decode(errors="replace")
     if flatbuffer[4:8] != b"TFL3":
         raise EdgeError(f"{PROGRAM} made no TFLite file of {file.path}: install version 14 to 16 of it")
-    field = {"bytes": len(flatbuffer), "sha256": hashlib.sha256(flatbuffer).hexdigest(), **parse(done.stdout, told)}
+    field = {"bytes": len(flatbuffer), "sha256": hashlib.sha256(flatbuffer).hexdigest(), **parse(done.stdout, messages)}
     if not field["mapped"]:
         raise EdgeError(
             f"{PROGRAM} mapped none of the {field['operators']} operators of {file.path} to the Edge TPU: "

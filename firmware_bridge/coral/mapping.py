@@ -34,7 +34,7 @@ class Report(NamedTuple):
     Attributes:
         parameter_bytes: weights and biases of the operators that would map.
         cache_bytes: of the chip's memory.
-        streamed_bytes: what of them the cache can't hold at least; it is sent again for every image.
+        streamed_bytes: what of them the cache has no room for, at least; it is sent again for every image.
         refusals: every operator that would not map, in the order of execution.
         doubts: operator -> what only the compiler knows of it.
     """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from edge import __version__
 from edge.answer import Decision
 from edge.command import log
 from edge.errors import EdgeError
+from edge.files import write_all_beside
 
 if TYPE_CHECKING:
     from edge.model import ModelFile
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> None:
     for verdict in trial.verdicts:
         log(f"{verdict.image}: {verdict.verdict}: {verdict.reason}")
     if not trial.verdicts:
-        log("not compared: the model file holds no golden vectors")
+        log("not compared: the model file has no golden vectors")
 
 
 def identifier(name: str) -> str:
@@ -67,29 +67,7 @@ def header(file: ModelFile, trial: Trial) -> str:
     """Return NAME.h: sizes, quantization, preprocessing and decision as macros, and what NAME.c defines."""
     manifest = file.manifest
     name, spec = identifier(manifest.name), manifest.inputs[0]
-    macros: dict[str, object] = {
-        "ARENA_BYTES": trial.arena_bytes,
-        "OPERATORS": len(manifest.operators),
-        "INPUT_HEIGHT": spec.height,
-        "INPUT_WIDTH": spec.width,
-        "INPUT_CHANNELS": spec.channels,
-        "INPUT_MEAN": _list(spec.mean),
-        "INPUT_STD": _list(spec.std),
-        "OUTPUT_ELEMENTS": math.prod(trial.output.shape),
-        "LABELS": len(manifest.labels),
-    }
-    if manifest.type == "int8":
-        for side, tensor in (("INPUT", trial.input), ("OUTPUT", trial.output)):
-            macros[f"{side}_SCALE"] = _float(tensor.scale)
-            macros[f"{side}_ZERO_POINT"] = f"({tensor.zero_point})"
-    rule = getattr(manifest.task, "decision", None)
-    if isinstance(rule, Decision):
-        macros["DECISION_LABEL"] = manifest.labels.index(rule.label)
-        macros["DECISION_THRESHOLD"] = _float(rule.threshold)
-        if "minimum_area" in manifest.raw["outputs"][0]["decision"]:
-            macros["DECISION_MINIMUM_AREA"] = _float(rule.minimum_area)
-    if spec.window is not None:
-        macros["INPUT_WINDOW_LOW"], macros["INPUT_WINDOW_HIGH"] = spec.window
+    macros = _macros(file, trial)
     task = manifest.task.name
     guard = f"EDGE_{name.upper()}_H"
     operators = ", ".join(f"{operator} {count}" for operator, count in manifest.operators.items())
@@ -130,6 +108,35 @@ extern const char *const {name}_labels[{name.upper()}_LABELS]; /* UTF-8, in the 
 """
 
 
+def _macros(file: ModelFile, trial: Trial) -> dict[str, object]:
+    """Return what NAME.h defines: name without the model's own in front -> value."""
+    manifest, spec = file.manifest, file.manifest.inputs[0]
+    macros: dict[str, object] = {
+        "ARENA_BYTES": trial.arena_bytes,
+        "OPERATORS": len(manifest.operators),
+        "INPUT_HEIGHT": spec.height,
+        "INPUT_WIDTH": spec.width,
+        "INPUT_CHANNELS": spec.channels,
+        "INPUT_MEAN": _list(spec.mean),
+        "INPUT_STD": _list(spec.std),
+        "OUTPUT_ELEMENTS": math.prod(trial.output.shape),
+        "LABELS": len(manifest.labels),
+    }
+    if manifest.type == "int8":
+        for side, tensor in (("INPUT", trial.input), ("OUTPUT", trial.output)):
+            macros[f"{side}_SCALE"] = _float(tensor.scale)
+            macros[f"{side}_ZERO_POINT"] = f"({tensor.zero_point})"
+    rule = getattr(manifest.task, "decision", None)
+    if isinstance(rule, Decision):
+        macros["DECISION_LABEL"] = manifest.labels.index(rule.label)
+        macros["DECISION_THRESHOLD"] = _float(rule.threshold)
+        if "minimum_area" in manifest.raw["outputs"][0]["decision"]:
+            macros["DECISION_MINIMUM_AREA"] = _float(rule.minimum_area)
+    if spec.window is not None:
+        macros["INPUT_WINDOW_LOW"], macros["INPUT_WINDOW_HIGH"] = spec.window
+    return macros
+
+
 def source(file: ModelFile) -> str:
     """Return NAME.c: the flatbuffer, its length and the labels."""
     name, flatbuffer = identifier(file.manifest.name), file.flatbuffer
@@ -154,31 +161,17 @@ const char *const {name}_labels[{name.upper()}_LABELS] = {{
 
 
 def write(contents: Mapping[Path, str]) -> None:
-    """Write all of the files beside their places, read them back, then rename them: none is there by half.
+    """Write all of the files or none.
 
-    Raises EdgeError where one can't be written, or reads as something else.
+    Raises EdgeError where one can't be written.
     """
-    for path in contents:
-        if path.exists() and not path.is_file():
-            raise EdgeError(f"{path} is no ordinary file and can't be written: give --output another folder")
-    parts = {path: path.with_name(f".{path.name}.part") for path in contents}
     try:
-        for path, part in parts.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(contents[path], encoding="utf-8", newline="\n")
-            if part.read_text(encoding="utf-8") != contents[path]:
-                raise EdgeError(f"{path} reads as something else: check the disk, or give --output another folder")
-        for path, part in parts.items():
-            os.replace(part, path)
+        write_all_beside({path: text.encode() for path, text in contents.items()})
     except OSError as error:
         raise EdgeError(
-            f"{error.filename or next(iter(parts))} can't be written ({error.strerror}): make room, or give --output "
-            "another folder"
+            f"{error.filename or next(iter(contents))} can't be written ({error.strerror}): make room, or give "
+            "--output another folder"
         ) from None
-    finally:
-        for part in parts.values():
-            if part.exists():
-                part.unlink()
 
 
 def _outputs(activation: str) -> str:

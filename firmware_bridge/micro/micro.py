@@ -53,7 +53,7 @@ class Trial(NamedTuple):
 
 
 class Micro(Runtime):
-    """tflite-micro behind the door of the device's runtimes, so that `edge.check` can hold it to the golden vectors."""
+    """tflite-micro as one of the device's runtimes, so that `edge.check` can compare it with the golden vectors."""
 
     def __init__(self, flatbuffer: bytes, arena_bytes: int) -> None:
         self.name, self.version, self.threads = "tflite-micro", version("tflite-micro"), 1
@@ -96,16 +96,16 @@ def run(file: ModelFile) -> Trial:
         raise EdgeError(
             f"tflite-micro crashed with the network of {file.path} ({how}): export a smaller or a simpler network"
         )
-    told = json.loads(done.stdout)
-    if "error" in told:
-        raise EdgeError(told["error"])
-    tensors = {name: Tensor(tuple(told[name][0]), *told[name][1:]) for name in ("input", "output")}
-    verdicts = [Verdict(*verdict) for verdict in told["verdicts"]]
-    return Trial(told["version"], told["arena_bytes"], tensors["input"], tensors["output"], verdicts)
+    result = json.loads(done.stdout)
+    if "error" in result:
+        raise EdgeError(result["error"])
+    tensors = {name: Tensor(tuple(result[name][0]), *result[name][1:]) for name in ("input", "output")}
+    verdicts = [Verdict(*verdict) for verdict in result["verdicts"]]
+    return Trial(result["version"], result["arena_bytes"], tensors["input"], tensors["output"], verdicts)
 
 
 def smallest(runs: Callable[[int], bool], most: int) -> int:
-    """Return the smallest multiple of 16 up to `most`, itself one, for which `runs` holds; it holds from there on."""
+    """Return the smallest multiple of 16 up to `most`, itself one, from which on `runs` is true."""
     least = 0
     while most - least > ALIGNMENT:
         middle = (least + most) // (2 * ALIGNMENT) * ALIGNMENT
@@ -119,23 +119,15 @@ def smallest(runs: Callable[[int], bool], most: int) -> int:
 def lacking(flatbuffer: bytes) -> list[str]:
     """Return the operators of the network that tflite-micro does not have, in the order in which it meets them.
 
-    It names the first and gives up. So that one's code is written over with that of ABS, which it has, and it is asked
-    again; it looks up all operators before it looks at any of them closer.
+    It names the first and gives up. So that one is replaced by ABS, which it has, and it is asked again; it looks up
+    all operators before it looks at any of them closer.
     """
-    import tflite
+    from compress.convert.graph import replaced
 
-    codes = {name: value for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)}
-    network, names = bytearray(flatbuffer), []
-    while (found := _LACKS.search(_complaint(bytes(network)))) and found[1] not in names:
+    network, names = flatbuffer, list[str]()
+    while (found := _LACKS.search(_complaint(network))) and found[1] not in names:
         names.append(found[1])
-        model = tflite.Model.GetRootAsModel(network, 0)
-        for code in (model.OperatorCodes(i) for i in range(model.OperatorCodesLength())):
-            if max(code.BuiltinCode(), code.DeprecatedBuiltinCode()) != codes.get(found[1]):
-                continue
-            for slot, size in ((4, 1), (10, 4)):  # the code as one byte and as four, where it is there
-                if offset := code._tab.Offset(slot):
-                    place = code._tab.Pos + offset
-                    network[place : place + size] = codes["ABS"].to_bytes(size, "little")
+        network = replaced(network, found[1], "ABS")
     return names
 
 

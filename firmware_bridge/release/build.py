@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from importlib import metadata
@@ -11,13 +10,14 @@ from typing import NamedTuple
 
 from edge import __version__
 from edge.errors import EdgeError
+from edge.files import write_beside
 from edge.model import find, read, shipped
 from firmware_bridge.release import elf, program, python_runtime, release, sbom, signature, sysroot, wheel
 from firmware_bridge.release.release import File, Link, Payload
 from firmware_bridge.release.sbom import Component
-from firmware_bridge.target import SYSTEM_LIBRARIES, Target, hold_buildable, require
+from firmware_bridge.target import SYSTEM_LIBRARIES, Target, check_buildable, require
 
-# By the package that holds the static library: what it is called, the package that holds the same one to load, of the
+# By the package with the static library: what it is called, the package with the same one to load, of the
 # same source and version, by which scanners know it, and its licence.
 _LINKED = {
     "libjansson-dev": ("jansson", "libjansson4", "MIT"),
@@ -31,7 +31,7 @@ class Content(NamedTuple):
     """What goes to boards of a target: files, and the versions that they need of the board's libraries.
 
     Attributes:
-        compiled: the models that hold a network for the Edge TPU, by name.
+        compiled: the models with a network for the Edge TPU, by name.
     """
 
     target: Target
@@ -65,7 +65,7 @@ def content(target: Target, models: Sequence[str], default: str | None = None) -
 
     Raises EdgeError where something is missing or wrong, and where the target can't run what was built.
     """
-    hold_buildable(target)
+    check_buildable(target)
     names(models, default)
     payload, parts, compiled = _models(models)
     if default is not None:
@@ -81,7 +81,7 @@ def write(content: Content, number: int, key: Path, output: Path) -> Path:
     """Write the signed archive of a release into the folder `output`; return its path.
 
     Args:
-        number: of this build of the program's version; the board takes no lower one without being told.
+        number: of this build of the program's version; the board accepts no lower one without --allow-downgrade.
         key: the OpenSSH key that signs.
     """
     if not 0 <= number <= 999_999:
@@ -100,7 +100,13 @@ def write(content: Content, number: int, key: Path, output: Path) -> Path:
     digests, packed = release.digest_list(made, content.payload)
     data = release.archive_bytes(made, digests, signature.sign(digests, key), packed)
     path = output / f"{made.name}.tar"
-    _write(path, data)
+    try:
+        write_beside(path, data)
+    except OSError as error:
+        raise EdgeError(
+            f"{path} can't be written ({error.strerror}): expected room and the right to write; make room, or give "
+            "--output another folder"
+        ) from None
     return path
 
 
@@ -150,16 +156,16 @@ def _native(target: Target) -> tuple[Payload, list[Component]]:
 
 
 def _binaries(payload: Payload) -> dict[str, elf.Elf]:
-    """Return what is an ELF file, by name; EdgeError where one needs a library that neither it nor the board brings."""
+    """Return the ELF files by name; EdgeError where one needs a library that neither release nor board has."""
     found = {
         name: elf.parse(file.data, name)
         for name, file in payload.items()
         if isinstance(file, File) and file.data.startswith(b"\x7fELF")
     }
-    brought = {name.rpartition("/")[2] for name in payload}
+    included = {name.rpartition("/")[2] for name in payload}
     for name, binary in found.items():
         for needed in binary.libraries:
-            if needed not in brought and not needed.startswith(SYSTEM_LIBRARIES):
+            if needed not in included and not needed.startswith(SYSTEM_LIBRARIES):
                 raise EdgeError(
                     f"{name} needs the library {needed}, which is not in the release: expected the board's C and C++ "
                     "libraries alone; link it statically"
@@ -173,20 +179,3 @@ def _own_licence() -> bytes:
         return root.read_bytes()
     files = metadata.files("edge-infer") or []
     return Path(str(next(file.locate() for file in files if file.name == "LICENSE"))).read_bytes()
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write it whole or not at all: beside its place first, then renamed; EdgeError where it can't be written."""
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            beside.write_bytes(data)
-            os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise EdgeError(
-            f"{path} can't be written ({error.strerror}): expected room and the right to write; make room, or give "
-            "--output another folder"
-        ) from None

@@ -1,21 +1,20 @@
-"""What a binary needs of the system it is to run on, read from the binary itself."""
+"""What a binary needs of the system it is to run on, read from the binary itself by pyelftools."""
 
 from __future__ import annotations
 
+import io
+import itertools
 import re
-import struct
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from edge.errors import EdgeError
 
 # (class, machine) of the ELF header -> architecture as `uname -m` says it
 ARCHITECTURES = {(2, 62): "x86_64", (2, 183): "aarch64", (1, 40): "armv7l"}
 
-_LOAD, _DYNAMIC, _INTERPRETER = 1, 2, 3
-_END, _NEEDED, _STRTAB, _VERNEED, _VERNEEDNUM = 0, 1, 5, 0x6FFFFFFE, 0x6FFFFFFF
-_MOST = 10_000  # entries of any list: far above a real file's, so that a damaged one ends
+_MOST = 10_000  # entries of a list: far above a real file's, so that a damaged one ends
 
 
 class Elf(NamedTuple):
@@ -40,97 +39,66 @@ def read(path: Path) -> Elf:
 
 
 def parse(data: bytes, where: str) -> Elf:
-    """Return what an ELF file's bytes need; EdgeError where they are no whole one for a processor that is known here.
+    """Return what an ELF file's bytes need.
 
-    From the program headers, the dynamic section and its version needs (System V ABI, chapter 5; Linux Standard Base,
-    symbol versioning): what the dynamic loader itself reads. Section headers may have been stripped.
+    Raises EdgeError where they are no whole one for a processor that is known here, and where pyelftools is missing.
     """
     try:
-        return _Reader(data).elf()
-    except (struct.error, IndexError, KeyError, ValueError) as error:
+        from elftools.elf.elffile import ELFFile
+    except ModuleNotFoundError:
         raise EdgeError(
-            f"{where} can't be read as an ELF file ({error}): expected a program or library for Linux; build it again"
+            "pyelftools is not installed: expected it, to read what a release's programs need; install it with "
+            "pip install '.[host]' in the project's folder"
+        ) from None
+    try:
+        return _needs(ELFFile(io.BytesIO(data)), data)
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged file leads anywhere: ELF, construct, index, Unicode errors
+        raise EdgeError(
+            f"{where} can't be read as an ELF file ({str(error) or type(error).__name__}): expected a program or "
+            "library for Linux; build it again"
         ) from None
 
 
-class _Reader:
-    def __init__(self, data: bytes) -> None:
-        if data[:4] != b"\x7fELF":
-            raise ValueError(f"it begins with {data[:4]!r}")
-        self.data, self.wide = data, data[4] == 2
-        if data[5] != 1:
-            raise ValueError("it is not little-endian")
-        machine = self.take("<H", 18)[0]
-        if (data[4], machine) not in ARCHITECTURES:
-            raise ValueError(f"it is for machine {machine}, class {data[4]}, which is not known here")
-        self.architecture = ARCHITECTURES[data[4], machine]
-        if self.wide:
-            table, (size, count) = self.take("<Q", 32)[0], self.take("<HH", 54)
-            form, order = "<IIQQQQQQ", (0, 2, 3, 5)
-        else:
-            table, (size, count) = self.take("<I", 28)[0], self.take("<HH", 42)
-            form, order = "<IIIIIIII", (0, 1, 2, 4)
-        # (kind, offset in the file, address in memory, bytes in the file)
-        self.segments = [
-            tuple(self.take(form, table + number * size)[place] for place in order) for number in range(count)
-        ]
+def _needs(file: Any, data: bytes) -> Elf:
+    from elftools.elf.gnuversions import GNUVerNeedSection
 
-    def take(self, form: str, offset: int) -> tuple[int, ...]:
-        if not 0 <= offset < len(self.data):
-            raise ValueError("an offset lies outside of it")
-        return struct.unpack_from(form, self.data, offset)
+    if not file.little_endian:
+        raise ValueError("it is not little-endian")
+    machine = data[4], int.from_bytes(data[18:20], "little")
+    if machine not in ARCHITECTURES:
+        raise ValueError(f"it is for machine {machine[1]}, class {machine[0]}, which is not known here")
+    interpreter, libraries, is_versioned = None, [], False
+    for segment in file.iter_segments():
+        if segment["p_type"] == "PT_INTERP":
+            interpreter = segment.get_interp_name()
+        elif segment["p_type"] == "PT_DYNAMIC":
+            tags = _first(segment.iter_tags())
+            libraries = [tag.needed for tag in tags if tag["d_tag"] == "DT_NEEDED"]
+            is_versioned = any(tag["d_tag"] == "DT_VERNEED" for tag in tags)
+    sections = [section for section in file.iter_sections() if isinstance(section, GNUVerNeedSection)]
+    if is_versioned and not sections:
+        raise ValueError("its section headers are stripped")
+    asked = [asked for section in sections for _, asked in _first(section.iter_versions())]
+    names = [one.name for each in asked for one in _first(each)]
+    return Elf(ARCHITECTURES[machine], interpreter, tuple(libraries), _highest_of(names))
 
-    def offset(self, address: int) -> int:
-        for kind, offset, start, size in self.segments:
-            if kind == _LOAD and start <= address < start + size:
-                return offset + address - start
-        raise ValueError(f"address {address:#x} is in none of its segments")
 
-    def word(self, offset: int) -> str:
-        end = self.data.index(b"\0", offset)
-        return self.data[offset:end].decode("ascii")
+def _first(entries: Iterable[Any]) -> list[Any]:
+    return list(itertools.islice(entries, _MOST))
 
-    def elf(self) -> Elf:
-        interpreter, entries = None, []
-        for segment, offset, _, size in self.segments:
-            if segment == _INTERPRETER:
-                interpreter = self.word(offset)
-            elif segment == _DYNAMIC:
-                entries = self.dynamic(offset, size)
-        found = dict(entries)
-        if not entries:  # linked statically
-            return Elf(self.architecture, interpreter, (), {})
-        strings = self.offset(found[_STRTAB])
-        libraries = tuple(self.word(strings + value) for tag, value in entries if tag == _NEEDED)
-        versions: dict[str, str] = {}
-        if _VERNEED in found:
-            for name in self.version_names(self.offset(found[_VERNEED]), found[_VERNEEDNUM], strings):
-                kind, _, version = name.partition("_")
-                if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})*", version):
-                    versions[kind] = highest([version, versions.get(kind, "0")])
-                elif kind == "GLIBC":  # GLIBC_PRIVATE: of one build of the C library and no other
-                    raise ValueError(f"it asks for {name}")
-        return Elf(self.architecture, interpreter, libraries, versions)
 
-    def dynamic(self, offset: int, size: int) -> list[tuple[int, int]]:
-        step, form = (16, "<qQ") if self.wide else (8, "<iI")
-        entries = []
-        for place in range(offset, offset + min(size, _MOST * step), step):
-            tag, value = self.take(form, place)
-            if tag == _END:
-                break
-            entries.append((tag, value))
-        return entries
-
-    def version_names(self, place: int, count: int, strings: int) -> Iterable[str]:
-        for _ in range(min(count, _MOST)):
-            _, names, _, first, following = self.take("<HHIII", place)
-            item = place + first
-            for _ in range(min(names, _MOST)):
-                _, _, _, name, step = self.take("<IHHII", item)
-                yield self.word(strings + name)
-                item += step
-            place += following
+def _highest_of(names: Iterable[str]) -> dict[str, str]:
+    """Return the highest version of each kind, of names like GLIBC_2.34."""
+    versions: dict[str, str] = {}
+    for name in names:
+        kind, _, version = name.partition("_")
+        if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})*", version):
+            versions[kind] = highest([version, versions.get(kind, "0")])
+        elif kind == "GLIBC":  # GLIBC_PRIVATE: of one build of the C library and no other
+            raise ValueError(f"it asks for {name}")
+    return versions
 
 
 def order(version: str) -> tuple[int, ...]:

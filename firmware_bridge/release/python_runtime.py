@@ -24,7 +24,7 @@ from firmware_bridge.release.sbom import Component
 from firmware_bridge.target import SYSTEM_LIBRARIES, Target
 
 ROOT = "lib/python"
-# Packages, and what of Debian their modules are linked to; a library that is missing here is told of by name.
+# Packages, and what of Debian their modules are linked to; a library that is missing here is named.
 _PACKAGES = {
     "python3-numpy": ("numpy", "BSD-3-Clause"),
     "python3-pil": ("Pillow", "HPND"),
@@ -59,7 +59,7 @@ _LIBRARIES = {
 # Not read by edge-infer, and a third of the size.
 _FOLDERS_LEFT_OUT = ("/tests/", "/numpy/f2py/", "/numpy/distutils/", "/PIL/_imagingcms.", "/PIL/_imagingft.")
 _ENDINGS_LEFT_OUT = (".pyi", ".pxd", ".a", ".h")
-_APACHE = Path("/usr/share/common-licenses/Apache-2.0")  # of Debian, which the host is; the wheel holds no licence
+_APACHE = Path("/usr/share/common-licenses/Apache-2.0")  # of Debian, which the host is; the wheel has no licence
 _LAUNCHER = """#!/bin/sh
 # edge-infer in Python: the board's Python, and all else from this release.
 here=$(dirname "$(readlink -f "$0")")/..
@@ -93,7 +93,7 @@ def files(target: Target) -> tuple[Payload, list[Component]]:
                 payload[f"{ROOT}/{name}"] = File(archive.read(name))
     if not _APACHE.exists():
         raise EdgeError(
-            f"{_APACHE} does not exist: expected a Debian host, as the release holds tflite-runtime's licence"
+            f"{_APACHE} does not exist: expected a Debian host, as the release contains tflite-runtime's licence"
         )
     payload["licences/tflite-runtime"] = File(b"Copyright The TensorFlow Authors\n\n" + _APACHE.read_bytes())
     purl = sbom.pypi("tflite-runtime", runtime.version)
@@ -127,7 +127,7 @@ def _closure(payload: Payload, root: Path) -> dict[str, File | Link]:
         for needed in elf.parse(waiting.pop(), "a module").libraries:
             if f"lib/{needed}" in found or needed.startswith(SYSTEM_LIBRARIES):
                 continue
-            if needed in known:  # what is not is told of where the whole release is held
+            if needed in known:  # what is not is reported where the whole release is checked
                 data = known[needed].read_bytes()  # under the name by which it is asked for, whatever it links to
                 found[f"lib/{needed}"] = File(data)
                 waiting.append(data)
@@ -135,7 +135,7 @@ def _closure(payload: Payload, root: Path) -> dict[str, File | Link]:
 
 
 def _compiled(payload: Payload) -> dict[str, File | Link]:
-    """Return the .pyc of every module: not held against the source's date or digest at each start, and reproducible."""
+    """Return the .pyc of every module: reproducible, and not compared with the source at each start."""
     found: dict[str, File | Link] = {}
     for name, file in payload.items():
         if isinstance(file, File) and name.endswith(".py"):

@@ -123,15 +123,15 @@ def archive_bytes(release: Release, digests: bytes, signature: bytes, packed: by
 
 
 def read(path: Path) -> Archive:
-    """Return what the archive at `path` holds; EdgeError where it is none, was cut short or changed.
+    """Return what is in the archive at `path`; EdgeError where it is none, was cut short or changed.
 
-    It goes through the file by the chunk, and never holds more than MAX_TEXT of it or unpacks more than MAX_UNPACKED.
+    It reads the file by the chunk, and never keeps more than MAX_TEXT of it or unpacks more than MAX_UNPACKED.
     """
     try:
         if path.exists() and not path.is_file():
             raise EdgeError(f"{path} is no ordinary file: expected an archive of edge-deploy build", "archive.format")
         with open(path, "rb") as file:
-            _bound(path, "itself", os.fstat(file.fileno()).st_size, MAX_PAYLOAD + 4 * MAX_TEXT)
+            _check_bound(path, "itself", os.fstat(file.fileno()).st_size, MAX_PAYLOAD + 4 * MAX_TEXT)
             whole = _Hashed(file)
             texts, digest, begin, size = _outer(whole, path)
             while whole.read(_CHUNK):
@@ -157,7 +157,7 @@ def read(path: Path) -> Archive:
     return Archive(path, release, whole.digest.hexdigest(), whole.bytes, unpacked, tuple(models))
 
 
-def _bound(path: Path, what: str, size: int, limit: int) -> None:
+def _check_bound(path: Path, what: str, size: int, limit: int) -> None:
     if size > limit:
         raise EdgeError(
             f"{path} is too large ({what} has {size} bytes): expected at most {limit}; do not use it unless you trust "
@@ -241,7 +241,7 @@ def _outer(stream: _Hashed, path: Path) -> tuple[dict[str, bytes], str, int, int
         names.append(member.name)
         if len(names) > len(MEMBERS) or member.type != tarfile.REGTYPE:
             break
-        _bound(path, one_line(member.name), member.size, MAX_PAYLOAD if member.name == MEMBERS[-1] else MAX_TEXT)
+        _check_bound(path, one_line(member.name), member.size, MAX_PAYLOAD if member.name == MEMBERS[-1] else MAX_TEXT)
         if member.name == MEMBERS[-1]:
             begin, size = stream.bytes, member.size
             for data in _content(stream, member.size):
@@ -250,17 +250,19 @@ def _outer(stream: _Hashed, path: Path) -> tuple[dict[str, bytes], str, int, int
             texts[member.name] = b"".join(_content(stream, member.size))
     if tuple(names) != MEMBERS:
         shown = one_line(", ".join(names[: len(MEMBERS) + 1]))
-        raise EdgeError(f"{path} holds {shown or 'nothing'}: expected {', '.join(MEMBERS)}; {_AGAIN}", "archive.format")
+        raise EdgeError(
+            f"{path} contains {shown or 'nothing'}: expected {', '.join(MEMBERS)}; {_AGAIN}", "archive.format"
+        )
     return texts, digest.hexdigest(), begin, size
 
 
 def _held(packed: _Part, listed: Mapping[str, str], path: Path) -> int:
-    """Return the bytes of the payload's tar, after each of its files was held against the digest list."""
+    """Return the bytes of the payload's tar, after each of its files was checked against the digest list."""
     files, links = set[str](), set[str]()
     with gzip.GzipFile(fileobj=io.BufferedReader(cast(io.RawIOBase, packed))) as stream:
         for member in _headers(stream):
             name = member.name
-            _bound(path, "its payload, unpacked,", stream.tell() + member.size, MAX_UNPACKED)
+            _check_bound(path, "its payload, unpacked,", stream.tell() + member.size, MAX_UNPACKED)
             if name in files or name in links or len(links) > MAX_LINKS:
                 raise ValueError(f"{name!a} is there twice, or is one link too many")
             if name.startswith("/") or ".." in name.split("/"):
@@ -278,7 +280,7 @@ def _held(packed: _Part, listed: Mapping[str, str], path: Path) -> int:
                     "archive.damaged",
                 )
         while stream.read(_CHUNK):
-            _bound(path, "its payload, unpacked,", stream.tell(), MAX_UNPACKED)
+            _check_bound(path, "its payload, unpacked,", stream.tell(), MAX_UNPACKED)
         missing = set(listed) - files - {"release", "payload.tar.gz"}
         if missing:
             raise ValueError(f"it lacks {len(missing)} files of its digest list")

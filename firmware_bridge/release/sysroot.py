@@ -29,7 +29,7 @@ class Sysroot(NamedTuple):
 def sysroot(architecture: str, names: Sequence[str] = LINKED) -> Sysroot:
     """Return these packages for an architecture, downloaded by apt where they are not kept yet.
 
-    apt holds them against Debian's signed index; its state lies apart, this machine's own is untouched. What is kept is
+    apt checks them against Debian's signed index; its state is apart, this machine's own is untouched. What is kept is
     not renewed: removing the folder fetches what Debian has by then. Raises EdgeError where they can't be had.
     """
     digest = hashlib.sha256(" ".join(sorted(names)).encode()).hexdigest()[:12]
@@ -61,7 +61,7 @@ def _packages(place: Path, names: Sequence[str]) -> dict[str, str]:
 
 
 def download(architecture: str, folder: Path, names: Sequence[str]) -> list[Path]:
-    """Return the .deb files of these packages alone, brought by apt with a state of its own under `folder`."""
+    """Return the .deb files of these packages alone, downloaded by apt with a state of its own under `folder`."""
     for path in ("state/lists/partial", "packages/partial", "packages/archives/partial"):
         (folder / path).mkdir(parents=True)
     (folder / "status").touch()

@@ -1,4 +1,4 @@
-"""Python wheels that hold libraries for boards: fetched once, by name and SHA-256 (wheels.toml)."""
+"""Python wheels with libraries for boards: fetched once, by name and SHA-256 (wheels.toml)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _download(wheel: Wheel, platform: str, folder: Path) -> None:
     command += [f"--platform={platform}", f"--dest={folder}", f"{wheel.name}=={wheel.version}"]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     if done.returncode or not (folder / wheel.path.name).exists():
-        reason = (done.stderr.strip() or "pip brought another file").splitlines()[-1]
+        reason = (done.stderr.strip() or "pip downloaded another file").splitlines()[-1]
         raise EdgeError(
             f"{wheel.path.name} can't be fetched ({reason}): expected it from pip's package index; "
             f"connect, or put the file into {wheel.path.parent}"

@@ -254,7 +254,8 @@ def test_pack_adds_a_manifest_and_golden_vectors(manifest: Path, tmp_path: Path)
         (
             "{}",
             [
-                "it lacks name, title, task, outputs[0].labels, outputs[0].decision, inputs[0].color, inputs[0].fit, inputs[0].mean, inputs[0].std"
+                "it lacks name, title, task, outputs[0].labels, outputs[0].decision, inputs[0].color, inputs[0].fit, "
+                "inputs[0].mean, inputs[0].std"
             ],
         ),
         (json.dumps(packing.manifest(b"x", labels=["one"])), ["has 1 labels, and the network has 2 outputs"]),

@@ -11,9 +11,12 @@ from torch.nn.utils.parametrizations import weight_norm
 from torch.utils.flop_counter import FlopCounterMode
 
 from compress.cost import cost
+from compress.inputs import inputs_of
+from compress.networks.load import build_network
 from compress.networks.resnet import resnet50
 from compress.pruning.channels import Pruning, prune
-from compress.recipe import build_network, load, shipped
+from compress.recipe_file import shipped
+from compress.recipe_parser import load
 from compress.steps.ghost import Ghosting, ghost
 from edge.errors import EdgeError
 
@@ -29,7 +32,7 @@ def independent_macs(network: torch.nn.Module, shape: tuple[int, int, int] = SHA
 
 def test_resnet50_has_the_published_cost() -> None:
     network = resnet50(classes=2)
-    spent = cost(network, SHAPE)
+    spent = cost(network, inputs_of(SHAPE))
     assert spent.parameters == 23_512_130
     assert spent.macs == independent_macs(network)
     assert spent.macs == pytest.approx(4.087e9, rel=1e-3)
@@ -40,7 +43,7 @@ def test_a_shipped_network_is_convolutions_and_linear_layers(name: str) -> None:
     recipe = load(name)
     shape = recipe.input.channels, recipe.input.height, recipe.input.width
     network = build_network(recipe, 1 if recipe.task == "segmentation" else 10)
-    spent = cost(network, shape)
+    spent = cost(network, inputs_of(shape))
     assert spent.macs == spent.macs_executed == independent_macs(network, shape)
 
 
@@ -49,10 +52,10 @@ def test_cpgresnet50_is_within_the_paper_by_independent_counters() -> None:
     network = resnet50(classes=2)
     for step in recipe.steps:
         if isinstance(step, Pruning):
-            prune(network, step, SHAPE)
+            prune(network, step, inputs_of(SHAPE))
         if isinstance(step, Ghosting):
             ghost(network, Ghosting(step.layers, step.cheap_kernel, "random"), torch.randn(4, *SHAPE))
-    spent = cost(network, SHAPE)
+    spent = cost(network, inputs_of(SHAPE))
     _, parameters = tp.utils.count_ops_and_params(network, torch.zeros(1, *SHAPE))
     assert spent.parameters == parameters <= 3_455_000
     assert spent.macs == independent_macs(network) <= 523_090_000
@@ -195,7 +198,7 @@ OPERATORS: dict[str, tuple[nn.Module, tuple[int, int, int], int, int]] = {
 @pytest.mark.parametrize("name", OPERATORS)
 def test_an_operator_costs_what_its_formula_says(name: str) -> None:
     network, shape, macs, products = OPERATORS[name]
-    spent = cost(network, shape)
+    spent = cost(network, inputs_of(shape))
     assert (spent.macs, spent.macs_executed) == (macs, macs + products)
     assert spent.parameters == sum(p.numel() for p in network.parameters())
 
@@ -204,14 +207,14 @@ def test_an_operator_costs_what_its_formula_says(name: str) -> None:
 def test_a_traced_network_costs_what_it_was_traced_from() -> None:
     network = nn.Sequential(Layer(recurrent, part=batch_first(nn.LSTM, 32, 8, 2)), nn.Linear(8, 5)).eval()
     traced = torch.jit.trace(network, torch.zeros(1, *WIDE))
-    assert cost(traced, WIDE) == cost(network, WIDE)
-    assert cost(traced, WIDE).products == 16 * 4 * 8 * (32 + 8 + 8 + 8)
+    assert cost(traced, inputs_of(WIDE)) == cost(network, inputs_of(WIDE))
+    assert cost(traced, inputs_of(WIDE)).products == 16 * 4 * 8 * (32 + 8 + 8 + 8)
 
 
 def test_counting_leaves_everything_as_it_was() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Dropout())
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    cost(network.train(), (3, 8, 8))
+    cost(network.train(), inputs_of((3, 8, 8)))
     assert network.training and torch.backends.mha.get_fastpath_enabled()
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
 
@@ -289,13 +292,13 @@ class Normalized(nn.Module):
 def test_a_share_of_the_macs_is_a_share_of_what_is_counted(make: type[nn.Module]) -> None:
     torch.manual_seed(0)
     network = make()
-    whole = cost(network, (3, 32, 32))
-    prune(network, Pruning(criterion="l2-norm", macs=0.5, round_to=4), (3, 32, 32))
-    left = cost(network, (3, 32, 32))
+    whole = cost(network, inputs_of((3, 32, 32)))
+    prune(network, Pruning(criterion="l2-norm", macs=0.5, round_to=4), inputs_of((3, 32, 32)))
+    left = cost(network, inputs_of((3, 32, 32)))
     block = 4 / 32  # of the narrowest layer, which may be the last that goes
     assert 0.5 - block <= left.macs / whole.macs <= 0.5
 
 
 def test_pruning_that_can_not_be_followed_is_refused_in_words() -> None:
     with pytest.raises(EdgeError, match=r"can't be followed .*let no pattern match this layer"):
-        prune(Recurrent(), Pruning({"second": 0.5}, criterion="l2-norm"), (3, 32, 32))
+        prune(Recurrent(), Pruning({"second": 0.5}, criterion="l2-norm"), inputs_of((3, 32, 32)))

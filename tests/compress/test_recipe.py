@@ -14,8 +14,12 @@ from hypothesis import strategies as st
 
 from compress.data.independence import Allowed
 from compress.data.mask_values import Values
-from compress.recipe import Recipe, build_network, kind_of, load, parse, shipped
+from compress.networks.load import build_network
+from compress.recipe import Recipe
+from compress.recipe_file import shipped
+from compress.recipe_parser import load, parse
 from compress.steps.augmentation import Augmentation
+from compress.steps.registry import kind_of
 from compress.steps.train import Training
 from edge.errors import EdgeError
 
@@ -49,7 +53,7 @@ def changed(path: tuple[str | int, ...], value: object) -> dict[str, Any]:
     return raw
 
 
-KINDS = "train, prune-blocks, soft-prune, prune, ghost, fold-norms, fold-grey"
+KINDS = "fold-grey, fold-norms, ghost, prune, prune-blocks, soft-prune, train"
 MISTAKES = [
     (("titel",), "x", ["the recipe", "unknown key 'titel'", "did you mean 'title'?"]),
     (("steps", 0, "epoch"), 3, ["steps[1]", "unknown key 'epoch'", "did you mean 'epochs'?"]),
@@ -76,11 +80,11 @@ MISTAKES = [
     (("steps", 0, "epochs"), GONE, ["steps[1] has no 'epochs'"]),
     (("steps", 2, "layers"), GONE, ["steps[3] has no 'layers'", "a list in brackets"]),
     (("targets", 0, "better"), GONE, ["targets[1] has no 'better'"]),
-    (("steps", 0, "kind"), "trian", ["steps[1] has kind 'trian'", f"one of {KINDS}"]),
+    (("steps", 0, "kind"), "trian", ["steps[1] has kind 'trian'", f"one of {KINDS}", "did you mean 'train'?"]),
     (("steps", 0, "kind"), GONE, ["steps[1] has kind None", f"one of {KINDS}"]),
-    (("steps", 0), {"kind": "prune-blocks", "epochs": 0}, ["steps[1]", "epochs >= 1"]),
-    (("steps", 0), {"kind": "prune-blocks", "epochs": 1, "penalty": -1}, ["steps[1]", "no penalty below 0"]),
-    (("steps", 0), {"kind": "prune-blocks", "epochs": 1, "gate_lr": 0}, ["steps[1]", "gate_lr > 0"]),
+    (("steps", 0), {"kind": "prune-blocks", "epochs": 0}, ["steps[1].epochs is 0", "1 or more"]),
+    (("steps", 0), {"kind": "prune-blocks", "epochs": 1, "penalty": -1}, ["steps[1].penalty is -1", "0 or more"]),
+    (("steps", 0), {"kind": "prune-blocks", "epochs": 1, "gate_lr": 0}, ["steps[1].gate_lr is 0", "above 0"]),
     (("steps", 0), {"kind": "prune-blocks"}, ["steps[1] has no 'epochs'"]),
     (("steps", 0), {"kind": "soft-prune", "epochs": 1}, ["steps[1].ratios is {}", "layer patterns"]),
     (("steps", 0), {"kind": "soft-prune", "epochs": 1, "ratios": {"*": 1}}, ["steps[1].ratios", "below 1"]),
@@ -103,8 +107,13 @@ MISTAKES = [
     (("steps", 2, "cheap_kernel"), 4, ["steps[3].cheap_kernel is 4", "an odd number"]),
     (("steps", 2, "init"), "lucky", ["steps[3].init is 'lucky'", "trained", "random"]),
     (("steps", 2, "samples"), 1, ["steps[3].samples is 1", "2 or more"]),
-    (("steps", 0, "epochs"), 0, ["steps[1]", "epochs >= 1"]),
-    (("steps", 0, "batch"), 1, ["steps[1]", "batch >= 2"]),
+    (("steps", 0, "epochs"), 0, ["steps[1].epochs is 0", "1 or more"]),
+    (("steps", 0, "batch"), 1, ["steps[1].batch is 1", "2 or more"]),
+    (("steps", 0, "lr"), 0, ["steps[1].lr is 0.0", "above 0"]),
+    (("steps", 0, "weight_decay"), -1, ["steps[1].weight_decay is -1.0", "0 or more"]),
+    (("steps", 0, "bn_l1"), -1, ["steps[1].bn_l1 is -1.0", "0 or more"]),
+    (("steps", 0, "smoothing"), 1, ["steps[1].smoothing is 1.0", "0 to below 1"]),
+    (("steps", 0, "seed"), -1, ["steps[1].seed is -1", "0 to 4294967295"]),
     (("steps", 0, "size"), 512, ["steps[1].size is 512", "not larger than the network's input"]),
     (("data", "group"), "p(", ["data.group is 'p('", "a regular expression"]),
     (("data", "validation"), 1.0, ["data.validation is 1.0", "between 0 and 1"]),
@@ -366,7 +375,7 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     "network, words",
     [
         ("no_such_module:build", r"can't be imported.*no_such_module.*working directory"),
-        ("builtins:bild", "module builtins has no function 'bild'"),
+        ("builtins:bild", "module builtins has no 'bild'"),
         ("builtins:dict", "builtins:dict gives a dict .*expected an nn.Module"),
         ("builtins:len", r"builtins:len fails for 2 classes.*len\(\) takes no keyword arguments"),
         ("mine:narrow", r"mine:narrow gives \(2, 1\).*expected an nn.Module that returns logits of shape \(2, 2\)"),

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from compress.recipe import load, network_function, parse
+from compress.networks.load import network_function
 from compress.recipe_file import check, folders, named, read, shipped
+from compress.recipe_parser import load, parse
 from compress.run import Run
 from compress.tasks.classification import Classification
 from edge.errors import EdgeError
@@ -186,7 +187,7 @@ def test_a_network_that_can_not_be_imported_is_said_before_images_are_read(
         (place / "data/train" / label).mkdir(parents=True)
     for text, said in (
         ("import nothing_like_it", "nothing_like_it"),
-        ("x = 1", "has no function 'build'"),
+        ("x = 1", "has no 'build'"),
         ("raise SystemExit(3)", r"can't be imported \(SystemExit: 3\)"),
         ("def build(classes, channels):\n    raise ValueError('no such width')", "for 2 classes.*no such width"),
     ):

@@ -13,6 +13,7 @@ import torch
 
 from compress.convert.tflite import to_tflite
 from compress.cost import cost
+from compress.inputs import inputs_of
 from compress.pruning.blocks import close, residual_blocks
 from compress.pruning.channels import Pruning, prune
 from compress.state.checkpoint import load_tensors
@@ -24,7 +25,7 @@ from tests.compress.conftest import HEAD as HEAD_OF_OWN
 from tests.compress.conftest import HERE, edge_compress, refused
 from tests.compress.pruning.residual_networks import SHAPE, user
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.train, pytest.mark.timeout(600)]
 
 HEAD = HEAD_OF_OWN.replace("own_network", "residual_networks")
 BLOCKS_FIRST = """
@@ -142,7 +143,7 @@ def test_blocks_then_channels_then_ghosts_then_int8(phantoms: Path, tmp_path: Pa
     )  # of the network before its blocks
     last = max((where / "out/checkpoints").glob("*.pt"), key=lambda path: path.stat().st_mtime)
     fresh = user()
-    branches = {block.name: block.tensors for block in residual_blocks(fresh, SHAPE)}
+    branches = {block.name: block.tensors for block in residual_blocks(fresh, inputs_of(SHAPE))}
     names, known = set(load_tensors(last)), set(fresh.state_dict())
     for block in closed[2].split(", "):
         assert branches[block] and not names & set(branches[block])
@@ -192,12 +193,15 @@ def test_training_and_soft_pruning_are_one_run(phantoms: Path, tmp_path: Path) -
 
 def test_what_is_left_of_a_users_network_is_converted_whole() -> None:
     network = user()
-    close(network, [block for block in residual_blocks(network, SHAPE) if block.name in ("one.1", "two.0", "two.2")])
-    prune(network, Pruning(macs=0.4), SHAPE)
+    close(
+        network,
+        [block for block in residual_blocks(network, inputs_of(SHAPE)) if block.name in ("one.1", "two.0", "two.2")],
+    )
+    prune(network, Pruning(macs=0.4), inputs_of(SHAPE))
     ghost(network, Ghosting(("one.0.conv1", "three.first"), init="random"), torch.randn(8, *SHAPE))
-    assert cost(network, SHAPE).macs < 0.4 * cost(user(), SHAPE).macs
+    assert cost(network, inputs_of(SHAPE)).macs < 0.4 * cost(user(), inputs_of(SHAPE)).macs
     images = np.random.default_rng(0).standard_normal((16, *SHAPE[1:], 3)).astype(np.float32)
-    runner = open_runtime(to_tflite(network, images, quantize=True), "litert", 1)
+    runner = open_runtime(to_tflite(network, torch.from_numpy(images).permute(0, 3, 1, 2), quantize=True), "litert", 1)
     scale, zero = runner.inputs[0].scale, runner.inputs[0].zero_point
     steps = np.clip(np.rint(images / scale) + zero, -128, 127).astype(np.int8)
     found = np.stack([runner.run(step[None])[0][0].astype(np.float32) for step in steps]) - runner.outputs[0].zero_point

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from compress.state.checkpoint import load_tensors
 from edge.model import read
 from tests.compress.conftest import HERE, RECIPE, command, edge_compress, environment, refused
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.train, pytest.mark.timeout(600)]
 
 FILES = {
     "own.tflite",
@@ -142,34 +143,31 @@ def test_a_finished_run_is_repeated_from_what_it_left(finished: Finished, phanto
     assert "converted" not in again.said
 
 
-def test_a_changed_last_step_repeats_only_itself(finished: Finished, phantoms: Path) -> None:
-    recipe = finished.folder / "recipe.toml"
-    head, tail = recipe.read_text().rsplit("epochs = 2", 1)
-    recipe.write_text(f"{head}epochs = 3{tail}")
-    before = (finished.folder / "out/own.tflite").read_bytes()
-    try:
-        refusal = refused(edge_compress(*RUN, phantoms, cwd=finished.folder), "'own' has changed since out was begun")
-        assert "(steps[5].epochs was 2 and is 3): expected the same; give --changed" in refusal
-        assert (finished.folder / "out/own.tflite").read_bytes() == before
-        again = start(finished.folder, phantoms, "--changed")
-        start(finished.folder, phantoms)  # what was agreed to once is not asked again
-    finally:
-        recipe.write_text(RECIPE)
-        start(finished.folder, phantoms, "--changed")
+@pytest.fixture
+def mine(finished: Finished, tmp_path: Path) -> Finished:
+    """The finished run in a folder of one's own, to change it."""
+    return finished._replace(folder=shutil.copytree(finished.folder, tmp_path / "user"))
+
+
+def test_a_changed_last_step_repeats_only_itself(finished: Finished, mine: Finished, phantoms: Path) -> None:
+    head, tail = RECIPE.rsplit("epochs = 2", 1)
+    (mine.folder / "recipe.toml").write_text(f"{head}epochs = 3{tail}")
+    before = (mine.folder / "out/own.tflite").read_bytes()
+    refusal = refused(edge_compress(*RUN, phantoms, cwd=mine.folder), "'own' has changed since out was begun")
+    assert "(steps[5].epochs was 2 and is 3): expected the same; give --changed" in refusal
+    assert (mine.folder / "out/own.tflite").read_bytes() == before
+    again = start(mine.folder, phantoms, "--changed")
+    start(mine.folder, phantoms)  # what was agreed to once is not asked again
     assert again.ledger[:5] == finished.ledger[:5]
     assert again.ledger[5]["detail"] == "3 epochs"
     assert set(re.findall(r"epoch \d/\d", again.complaints)) == {"epoch 1/3", "epoch 2/3", "epoch 3/3"}
     assert len(re.findall("converted to TFLite", again.said)) == 2
 
 
-def test_another_positive_label_makes_another_decision(finished: Finished, phantoms: Path) -> None:
-    recipe = finished.folder / "recipe.toml"
-    recipe.write_text(RECIPE.replace('positive = "opacity"', 'positive = "clear"'))
-    try:
-        start(finished.folder, phantoms)
-    finally:
-        recipe.write_text(RECIPE)
-    decision = read(finished.folder / "out/own.tflite").manifest.task.decision
+def test_another_positive_label_makes_another_decision(mine: Finished, phantoms: Path) -> None:
+    (mine.folder / "recipe.toml").write_text(RECIPE.replace('positive = "opacity"', 'positive = "clear"'))
+    start(mine.folder, phantoms)
+    decision = read(mine.folder / "out/own.tflite").manifest.task.decision
     assert decision is not None
     assert decision.label == "clear"
 

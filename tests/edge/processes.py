@@ -1,7 +1,8 @@
-"""`edge-infer` as a process of its own."""
+"""`edge-infer` as a process of its own; and in this one, where only what it answers is looked at."""
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -9,6 +10,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
+
+from edge.cli import main
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -51,8 +55,29 @@ def ignoring(number: signal.Signals) -> Iterator[None]:
         signal.signal(number, before)
 
 
-def run(*words: object, stdin: bytes = b"", stdout: object = subprocess.PIPE, **more: object) -> Ended:
-    """Run `python -m edge` with these words."""
+def call(*words: object, stdin: bytes = b"", **more: str) -> Ended:
+    """Run `edge-infer` with these words and environment variables in this process.
+
+    A process of its own takes most of its time to start. What is about processes (signals, streams that are closed,
+    memory, what is imported) has one.
+    """
+    read, out, err = (io.TextIOWrapper(io.BytesIO(data), encoding="utf-8") for data in (stdin, b"", b""))
+    arguments = [os.fsdecode(word) if isinstance(word, bytes) else str(word) for word in words]
+    with patch.multiple(sys, stdin=read, stdout=out, stderr=err), patch.dict(os.environ, more):
+        try:
+            status = main(arguments)
+        except SystemExit as ended:  # of --help
+            status = int(ended.code or 0)
+        for stream in (out, err):
+            stream.flush()
+    buffers = [stream.buffer.getvalue() for stream in (out, err)]  # type: ignore[attr-defined]
+    return Ended(subprocess.CompletedProcess(arguments, status, *buffers))
+
+
+def run(*words: object, stdin: bytes = b"", **more: object) -> Ended:
+    """Run `edge-infer` with these words; as a process of its own where something is said of it (`env`, `cwd`, ...)."""
+    if not more:
+        return call(*words, stdin=stdin)
     command = [sys.executable, "-m", "edge", *map(str, words)]
-    settings = {"env": environment(), "timeout": 60, **more}
-    return Ended(subprocess.run(command, input=stdin, stdout=stdout, stderr=subprocess.PIPE, **settings))
+    settings = {"env": environment(), "timeout": 60, "stdout": subprocess.PIPE, **more}
+    return Ended(subprocess.run(command, input=stdin, stderr=subprocess.PIPE, **settings))

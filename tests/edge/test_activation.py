@@ -6,9 +6,10 @@ import pytest
 
 from edge.activation import LOGARITHMS, LOGITS, SCORES, UNKNOWN, check_activation, check_activations, ending
 from edge.errors import EdgeError
-from edge.flatbuffer import Graph, Network, Operator, Tensor, read
+from edge.flatbuffer import read
 from edge.model import read as read_file
 from edge.model import shipped
+from edge.network import Graph, Network, Operator, Tensor
 from tests.edge.conftest import HERE
 
 

@@ -129,3 +129,50 @@ def test_every_byte_is_read(size):
     assert files.read_stream(io.BytesIO(content), "it") == content[: size if size >= 12 else 12]
     assert files.read_stream(io.BytesIO(content), "it", size) == content
     assert files.read_stream(io.BytesIO(content), "it", 1 << 21) == content
+
+
+@pytest.mark.parametrize("broken", ["replace", "fsync"])
+@pytest.mark.parametrize("there", [True, False])
+def test_several_files_are_written_all_or_none(tmp_path, monkeypatch, broken, there):
+    first, second = tmp_path / "a/one", tmp_path / "b/c/two"
+    if there:
+        first.parent.mkdir()
+        first.write_bytes(b"before")
+    calls = []
+
+    def fail(*words: object) -> None:
+        calls.append(words)
+        if broken == "replace" or len(calls) == 2:
+            raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, broken, fail)
+        with pytest.raises(OSError, match="No space"):
+            files.write_all_beside({first: b"1", second: b"2"})
+    left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*"))
+    assert left == (["a", "a/one"] if there else [])
+    assert not there or first.read_bytes() == b"before"
+    checked = []
+    files.write_all_beside({first: b"1", second: b"2"}, lambda part: checked.append(part.read_bytes()))
+    assert (first.read_bytes(), second.read_bytes(), checked) == (b"1", b"2", [b"1", b"2"])
+    assert [path.name for path in second.parent.iterdir()] == ["two"]
+
+
+def test_what_fails_its_check_or_reads_otherwise_is_not_put_in_place(tmp_path, monkeypatch):
+    place = tmp_path / "x"
+    place.write_bytes(b"before")
+
+    def refuse(part: object) -> None:
+        raise EdgeError("no")
+
+    with pytest.raises(EdgeError, match=r"^no$"):
+        files.write_beside(place, b"after", refuse)
+    with monkeypatch.context() as patched:
+        patched.setattr(type(place), "read_bytes", lambda path: b"other")
+        with pytest.raises(EdgeError, match="reads as something else than was written: check the disk"):
+            files.write_beside(place, b"after")
+    assert place.read_bytes() == b"before" and [path.name for path in tmp_path.iterdir()] == ["x"]
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(EdgeError, match="no ordinary file"):
+        files.write_all_beside({place: b"after", tmp_path / "folder": b""})
+    assert place.read_bytes() == b"before"

@@ -45,7 +45,7 @@ def test_a_run_imports_only_what_it_uses(model, picture):
         "multiprocessing",
         "edge.tasks.segmentation",
         "edge.overlay",
-        "edge.edgetpu",
+        "edge.delegates.edgetpu",
     ):
         assert name not in modules, name
 

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from edge import tflite_schema
-from edge.flatbuffer import Operator, Tensor
+from edge.network import Operator, Tensor
 from edge.operator_rules import fault
 
 CONVOLUTION = {

@@ -8,10 +8,10 @@ from collections import Counter
 import pytest
 
 from edge.errors import EdgeError
-from edge.image import SUFFIXES as ALL
+from edge.readers import suffixes
 from edge.sources import expand, left_out_line, listing
 
-SUFFIXES = (".png", ".jpg")
+ALL = suffixes()
 
 
 @pytest.fixture
@@ -36,11 +36,11 @@ def names(found, folder):
 
 
 def images(word, folder):
-    return names(expand(str(word), SUFFIXES), folder)
+    return names(expand(str(word)), folder)
 
 
 def test_a_folder_stands_for_its_images_and_those_of_its_sub_folders(folder):
-    found = expand(str(folder), SUFFIXES)
+    found = expand(str(folder))
     assert names(found, folder) == ["a.PNG", "b.png", "c.jpg", "inner/d.png", "inner/deep/e.png"]
     assert found.root == str(folder) and found.left_out == {".txt": 1, "hidden": 2}
 
@@ -49,7 +49,7 @@ def test_a_folder_stands_for_its_images_and_those_of_its_sub_folders(folder):
 def test_every_usual_ending_is_an_images(tmp_path, suffix):
     for name in (f"a{suffix}", f"b{suffix.upper()}", f"c{suffix}x", suffix.strip(".")):
         (tmp_path / name).write_bytes(b"")
-    assert names(listing(tmp_path, ALL)[0], tmp_path) == [f"a{suffix}", f"b{suffix.upper()}"]
+    assert names(listing(tmp_path)[0], tmp_path) == [f"a{suffix}", f"b{suffix.upper()}"]
 
 
 def test_what_pillow_reads_of_these_formats_by_its_ending_is_read_here():
@@ -64,15 +64,15 @@ def test_what_pillow_reads_of_these_formats_by_its_ending_is_read_here():
 def test_a_folder_without_images_says_what_is_there_instead(folder):
     (folder / "empty").mkdir()
     with pytest.raises(
-        EdgeError, match=r"empty has no images in it: expected files that end in \.png, \.jpg"
+        EdgeError, match=r"empty has no images in it: expected files that end in \.png, \.apng, "
     ) as caught:
-        expand(f"{folder}/empty", SUFFIXES)
+        expand(f"{folder}/empty")
     assert caught.value.code == "image.missing"
     (folder / "empty/scan").write_bytes(b"")
     with pytest.raises(EdgeError, match=r"no images in it, 1 file was left out \(1 without a suffix\): expected"):
-        expand(f"{folder}/empty", SUFFIXES)
+        expand(f"{folder}/empty")
     with pytest.raises(EdgeError, match=r"empt\* matches nothing that is an image, 1 file was left out"):
-        expand(f"{folder}/empt*", SUFFIXES)
+        expand(f"{folder}/empt*")
 
 
 def test_files_that_are_left_out_are_counted_by_kind(tmp_path):
@@ -81,7 +81,7 @@ def test_files_that_are_left_out_are_counted_by_kind(tmp_path):
         (tmp_path / name).write_bytes(b"")
     os.mkfifo(tmp_path / "pipe.png")
     os.mkfifo(tmp_path / "pipe")
-    left_out = listing(tmp_path, SUFFIXES)[1]
+    left_out = listing(tmp_path)[1]
     assert left_out == {".txt": 3, "without a suffix": 2, "special": 2, "hidden": 1, ".gz": 1}
     said = "9 files were left out (3 .txt, 2 special, 2 without a suffix, 1 .gz, 1 hidden)"
     assert left_out_line(left_out) == said
@@ -103,7 +103,7 @@ def test_a_folder_of_results_is_not_looked_into(folder):
     (folder / "out").mkdir()
     (folder / "out/a.mask.png").write_bytes(b"")
     (folder / "out/a.json").write_bytes(b"")
-    found, left_out = listing(folder, SUFFIXES, os.path.realpath(folder / "out"))
+    found, left_out = listing(folder, os.path.realpath(folder / "out"))
     assert "out/a.mask.png" not in names(found, folder) and left_out == {".txt": 1, "hidden": 2}
 
 
@@ -111,18 +111,18 @@ def test_a_pattern_stands_for_what_it_matches(folder):
     assert images(f"{folder}/*.png", folder) == ["b.png"]
     assert images(f"{folder}/**/*.png", folder) == ["b.png", "inner/d.png", "inner/deep/e.png"]
     with pytest.raises(EdgeError, match="matches no file") as caught:
-        expand(f"{folder}/*.gif", SUFFIXES)
+        expand(f"{folder}/*.gif")
     assert caught.value.code == "image.missing"
 
 
 def test_a_pattern_that_matches_a_folder_stands_for_its_images(folder):
     """As where a shell expands it."""
-    found = expand(f"{folder}/*", SUFFIXES)
+    found = expand(f"{folder}/*")
     everything = ["a.PNG", "b.png", "c.jpg", "inner/d.png", "inner/deep/e.png", "notes.txt"]
     assert names(found, folder) == everything and found.root == f"{folder}/" and not found.left_out
     (folder / "inner/deep/more.txt").write_bytes(b"")
-    assert expand(f"{folder}/inn*", SUFFIXES).left_out == {".txt": 1}
-    assert names(expand(f"{folder}/**", SUFFIXES), folder)[4:6] == ["inner/deep/e.png", "inner/deep/more.txt"]
+    assert expand(f"{folder}/inn*").left_out == {".txt": 1}
+    assert names(expand(f"{folder}/**"), folder)[4:6] == ["inner/deep/e.png", "inner/deep/more.txt"]
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_a_file(folder):
@@ -132,7 +132,7 @@ def test_a_file_whose_name_looks_like_a_pattern_is_a_file(folder):
 
 def test_any_other_word_is_a_file(folder):
     for word in ("-", "nowhere.png", f"{folder}/notes.txt", "x" * 5000):
-        found = expand(word, SUFFIXES)
+        found = expand(word)
         assert found == [word] and found.root is None and not found.left_out
 
 
@@ -146,10 +146,10 @@ def test_links_that_lead_nowhere_are_not_left_out(folder):
 
 def test_pipes_that_a_pattern_matches_are_counted(folder):
     os.mkfifo(folder / "pipe.png")
-    found = expand(f"{folder}/*.png", SUFFIXES)
+    found = expand(f"{folder}/*.png")
     assert names(found, folder) == ["b.png"] and found.left_out == {"special": 1}
     with pytest.raises(EdgeError, match=r"pip\* matches nothing that is an image, 1 file was left out \(1 special\)"):
-        expand(f"{folder}/pip*", SUFFIXES)
+        expand(f"{folder}/pip*")
 
 
 def test_folders_that_links_lead_to_are_looked_into_once(folder, tmp_path_factory):
@@ -159,7 +159,7 @@ def test_folders_that_links_lead_to_are_looked_into_once(folder, tmp_path_factor
     (folder / "inner/up").symlink_to(folder)
     (folder / "inner/self").symlink_to(folder / "inner/self")
     (folder / "other.png").symlink_to(other)
-    found, left_out = listing(folder, SUFFIXES)
+    found, left_out = listing(folder)
     assert names(found, folder)[3:] == ["inner/d.png", "inner/deep/e.png", "other.png/x.png"]
     assert left_out == {".txt": 1, "hidden": 2, "without a suffix": 1}
 
@@ -177,5 +177,5 @@ def test_a_sub_folder_that_can_not_be_read_is_among_the_images(folder, monkeypat
     assert images(folder, folder) == ["a.PNG", "b.png", "c.jpg", "inner"]
     assert images(f"{folder}/i*", folder) == ["inner"]
     with pytest.raises(EdgeError, match="inner can't be read") as caught:
-        listing(folder / "inner", SUFFIXES)
+        listing(folder / "inner")
     assert caught.value.code == "image.unreadable"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -30,28 +29,41 @@ class LocalBoard(Host):
             debian.need({"sshd": "openssh-server", "ssh": "openssh-client"})
         except debian.Unavailable as error:
             pytest.skip(str(error))
-        port = free_port()
+        if os.geteuid() == 0:
+            Path("/run/sshd").mkdir(exist_ok=True)
         key, user = new_key(folder / "host_key"), new_key(folder / "user")
+        settings = (
+            f"ListenAddress 127.0.0.1\nHostKey {key}\nAuthorizedKeysFile {folder}/authorized_keys\n"
+            f"UsePAM no\nStrictModes no\nPidFile none\nPasswordAuthentication no\nMaxStartups 100\n{settings}\n"
+        )
+        for _ in range(5):  # a free port may be another's a moment later
+            port = free_port()
+            self.process = _started(folder, f"Port {port}\n{settings}")
+            if self.process.poll() is None:
+                break
+        else:
+            raise AssertionError((folder / "sshd.log").read_text())
         super().__init__(folder, port, user, " ".join(key.with_suffix(".pub").read_text().split()[:2]))
         self.config.write_text(self.config.read_text().replace("User root", f"User {os.environ.get('USER', 'root')}"))
         (folder / "authorized_keys").write_text(self.user.with_suffix(".pub").read_text())
-        (folder / "sshd_config").write_text(
-            f"Port {port}\nListenAddress 127.0.0.1\nHostKey {key}\nAuthorizedKeysFile {folder}/authorized_keys\n"
-            f"UsePAM no\nStrictModes no\nPidFile none\nPasswordAuthentication no\nMaxStartups 100\n{settings}\n"
-        )
-        if os.geteuid() == 0:
-            Path("/run/sshd").mkdir(exist_ok=True)
-        server = shutil.which("sshd", path=debian.PATH)
-        assert server is not None
-        command = [server, "-D", "-f", folder / "sshd_config", "-E", folder / "sshd.log"]
-        self.process = subprocess.Popen(command, preexec_fn=usual_ends)
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    return
-            time.sleep(0.05)
-        raise AssertionError((folder / "sshd.log").read_text())
 
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait()
+
+
+def _started(folder: Path, settings: str) -> subprocess.Popen[bytes]:
+    """Start a server; return it when it listens or has ended."""
+    (folder / "sshd_config").write_text(settings)
+    (folder / "sshd.log").write_text("")
+    server = shutil.which("sshd", path=debian.PATH)
+    assert server is not None
+    command = [server, "-D", "-f", folder / "sshd_config", "-E", folder / "sshd.log"]
+    process = subprocess.Popen(command, preexec_fn=usual_ends)
+    for _ in range(400):
+        if process.poll() is not None or "Server listening on" in (folder / "sshd.log").read_text():
+            return process
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    return process

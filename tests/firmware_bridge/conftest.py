@@ -28,9 +28,10 @@ from tests.edge.conftest import (  # noqa: F401  (fixtures)
     stand_in,
 )
 from tests.edge.pictures import blobs, encoded, png, turned
-from tests.edge.processes import ROOT, Ended, environment
+from tests.edge.processes import ROOT, Ended, call, environment
 from tests.firmware_bridge.boards import LocalBoard
 from tests.firmware_bridge.places import Place
+from tests.once import once
 
 SOURCE = ROOT / "firmware_bridge/native"
 BUILT_WITH = {
@@ -60,14 +61,16 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
         debian.need(BUILT_WITH)
     except debian.Unavailable as error:
         pytest.skip(str(error))
-    folder = tmp_path_factory.mktemp("native")
     task = tmp_path_factory.mktemp("task") / "multilabel.c"
     shutil.copyfile(Path(__file__).with_name("native") / task.name, task)
-    options = ["-DEDGE_PROBE=ON", f"-DEDGE_SANITIZE={'ON' if SANITIZED else 'OFF'}", f"-DEDGE_TASKS={task}"]
-    for command in (["cmake", "-S", SOURCE, "-B", folder, *options], ["cmake", "--build", folder, "-j2"]):
-        done = subprocess.run(command, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-    return folder
+
+    def make(folder: Path) -> None:
+        options = ["-DEDGE_PROBE=ON", f"-DEDGE_SANITIZE={'ON' if SANITIZED else 'OFF'}", f"-DEDGE_TASKS={task}"]
+        for command in (["cmake", "-S", SOURCE, "-B", folder, *options], ["cmake", "--build", folder, "-j2"]):
+            done = subprocess.run(command, capture_output=True, text=True)
+            assert done.returncode == 0, done.stdout + done.stderr
+
+    return once(tmp_path_factory, "native", make)
 
 
 @pytest.fixture(scope="session")
@@ -90,8 +93,14 @@ def programs(build: Path) -> dict[str, Callable[..., Ended]]:
     if SANITIZED:
         # What LiteRT itself leaves behind is its own affair.
         native["LSAN_OPTIONS"] = "suppressions=" + str(Path(__file__).with_name("litert.supp"))
+    process = runner([sys.executable, "-m", "edge"])
+
+    def python(*words: object, stdin: bytes = b"", **settings: object) -> Ended:
+        """As a process of its own only where anything is said about it."""
+        return process(*words, stdin=stdin, **settings) if settings else call(*words, stdin=stdin, COLUMNS="80")
+
     return {
-        "python": runner([sys.executable, "-m", "edge"]),
+        "python": python,
         "native": runner([str(build / "edge-infer")], **native),
     }
 

@@ -38,7 +38,7 @@ class Place:
     def push(self, archive: Path, *words: object) -> Ended:
         return self("push", "x86-64", "board", "--archive", archive, *words)
 
-    def serves(self) -> str:
+    def active(self) -> str:
         """The version that answers."""
         picture = self.tmp_path / "picture.png"
         picture.write_bytes(b"pixels")

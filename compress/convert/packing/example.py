@@ -16,8 +16,8 @@ from compress.convert.packing.network import Facts, examine
 from edge import flatbuffer as flatbuffers
 from edge.errors import EdgeError, quoted
 from edge.fields import MAX_LETTERS, is_line
-from edge.flatbuffer import Tensor
 from edge.manifest import FORMAT, VERSION
+from edge.network import Tensor
 
 
 def write(data: bytes, model: Path, path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from edge import activation, tasks
 from edge.errors import EdgeError
-from edge.flatbuffer import Network, Tensor
+from edge.network import Network, Tensor
 
 TYPES = {"INT8": "int8", "FLOAT32": "float32"}
 

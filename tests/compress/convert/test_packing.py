@@ -23,9 +23,9 @@ from compress.convert.packing.network import examine, without_comments
 from edge import flatbuffer as flatbuffers
 from edge.check import BIT_EXACT, check
 from edge.errors import EdgeError
-from edge.flatbuffer import Network
 from edge.manifest import parse
 from edge.model import read
+from edge.network import Network
 from edge.runtime import Runtime
 from tests.compress.conftest import environment
 from tests.edge import packing

@@ -12,7 +12,8 @@ from PIL import Image
 from compress.data import cifar
 from compress.data.cifar import FOLDER, NAMES, PARTS, load_cifar
 from compress.data.independence import Allowed
-from compress.recipe import Recipe, parse
+from compress.recipe import Recipe
+from compress.recipe_parser import parse
 from compress.tasks.classification import Classification
 from edge.errors import EdgeError
 from edge.preprocess import Preprocessing, pixels
@@ -159,7 +160,8 @@ def test_other_than_ten_names_are_refused(spoilt: Path, names: str) -> None:
     assert f"{spoilt / NAMES} has {len(names.split())} names: expected 10 different ones" in refusal(spoilt)
 
 
-@pytest.mark.slow
+@pytest.mark.data
+@pytest.mark.timeout(300)
 def test_the_real_one(cifar10: Path) -> None:
     data = load_cifar(TASK, cifar10, HOW, 0.02)
     assert (len(data.train), len(data.val), len(data.test)) == (49_000, 1_000, 10_000)

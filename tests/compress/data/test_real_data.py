@@ -9,13 +9,14 @@ import pytest
 
 import edge.model
 from compress.data.remarks import remarks
-from compress.recipe import load
+from compress.recipe_parser import load
 from compress.tasks.registry import task_named
 
 DATA = Path(os.environ.get("EDGE_DATA", "/nowhere"))
 
 
-@pytest.mark.slow
+@pytest.mark.data
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", ["pneumonia", "cpgresnet50"])
 def test_chest_xrays_are_the_ones_that_the_models_were_made_of(name: str) -> None:
     folder, recipe = DATA / "chest_xray", load(name)
@@ -35,7 +36,8 @@ def test_chest_xrays_are_the_ones_that_the_models_were_made_of(name: str) -> Non
     assert len(remarks(data.summary)) == 2
 
 
-@pytest.mark.slow
+@pytest.mark.data
+@pytest.mark.timeout(600)
 def test_polyps_are_read_without_a_remark() -> None:
     folder, recipe = DATA / "Kvasir-SEG", load("polyp")
     if not folder.is_dir():

@@ -18,7 +18,8 @@ from compress.data.division import Entry
 from compress.data.folder import load_folder
 from compress.data.masks import load_masks
 from compress.data.phantom import CLASSES, phantom
-from compress.recipe import load, parse, shipped
+from compress.recipe_file import shipped
+from compress.recipe_parser import load, parse
 from compress.report import card
 from compress.tasks.classification import Classification
 from compress.tasks.segmentation import Segmentation

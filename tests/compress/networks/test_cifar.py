@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from compress.cost import cost
+from compress.inputs import inputs_of
 from compress.networks.cifar import BasicResNet, PaddingShortcut, bottleneck56, resnet56
 
 SHAPE = (3, 32, 32)
@@ -46,7 +47,7 @@ def test_the_basic_network_is_the_literatures_but_for_two_shortcuts() -> None:
 def test_the_docstring_says_what_it_costs(build: type) -> None:
     said = re.search(r"([\d.]+) M parameters with ten classes, ([\d.]+) M MACs at 32x32", build.__doc__ or "")
     assert said
-    spent = cost(build(10), SHAPE)
+    spent = cost(build(10), inputs_of(SHAPE))
     assert (f"{spent.parameters / 1e6:.3f}", f"{spent.macs / 1e6:.1f}") == said.groups()
 
 

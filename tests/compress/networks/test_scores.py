@@ -10,11 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from compress.inputs import inputs_of
+from compress.networks.load import build_network
 from compress.networks.scores import check_logits
-from compress.recipe import build_network, load
+from compress.recipe_parser import load
 from compress.state.rehearsal import rehearse
+from compress.state.stage import example_inputs
 from compress.steps.train import Training
 from edge.errors import EdgeError
+from edge.preprocess import Preprocessing
 
 SHAPE = (3, 16, 16)
 Last = Callable[[Tensor], Tensor]
@@ -94,13 +98,13 @@ MASKS: dict[str, Last] = {
 @pytest.mark.parametrize("name", SCORES)
 def test_a_classifier_of_scores_is_refused(name: str) -> None:
     with pytest.raises(EdgeError, match=r"outputs are scores: expected logits.*take its last activation out"):
-        check_logits(Classifier(SCORES[name], 2 if "one" in name else 3), SHAPE)
+        check_logits(Classifier(SCORES[name], 2 if "one" in name else 3), inputs_of(SHAPE))
 
 
 @pytest.mark.parametrize("name", MASKS)
 def test_a_segmentation_of_scores_is_refused(name: str) -> None:
     with pytest.raises(EdgeError, match="outputs are scores: expected logits"):
-        check_logits(Segmentation(MASKS[name]), SHAPE)
+        check_logits(Segmentation(MASKS[name]), inputs_of(SHAPE))
 
 
 class OnlyInEvaluation(Classifier):
@@ -118,7 +122,7 @@ class OnlyInTraining(Classifier):
 @pytest.mark.parametrize("network", [OnlyInEvaluation, OnlyInTraining])
 def test_both_modes_are_looked_at(network: type[Classifier]) -> None:
     with pytest.raises(EdgeError, match="ends in a softmax"):
-        check_logits(network(nn.Identity()), SHAPE)
+        check_logits(network(nn.Identity()), inputs_of(SHAPE))
 
 
 class Gated(nn.Module):
@@ -155,37 +159,37 @@ def tiny(network: Classifier) -> Classifier:
 @pytest.mark.parametrize("seed", range(30))
 def test_logits_are_never_refused_by_chance(seed: int) -> None:
     for classes in (2, 10):
-        check_logits(Classifier(nn.Identity(), classes, seed), SHAPE)
-        check_logits(Classifier(nn.ReLU(), classes, seed), SHAPE)
-        check_logits(tiny(Classifier(nn.ReLU(), classes, seed)), SHAPE)
-    check_logits(Segmentation(nn.Identity(), seed), SHAPE)
-    check_logits(Segmentation(nn.ReLU(), seed), SHAPE)
+        check_logits(Classifier(nn.Identity(), classes, seed), inputs_of(SHAPE))
+        check_logits(Classifier(nn.ReLU(), classes, seed), inputs_of(SHAPE))
+        check_logits(tiny(Classifier(nn.ReLU(), classes, seed)), inputs_of(SHAPE))
+    check_logits(Segmentation(nn.Identity(), seed), inputs_of(SHAPE))
+    check_logits(Segmentation(nn.ReLU(), seed), inputs_of(SHAPE))
 
 
 def test_strange_networks_of_logits_pass() -> None:
-    check_logits(Gated(), SHAPE)
-    check_logits(zeros(Classifier(nn.Identity())), SHAPE)
-    check_logits(halves(Classifier(nn.Identity())), SHAPE)
-    check_logits(halves(Classifier(nn.Identity(), 2)), SHAPE)
-    check_logits(Classifier(nn.Tanh()), SHAPE)
-    check_logits(Segmentation(lambda z: F.interpolate(z, scale_factor=2)), SHAPE)
+    check_logits(Gated(), inputs_of(SHAPE))
+    check_logits(zeros(Classifier(nn.Identity())), inputs_of(SHAPE))
+    check_logits(halves(Classifier(nn.Identity())), inputs_of(SHAPE))
+    check_logits(halves(Classifier(nn.Identity(), 2)), inputs_of(SHAPE))
+    check_logits(Classifier(nn.Tanh()), inputs_of(SHAPE))
+    check_logits(Segmentation(lambda z: F.interpolate(z, scale_factor=2)), inputs_of(SHAPE))
 
 
 def test_the_network_stays_as_it_was() -> None:
     network = Classifier(nn.Identity()).train()
     before = copy.deepcopy(network.state_dict())
-    check_logits(network, SHAPE)
+    check_logits(network, inputs_of(SHAPE))
     assert network.training and all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
 def test_the_rehearsal_refuses_it() -> None:
     with pytest.raises(EdgeError, match="ends in a softmax"):
-        rehearse(Classifier(nn.Softmax(dim=1)), [Training(epochs=1)], SHAPE)
+        rehearse(Classifier(nn.Softmax(dim=1)), [Training(epochs=1)], Preprocessing(*SHAPE[1:]))
 
 
 @pytest.mark.parametrize("name", ["phantom", "bpcp", "sfp-resnet56", "polyp"])
 def test_shipped_recipes_end_in_logits(name: str) -> None:
     recipe = load(name)
     network = build_network(recipe, 1 if recipe.task == "segmentation" else 10)
-    check_logits(network, (recipe.input.channels, recipe.input.height, recipe.input.width))
+    check_logits(network, example_inputs(recipe.input))

@@ -4,15 +4,16 @@ import re
 from collections import Counter
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 from compress.convert.model_file import operators
 from compress.convert.tflite import to_tflite
 from compress.cost import cost
+from compress.inputs import inputs_of
+from compress.networks.load import build_network
 from compress.networks.unet import UNet, unet, unet_mini
-from compress.recipe import build_network, parse
+from compress.recipe_parser import parse
 from edge.errors import EdgeError
 
 
@@ -20,7 +21,7 @@ def test_the_docstring_says_what_it_costs() -> None:
     network = unet(1)
     said = re.search(r"([\d.]+) M parameters, ([\d.]+) G MACs at 256x256, logits at 128x128", unet.__doc__ or "")
     assert said
-    spent = cost(network, (3, 256, 256))
+    spent = cost(network, inputs_of((3, 256, 256)))
     assert (f"{spent.parameters / 1e6:.1f}", f"{spent.macs / 1e9:.1f}") == said.groups()
     with torch.no_grad():
         assert network.eval()(torch.zeros(1, 3, 256, 256)).shape == (1, 1, 128, 128)
@@ -47,7 +48,7 @@ def by_hand(widths: tuple[int, ...], channels: int, side: int) -> tuple[int, int
 
 @pytest.mark.parametrize("widths, channels", [((16, 32, 32), 3), ((8, 24), 1), ((8, 16, 24, 32), 3)])
 def test_it_is_the_network_of_the_figure(widths: tuple[int, ...], channels: int) -> None:
-    spent = cost(UNet(widths, 1, channels), (channels, 64, 64))
+    spent = cost(UNet(widths, 1, channels), inputs_of((channels, 64, 64)))
     assert (spent.parameters, spent.macs) == by_hand(widths, channels, 64)
 
 
@@ -92,6 +93,6 @@ def test_another_size_is_refused_when_a_run_begins() -> None:
 def test_full_integer_tflite_keeps_it_whole() -> None:
     torch.manual_seed(0)
     network = unet_mini(1)
-    images = np.random.default_rng(0).standard_normal((4, 64, 64, 3)).astype(np.float32)
+    images = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     found = operators(to_tflite(network, images, quantize=True))
     assert found == Counter(CONV_2D=12, MAX_POOL_2D=2, RESIZE_BILINEAR=2, CONCATENATION=2)

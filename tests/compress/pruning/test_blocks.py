@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from compress.cost import cost
+from compress.inputs import inputs_of
 from compress.networks.cifar import BasicResNet, PreActivationResNet, bottleneck56, resnet56
 from compress.networks.resnet import resnet_mini
 from compress.networks.unet import unet_mini
@@ -32,14 +33,14 @@ X = torch.randn(3, *SHAPE)
 def test_the_projects_networks_have_the_blocks_they_are_made_of(
     build: type, count: int, projections: list[str]
 ) -> None:
-    blocks = residual_blocks(build(), (3, 32, 32))
+    blocks = residual_blocks(build(), inputs_of((3, 32, 32)))
     assert len(blocks) == count
     assert [block.name for block in blocks if list(block.shortcut.parameters())] == projections
 
 
 def test_a_users_blocks_are_found_however_they_are_written() -> None:
     network = user()
-    blocks = residual_blocks(network, SHAPE)
+    blocks = residual_blocks(network, inputs_of(SHAPE))
     assert [block.name for block in blocks] == BLOCKS
     assert [block.last for block in blocks] == [
         "one.0.bn2",
@@ -56,7 +57,7 @@ def test_a_users_blocks_are_found_however_they_are_written() -> None:
 def without(network: nn.Module, name: str) -> Tensor:
     """What the network computes when the branch of a block adds nothing."""
     silent = copy.deepcopy(network)
-    (block,) = (block for block in residual_blocks(silent, SHAPE) if block.name == name)
+    (block,) = (block for block in residual_blocks(silent, inputs_of(SHAPE)) if block.name == name)
     silent.get_submodule(block.last).register_forward_hook(lambda module, x, y: y * 0)
     return silent(X)
 
@@ -64,12 +65,12 @@ def without(network: nn.Module, name: str) -> Tensor:
 @pytest.mark.parametrize("name", BLOCKS)
 def test_a_closed_block_is_its_shortcut(name: str) -> None:
     network = user()
-    expected, before = without(network, name), cost(network, SHAPE)
-    (block,) = (block for block in residual_blocks(network, SHAPE) if block.name == name)
+    expected, before = without(network, name), cost(network, inputs_of(SHAPE))
+    (block,) = (block for block in residual_blocks(network, inputs_of(SHAPE)) if block.name == name)
     gone = sum(network.state_dict()[t].numel() for t in block.tensors if "running" not in t and "num_b" not in t)
     close(network, [block])
     torch.testing.assert_close(network(X), expected)
-    after = cost(network, SHAPE)
+    after = cost(network, inputs_of(SHAPE))
     assert after.parameters == before.parameters - gone
     assert after.macs < before.macs
     assert not set(block.tensors) & set(network.state_dict())
@@ -78,7 +79,7 @@ def test_a_closed_block_is_its_shortcut(name: str) -> None:
 def test_a_stages_first_block_leaves_its_projection_and_the_others_nothing() -> None:
     network = PreActivationResNet(2, 10, 3)
     before = network.state_dict()
-    close(network, residual_blocks(network, (3, 32, 32)))
+    close(network, residual_blocks(network, inputs_of((3, 32, 32))))
     left = [f"stage{stage}.0.shortcut.weight" for stage in (1, 2, 3)]
     assert [name for name in network.state_dict() if name.startswith("stage")] == left
     assert all(torch.equal(network.state_dict()[name], before[name]) for name in left)
@@ -88,7 +89,7 @@ def test_a_stages_first_block_leaves_its_projection_and_the_others_nothing() -> 
 
 def test_behind_a_projection_the_activation_stays() -> None:
     network = BasicResNet(2, 10, 3)
-    close(network, [block for block in residual_blocks(network, (3, 32, 32)) if block.name == "layer2.0"])
+    close(network, [block for block in residual_blocks(network, inputs_of((3, 32, 32))) if block.name == "layer2.0"])
     x = torch.randn(1, 16, 8, 8)
     expected = F.relu(F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 8, 8)))
     torch.testing.assert_close(network.layer2[0](x), expected)
@@ -96,11 +97,11 @@ def test_behind_a_projection_the_activation_stays() -> None:
 
 def test_an_activation_behind_an_identity_stays_only_where_it_does_something() -> None:
     network = user()
-    blocks = {block.name: block.shortcut for block in residual_blocks(network, SHAPE)}
+    blocks = {block.name: block.shortcut for block in residual_blocks(network, inputs_of(SHAPE))}
     assert isinstance(blocks["one.0"], nn.Identity)  # behind the stem's ReLU
     assert isinstance(blocks["one.1"], nn.Identity)  # behind a block that ends in one
     network.begin = network.begin[:1]
-    blocks = {block.name: block.shortcut for block in residual_blocks(network, SHAPE)}
+    blocks = {block.name: block.shortcut for block in residual_blocks(network, inputs_of(SHAPE))}
     x = torch.randn(2, 16, 4, 4)
     assert torch.equal(blocks["one.0"](x.clone()), F.relu(x))
     assert isinstance(blocks["one.1"], nn.Identity)
@@ -132,7 +133,7 @@ class Late(nn.Module):
 
 def test_what_a_rectifier_made_may_be_clipped_or_changed_afterwards() -> None:
     network = Chain(nn.ReLU(), Clipped(), Late(), InPlace(16, 16))
-    left = {block.name: block.shortcut for block in residual_blocks(network, SHAPE)}
+    left = {block.name: block.shortcut for block in residual_blocks(network, inputs_of(SHAPE))}
     x = 9 * torch.randn(2, 16, 4, 4)
     assert torch.equal(left["chain.1"](x), x.clamp(0, 6))
     assert torch.equal(left["chain.3"](x.clone()), F.relu(x))
@@ -140,21 +141,21 @@ def test_what_a_rectifier_made_may_be_clipped_or_changed_afterwards() -> None:
 
 def test_what_was_closed_shows_in_the_tensors() -> None:
     network, fresh = user(), user()
-    blocks = residual_blocks(network, SHAPE)
+    blocks = residual_blocks(network, inputs_of(SHAPE))
     close(network, [blocks[0], blocks[2], blocks[5]])
-    prune(network, Pruning({"one.1.conv1": 0.5}, "l2-norm"), SHAPE)
-    closed = closed_in(residual_blocks(fresh, SHAPE), network.state_dict())
+    prune(network, Pruning({"one.1.conv1": 0.5}, "l2-norm"), inputs_of(SHAPE))
+    closed = closed_in(residual_blocks(fresh, inputs_of(SHAPE)), network.state_dict())
     assert [block.name for block in closed] == ["one.0", "two.0", "three"]
     assert set(close(fresh, closed).state_dict()) == set(network.state_dict())
 
 
 def test_what_is_left_can_be_pruned_closed_and_pruned_again() -> None:
     network = user()
-    prune(network, Pruning({"one*": 0.5}, "l2-norm"), SHAPE)
-    close(network, residual_blocks(network, SHAPE)[1:4])
-    prune(network, Pruning({"*": 0.5}, "l2-norm"), SHAPE)
+    prune(network, Pruning({"one*": 0.5}, "l2-norm"), inputs_of(SHAPE))
+    close(network, residual_blocks(network, inputs_of(SHAPE))[1:4])
+    prune(network, Pruning({"*": 0.5}, "l2-norm"), inputs_of(SHAPE))
     assert network(X).shape == (3, 4)
-    assert [block.name for block in residual_blocks(network, SHAPE)] == ["one.0", "two.2", "three"]
+    assert [block.name for block in residual_blocks(network, inputs_of(SHAPE))] == ["one.0", "two.2", "three"]
 
 
 class Chain(nn.Module):
@@ -240,7 +241,7 @@ def test_a_network_without_blocks_is_told_what_was_looked_for(name: str) -> None
     network = STRANGERS[name]()
     words = rf"the network {type(network).__name__} has no residual blocks: looked for modules that return F\(x\) \+ "
     with pytest.raises(EdgeError, match=words + r"shortcut\(x\).*take the step out"):
-        residual_blocks(network, SHAPE)
+        residual_blocks(network, inputs_of(SHAPE))
 
 
 def test_of_blocks_in_blocks_the_inner_ones_count() -> None:
@@ -252,5 +253,5 @@ def test_of_blocks_in_blocks_the_inner_ones_count() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return self.conv(self.inner(x)) + x
 
-    blocks = residual_blocks(Chain(Outer(), Shared(16, 16, 1)), SHAPE)
+    blocks = residual_blocks(Chain(Outer(), Shared(16, 16, 1)), inputs_of(SHAPE))
     assert [block.name for block in blocks] == ["chain.0.inner.0", "chain.0.inner.1", "chain.1"]

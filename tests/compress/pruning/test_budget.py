@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from compress.cost import Cost, cost
+from compress.inputs import inputs_of
 from compress.pruning.budget import Block, Budget, blocks, weakest
 from compress.pruning.channels import remove
 from compress.pruning.groups import prunable_groups, trace
@@ -74,10 +75,10 @@ def test_no_more_goes_than_is_asked_for(rows: list[list[int]], round_to: int, ma
 @given(share=st.floats(0, 1), round_to=st.sampled_from([1, 4, 8]), seed=st.integers(0, 99))
 def test_what_is_counted_is_what_the_pruned_network_costs(name: str, share: float, round_to: int, seed: int) -> None:
     network = build(name)
-    seen = trace(network, SHAPE)
+    seen = trace(network, inputs_of(SHAPE))
     groups = prunable_groups(seen)
     budget = Budget(seen, groups)
-    assert budget.cost == cost(network, SHAPE)
+    assert budget.cost == cost(network, inputs_of(SHAPE))
     generator = torch.Generator().manual_seed(seed)
     ranking = blocks([torch.rand(len(group[0].idxs), generator=generator) for group in groups], round_to)
     taken = ranking[: math.ceil(share * len(ranking))]
@@ -85,12 +86,12 @@ def test_what_is_counted_is_what_the_pruned_network_costs(name: str, share: floa
         budget.take(block)
     for block in taken:
         budget.give_back(block)
-    assert budget.cost == cost(network, SHAPE)
+    assert budget.cost == cost(network, inputs_of(SHAPE))
     for block in taken:
         budget.take(block)
     remove(seen, groups, taken)
-    assert budget.cost == cost(network, SHAPE)
+    assert budget.cost == cost(network, inputs_of(SHAPE))
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             assert module.weight.shape[0] == module.out_channels
-    assert network(torch.zeros(1, *SHAPE)).shape == seen.outputs
+    assert (network(torch.zeros(1, *SHAPE)).shape,) == seen.outputs

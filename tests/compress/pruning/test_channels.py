@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from compress.cost import cost
+from compress.inputs import inputs_of
 from compress.networks.resnet import Bottleneck, ResNet, resnet_mini
 from compress.pruning.channels import Pruning, kept, prune
 from compress.pruning.criteria import CRITERIA
@@ -43,7 +44,7 @@ def test_a_pruned_network_computes_what_the_whole_one_does_without_those_channel
     weakest = block.bn1.weight.detach().abs().argsort()[:16]
     block.bn1.weight.data[weakest] = 0
     block.bn1.bias.data[weakest] = 0
-    prune(network, Pruning({"stage2.0.conv1": 0.5}), SHAPE)
+    prune(network, Pruning({"stage2.0.conv1": 0.5}), inputs_of(SHAPE))
     x = torch.randn(2, *SHAPE)
     assert network.stage2[0].conv1.out_channels == 16
     assert network.stage2[0].conv2.conv.in_channels == 16
@@ -54,13 +55,13 @@ def test_the_lowest_scales_go_layer_by_layer() -> None:
     network = build("resnet")
     block = network.stage1[0]
     expected = block.bn2.weight.detach().abs().sort().values[-8:]
-    prune(network, Pruning({"stage1.0.conv2": 0.5}), SHAPE)
+    prune(network, Pruning({"stage1.0.conv2": 0.5}), inputs_of(SHAPE))
     assert torch.equal(block.bn2.weight.detach().abs().sort().values, expected)
 
 
 def test_coupled_layers_are_pruned_together() -> None:
     network = ResNet((2, 2), (16, 32), stem=16, classes=2, channels=3)
-    prune(network, Pruning({"stage1*": 0.75}), SHAPE)
+    prune(network, Pruning({"stage1*": 0.75}), inputs_of(SHAPE))
     assert network.stage1[0].shortcut.conv.out_channels == 16
     assert [block.conv3.out_channels for block in network.stage1] == [16, 16]
     assert network.stage2[0].conv1.in_channels == 16
@@ -78,13 +79,13 @@ def test_what_remains_is_a_positive_multiple(channels: int, ratio: float, round_
 def test_a_ratio_of_nothing_changes_nothing() -> None:
     network = resnet_mini(2)
     before = {name: tensor.shape for name, tensor in network.state_dict().items()}
-    prune(network, Pruning({"*": 0.0}), SHAPE)
+    prune(network, Pruning({"*": 0.0}), inputs_of(SHAPE))
     assert {name: tensor.shape for name, tensor in network.state_dict().items()} == before
 
 
 def test_a_pattern_that_matches_nothing_is_named() -> None:
     with pytest.raises(EdgeError, match=r"'stagge\*' matches no convolution.*stem\.conv"):
-        prune(resnet_mini(2), Pruning({"stagge*": 0.5}), SHAPE)
+        prune(resnet_mini(2), Pruning({"stagge*": 0.5}), inputs_of(SHAPE))
 
 
 def test_blocks_start_as_their_shortcut() -> None:
@@ -106,8 +107,8 @@ class FullyConvolutional(nn.Module):
 
 def test_logits_are_never_pruned() -> None:
     with pytest.raises(EdgeError, match=r"output from \(1, 20\) to \(1, 8\)"):
-        prune(FullyConvolutional(), Pruning({"*": 0.6}), SHAPE)
-    network = prune(FullyConvolutional(), Pruning({"body": 0.5}), SHAPE)
+        prune(FullyConvolutional(), Pruning({"*": 0.6}), inputs_of(SHAPE))
+    network = prune(FullyConvolutional(), Pruning({"body": 0.5}), inputs_of(SHAPE))
     assert network(torch.zeros(1, *SHAPE)).shape == (1, 20)
 
 
@@ -115,9 +116,9 @@ def test_logits_are_never_pruned() -> None:
 @pytest.mark.parametrize("name", ["resnet", "unet", "unet with the image", "own"])
 def test_the_share_that_was_asked_for_goes(name: str, criterion: str) -> None:
     network = build(name)
-    before, whole, shapes = widths(network), cost(network, SHAPE), network(IMAGES).shape
-    prune(network, Pruning(criterion=criterion, macs=0.5, parameters=0.4), SHAPE, examples(network))
-    spent = cost(network, SHAPE)
+    before, whole, shapes = widths(network), cost(network, inputs_of(SHAPE)), network(IMAGES).shape
+    prune(network, Pruning(criterion=criterion, macs=0.5, parameters=0.4), inputs_of(SHAPE), examples(network))
+    spent = cost(network, inputs_of(SHAPE))
     assert spent.macs <= 0.5 * whole.macs and spent.parameters <= 0.6 * whole.parameters
     assert spent.macs > 0.3 * whole.macs  # and not much more than that
     for layer, left in widths(network).items():
@@ -130,9 +131,9 @@ def test_the_share_that_was_asked_for_goes(name: str, criterion: str) -> None:
 def test_every_criterion_serves_shares_and_rates_of_a_users_network(criterion: str) -> None:
     for settings in (Pruning(criterion=criterion, macs=0.4), Pruning({"*": 0.5}, criterion)):
         network = user()
-        before, whole = widths(network), cost(network, SHAPE)
-        prune(network, settings, SHAPE, examples(network))
-        assert cost(network, SHAPE).macs <= 0.6 * whole.macs
+        before, whole = widths(network), cost(network, inputs_of(SHAPE))
+        prune(network, settings, inputs_of(SHAPE), examples(network))
+        assert cost(network, inputs_of(SHAPE)).macs <= 0.6 * whole.macs
         assert network(IMAGES).shape == (6, 4) and widths(network) != before
 
 
@@ -140,7 +141,7 @@ def test_every_criterion_serves_shares_and_rates_of_a_users_network(criterion: s
 def test_a_ratio_that_would_empty_a_layer_leaves_a_block_and_says_so(channels: int, ratio: int, stay: int) -> None:
     network = nn.Sequential(nn.Conv2d(3, channels, 3), nn.ReLU(), nn.Conv2d(channels, 4, 3), nn.Flatten())
     said: list[str] = []
-    prune(network, Pruning({"0": ratio / 100}, "l2-norm"), SHAPE, progress=said.append)
+    prune(network, Pruning({"0": ratio / 100}, "l2-norm"), inputs_of(SHAPE), progress=said.append)
     assert network[0].out_channels == stay
     assert said == [f"0: {ratio}% of {channels} channels would leave less than the {stay} that stay\n"]
 
@@ -150,21 +151,21 @@ def test_what_can_not_be_reached_is_told_and_nothing_is_touched(name: str) -> No
     network = build(name)
     before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
     with pytest.raises(EdgeError, match=r"remove 99\.9% of the MACs, and at most ([\d.]+)% of the MACs") as error:
-        prune(network, Pruning(criterion="l2-norm", macs=0.999), SHAPE)
+        prune(network, Pruning(criterion="l2-norm", macs=0.999), inputs_of(SHAPE))
     assert all(torch.equal(tensor, before[key]) for key, tensor in network.state_dict().items())
     most = float(str(error.value).split("at most ")[1].split("%")[0]) / 100
-    whole = cost(network, SHAPE)
-    prune(network, Pruning(criterion="l2-norm", macs=most - 1e-3), SHAPE)
-    assert 1 - cost(network, SHAPE).macs / whole.macs == pytest.approx(most, abs=1e-3)
+    whole = cost(network, inputs_of(SHAPE))
+    prune(network, Pruning(criterion="l2-norm", macs=most - 1e-3), inputs_of(SHAPE))
+    assert 1 - cost(network, inputs_of(SHAPE)).macs / whole.macs == pytest.approx(most, abs=1e-3)
     assert all(left >= min(8, len(before[f"{layer}.weight"])) for layer, left in widths(network).items())
 
 
 def test_in_steps_scores_are_computed_anew() -> None:
     said: list[str] = []
     network = build("unet")
-    whole = cost(network, SHAPE)
-    prune(network, Pruning(criterion="taylor", macs=0.6, steps=3), SHAPE, examples(network), said.append)
-    assert cost(network, SHAPE).macs <= 0.4 * whole.macs
+    whole = cost(network, inputs_of(SHAPE))
+    prune(network, Pruning(criterion="taylor", macs=0.6, steps=3), inputs_of(SHAPE), examples(network), said.append)
+    assert cost(network, inputs_of(SHAPE)).macs <= 0.4 * whole.macs
     assert [text[:3] for text in said if "of the MACs" in text] == ["1/3", "2/3", "3/3"]
     shares = [float(text.split()[1].rstrip("%")) for text in said if "of the MACs" in text]
     assert 20 <= shares[0] < 40 <= shares[1] < 60 <= shares[2]
@@ -179,7 +180,7 @@ def test_the_network_without_the_weakest_of_all_layers_is_the_whole_one_with_the
         block[1].weight.data[::3] = block[1].bias.data[::3] = 0
     with torch.no_grad():
         before = network(IMAGES)
-    prune(network, Pruning(criterion="bn-scale", round_to=1, parameters=0.05), SHAPE)
+    prune(network, Pruning(criterion="bn-scale", round_to=1, parameters=0.05), inputs_of(SHAPE))
     assert sum(block[0].out_channels for block in quiet) < 32 + 48 + 24
     torch.testing.assert_close(network(IMAGES), before, rtol=1e-4, atol=1e-5)
 
@@ -187,24 +188,24 @@ def test_the_network_without_the_weakest_of_all_layers_is_the_whole_one_with_the
 def test_only_the_layers_that_a_pattern_names_are_pruned() -> None:
     network = build("resnet")
     before = widths(network)
-    prune(network, Pruning(macs=0.2, layers=("stage[23]*.conv1", "stage1.0.conv3")), SHAPE)
+    prune(network, Pruning(macs=0.2, layers=("stage[23]*.conv1", "stage1.0.conv3")), inputs_of(SHAPE))
     touched = {layer for layer, left in widths(network).items() if left != before[layer]}
     assert touched <= {"stage2.0.conv1", "stage3.0.conv1", "stage1.0.conv3", "stage1.0.shortcut.conv"}
     assert widths(network)["stage1.0.conv3"] == widths(network)["stage1.0.shortcut.conv"]
     with pytest.raises(EdgeError, match=r"'stagge\*' matches no convolution"):
-        prune(network, Pruning(macs=0.2, layers=("stagge*",)), SHAPE)
+        prune(network, Pruning(macs=0.2, layers=("stagge*",)), inputs_of(SHAPE))
 
 
 def test_the_layer_that_makes_the_output_keeps_its_channels() -> None:
-    network = prune(FullyConvolutional(), Pruning(criterion="l2-norm", macs=0.4), SHAPE)
+    network = prune(FullyConvolutional(), Pruning(criterion="l2-norm", macs=0.4), inputs_of(SHAPE))
     assert widths(network) == {"body": 8, "head": 20}
 
 
 def test_what_is_kept_at_one_block_is_said() -> None:
     said: list[str] = []
-    prune(build("resnet"), Pruning({"stage2.0.conv1": 0.99}), SHAPE, progress=said.append)
+    prune(build("resnet"), Pruning({"stage2.0.conv1": 0.99}), inputs_of(SHAPE), progress=said.append)
     assert said == ["stage2.0.conv1: 99% of 32 channels would leave less than the 8 that stay\n"]
-    prune(build("resnet"), Pruning(macs=0.79), SHAPE, progress=said.append)
+    prune(build("resnet"), Pruning(macs=0.79), inputs_of(SHAPE), progress=said.append)
     assert "kept at one block: " in said[-1]
 
 
@@ -212,14 +213,15 @@ def test_what_is_kept_at_one_block_is_said() -> None:
 def test_taylor_scores_serve_rates_for_each_layer_too(name: str) -> None:
     network = build(name)
     before = widths(network)
-    prune(network, Pruning({"*": 0.5}, "taylor-sq"), SHAPE, examples(network))
+    prune(network, Pruning({"*": 0.5}, "taylor-sq"), inputs_of(SHAPE), examples(network))
     assert all(left == kept(before[layer], 0.5, 8) for layer, left in widths(network).items())
     assert network(IMAGES).shape == (6, 2)
 
 
 def test_random_pruning_is_the_same_for_a_seed() -> None:
     first, second, third = (
-        prune(build("unet"), Pruning(criterion="random", macs=0.5, seed=seed), SHAPE).state_dict() for seed in (1, 1, 2)
+        prune(build("unet"), Pruning(criterion="random", macs=0.5, seed=seed), inputs_of(SHAPE)).state_dict()
+        for seed in (1, 1, 2)
     )
     assert all(torch.equal(tensor, second[key]) for key, tensor in first.items())
     assert any(tensor.shape != third[key].shape or not torch.equal(tensor, third[key]) for key, tensor in first.items())
@@ -257,7 +259,7 @@ def test_taylor_pruning_loses_less_than_random_pruning() -> None:
     network, unseen = trained()
 
     def loss(settings: Pruning) -> float:
-        pruned = prune(copy.deepcopy(network), settings, SHAPE, unseen)
+        pruned = prune(copy.deepcopy(network), settings, inputs_of(SHAPE), unseen)
         with torch.no_grad():
             return float(mask_loss(pruned(unseen.images), unseen.targets).mean())
 
@@ -290,29 +292,34 @@ FAULTS = [
 @pytest.mark.parametrize(("settings", "message"), FAULTS, ids=[message[:24] for _, message in FAULTS])
 def test_settings_that_make_no_sense_are_named(settings: Pruning, message: str) -> None:
     with pytest.raises(EdgeError, match=message):
-        prune(build("resnet"), settings, SHAPE)
+        prune(build("resnet"), settings, inputs_of(SHAPE))
 
 
 def test_images_without_labels_serve_a_random_gradient_only() -> None:
     network = build("unet")
     with pytest.raises(EdgeError, match="no targets or no loss"):
-        prune(network, Pruning(criterion="taylor", macs=0.5), SHAPE, Examples(IMAGES))
-    prune(network, Pruning(criterion="taylor", macs=0.5, gradient="random"), SHAPE, Examples(IMAGES))
+        prune(network, Pruning(criterion="taylor", macs=0.5), inputs_of(SHAPE), Examples(IMAGES))
+    prune(network, Pruning(criterion="taylor", macs=0.5, gradient="random"), inputs_of(SHAPE), Examples(IMAGES))
     with pytest.raises(EdgeError, match="looks at images and found none"):
-        prune(network, Pruning(criterion="taylor", macs=0.5), SHAPE, Examples(IMAGES[:0]))
+        prune(network, Pruning(criterion="taylor", macs=0.5), inputs_of(SHAPE), Examples(IMAGES[:0]))
 
 
 def test_scores_that_are_not_finite_are_refused() -> None:
     network = build("unet")
     network.head.bias.data.fill_(float("nan"))
     with pytest.raises(EdgeError, match="scores that are not finite"):
-        prune(network, Pruning(criterion="taylor", macs=0.5), SHAPE, Examples(IMAGES, IMAGES[:, :1], square_loss))
+        prune(
+            network,
+            Pruning(criterion="taylor", macs=0.5),
+            inputs_of(SHAPE),
+            Examples(IMAGES, IMAGES[:, :1], square_loss),
+        )
 
 
 def test_only_so_many_samples_are_looked_at() -> None:
     said: list[str] = []
     network = build("unet")
-    prune(network, Pruning(criterion="taylor", macs=0.3, samples=4), SHAPE, examples(network), said.append)
+    prune(network, Pruning(criterion="taylor", macs=0.3, samples=4), inputs_of(SHAPE), examples(network), said.append)
     assert "gradients of 4 of 4 images" in said
 
 
@@ -331,7 +338,7 @@ class Grouped(nn.Module):
 
 def test_rates_leave_alone_what_is_divided_into_groups_or_never_run() -> None:
     network, said = Grouped(), []
-    prune(network, Pruning({"*": 0.5}, "l2-norm"), SHAPE, progress=said.append)
+    prune(network, Pruning({"*": 0.5}, "l2-norm"), inputs_of(SHAPE), progress=said.append)
     assert widths(network) == {"conv1": 16, "conv2": 32, "conv3": 8, "spare": 16}
     assert said == [
         "conv1: stays whole, as a convolution in groups divides its channels\n",

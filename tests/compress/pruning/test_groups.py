@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
+from compress.inputs import inputs_of
 from compress.pruning.groups import OUTPUTS, members, prunable_groups, trace
 from tests.compress.pruning.networks import NETWORKS, SHAPE, build
 
@@ -12,7 +13,7 @@ def outputs(name: str) -> dict[str, list[tuple[str, list[int]]]]:
     network = build(name)
     names = {module: label for label, module in network.named_modules()}
     found = {}
-    for group in prunable_groups(trace(network, SHAPE)):
+    for group in prunable_groups(trace(network, inputs_of(SHAPE))):
         rows = [(names[dependency.target.module], sorted(i.tolist())) for dependency, i, _ in members(group, OUTPUTS)]
         found[rows[0][0]] = rows
     return found
@@ -49,11 +50,11 @@ def test_input_output_and_grouped_convolutions_keep_their_widths() -> None:
 
 def test_a_convolution_that_makes_the_output_itself_keeps_its_width() -> None:
     network = nn.Sequential(nn.Conv2d(3, 16, 3), nn.ReLU(), nn.Conv2d(16, 8, 3))
-    groups = prunable_groups(trace(network, SHAPE))
+    groups = prunable_groups(trace(network, inputs_of(SHAPE)))
     assert [group[0].dep.target.module for group in groups] == [network[0]]
 
 
 def test_channels_that_are_renumbered_on_their_way_stay() -> None:
     network = nn.Sequential(nn.Conv2d(3, 16, 3), nn.Conv2d(16, 32, 3), nn.PixelShuffle(2), nn.Conv2d(8, 4, 3))
-    groups = prunable_groups(trace(network, SHAPE))
+    groups = prunable_groups(trace(network, inputs_of(SHAPE)))
     assert [group[0].dep.target.module for group in groups] == [network[0]]

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from compress.cost import Cost
 from compress.pruning.settings import Pruning
-from compress.recipe import parse
+from compress.recipe_parser import parse
+from compress.steps.prune import ChannelPruning
 from edge.errors import EdgeError
 
 
@@ -37,7 +38,7 @@ def test_a_recipe_can_ask_for_a_share_of_the_cost() -> None:
         "seed": 7,
     }
     (step,) = parse(recipe(**fields), "here").steps
-    assert step == Pruning(**fields | {"layers": ("down*", "up*")})
+    assert step == ChannelPruning(**fields | {"layers": ("down*", "up*")})
 
 
 def test_every_setting_has_a_default() -> None:

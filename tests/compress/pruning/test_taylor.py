@@ -9,11 +9,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from compress.inputs import inputs_of
 from compress.pruning.groups import prunable_groups, trace, whole_group
-from compress.pruning.taylor import IMPORTANCES, Examples, loss_gradient, random_gradient, taylor
+from compress.pruning.taylor import (
+    Batches,
+    Examples,
+    loss_gradient,
+    random_gradient,
+    taylor,
+    taylor_abs,
+    taylor_sq,
+)
 from edge.errors import EdgeError
 from tests.compress.pruning.networks import SHAPE, Residual, UNet, build
 
+IMPORTANCES = {"taylor": taylor, "taylor-abs": taylor_abs, "taylor-sq": taylor_sq}
 torch.manual_seed(0)
 IMAGES = torch.randn(11, *SHAPE)  # more than one batch
 LABELS = torch.arange(11) % 3
@@ -33,9 +43,9 @@ def quiet(text: str) -> None:
 
 
 def scores(network: nn.Module, name: str, layer: nn.Conv2d, examples: Examples, normalize: bool) -> Tensor:
-    seen = trace(network, SHAPE)
-    score = taylor(name, seen, examples.images, loss_gradient(examples, normalize), quiet)
-    return score(whole_group(seen, layer))
+    seen = trace(network, inputs_of(SHAPE))
+    batches = Batches(seen, examples, loss_gradient(examples, normalize), quiet)
+    return IMPORTANCES[name](whole_group(seen, layer), batches)
 
 
 def gated(network: Residual, x: Tensor, stream: Tensor, last: Tensor) -> Tensor:
@@ -128,11 +138,11 @@ def test_normalized_every_sample_counts_equally(name: str) -> None:
 
 def test_a_random_gradient_needs_no_labels() -> None:
     network, images = build("residual"), IMAGES[:8]
-    seen = trace(network, SHAPE)
+    seen = trace(network, inputs_of(SHAPE))
 
     def score(seed: int) -> Tensor:
-        found = taylor("taylor-abs", seen, images, random_gradient(torch.Generator().manual_seed(seed)), quiet)
-        return found(whole_group(seen, network.inner))
+        gradient = random_gradient(torch.Generator().manual_seed(seed))
+        return taylor_abs(whole_group(seen, network.inner), Batches(seen, Examples(images), gradient, quiet))
 
     rows = []
     generator = torch.Generator().manual_seed(1)
@@ -156,10 +166,10 @@ def test_a_random_gradient_has_length_1_over_all_pixels() -> None:
 def test_nothing_stays_behind(name: str) -> None:
     network = build(name)
     before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
-    seen = trace(network, SHAPE)
-    score = taylor("taylor", seen, IMAGES[:3], random_gradient(torch.Generator()), quiet)
+    seen = trace(network, inputs_of(SHAPE))
+    batches = Batches(seen, Examples(IMAGES[:3]), random_gradient(torch.Generator()), quiet)
     for group in prunable_groups(seen):
-        assert score(group).shape == (len(group[0].idxs),)
+        assert taylor(group, batches).shape == (len(group[0].idxs),)
     assert all(torch.equal(tensor, before[key]) for key, tensor in network.state_dict().items())
     assert all(parameter.grad is None for parameter in network.parameters())
     assert not any(module._forward_hooks or module._backward_hooks for module in network.modules())

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from compress import cli
-from compress.cli import Progress
+from edge.command import Progress
 from tests.compress.conftest import command, environment
 from tests.edge import packing
 from tests.edge.conftest import HERE
@@ -107,3 +107,20 @@ def test_progress_escapes_names(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr()
     assert out.err == "reading \\x1b]0;title\\x07.png\nkept \\x1b[2J\n"
     assert out.out == "result \\x1b[2J\nand a second line\n"
+
+
+def test_progress_may_be_for_terminals_alone_or_for_none(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Progress, "INTERVAL", 0.0)
+    for progress in (Progress(elsewhere=False), Progress(shown=False)):
+        progress("sent 1 MB")
+    Progress(elsewhere=False)("kept\n")
+    Progress(shown=False)("kept by nobody\n")
+    assert capsys.readouterr().err == "kept\n"
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    said: list[str] = []
+    for progress in (Progress(elsewhere=False), Progress(shown=False)):
+        progress("sent 1 MB")
+        progress.log("done", said.append)
+    assert capsys.readouterr().err == "\r\x1b[Ksent 1 MB\r\x1b[K" and said == ["done", "done"]

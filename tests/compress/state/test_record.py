@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compress.pruning.settings import Pruning
-from compress.recipe import kind_of, load
-from compress.run import settings
+from compress.recipe_parser import load
 from compress.state import record
+from compress.steps.registry import kind_of
+from compress.steps.step import settings
 from edge.errors import EdgeError
 
 NOW: dict[str, Any] = {

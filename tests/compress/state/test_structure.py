@@ -6,21 +6,23 @@ import pytest
 import torch
 from torch import nn
 
+from compress.inputs import inputs_of
 from compress.layers.ghost import GhostConv2d
 from compress.networks.resnet import resnet_mini
 from compress.pruning.channels import Pruning, prune
 from compress.state.checkpoint import load_tensors, save_tensors
 from compress.state.structure import fit
-from compress.steps.folding import fold_grey, fold_norms
+from compress.steps.fold_grey import fold_grey
+from compress.steps.fold_norms import fold_norms
 from compress.steps.ghost import Ghosting, ghost
 from edge.errors import EdgeError
 
 
 def test_a_pruned_ghosted_folded_network_comes_back_from_its_tensors(tmp_path: Path) -> None:
-    network = prune(resnet_mini(2), Pruning({"stage*": 0.5}), (3, 32, 32))
+    network = prune(resnet_mini(2), Pruning({"stage*": 0.5}), inputs_of((3, 32, 32)))
     network = ghost(network, Ghosting(("stage2*.conv3",), init="random"), torch.randn(4, 3, 32, 32))
-    network = fold_norms(network, (3, 32, 32))
-    network = fold_grey(network, (3, 32, 32)).eval()
+    network = fold_norms(network, inputs_of((3, 32, 32)))
+    network = fold_grey(network, inputs_of((3, 32, 32))).eval()
     save_tensors(tmp_path / "x.pt", network.state_dict())
     again = fit(resnet_mini(2), load_tensors(tmp_path / "x.pt")).eval()
     x = torch.randn(2, 1, 32, 32)
@@ -38,7 +40,7 @@ def test_every_normalization_comes_back_pruned(pooled: bool) -> None:
     def build() -> nn.Module:
         return convolutions(nn.BatchNorm1d(16) if pooled else nn.BatchNorm2d(16, affine=False), pooled)
 
-    network = prune(build(), Pruning({"0": 0.5}, "l2-norm"), (3, 16, 16)).eval()
+    network = prune(build(), Pruning({"0": 0.5}, "l2-norm"), inputs_of((3, 16, 16))).eval()
     x = torch.randn(2, 3, 16, 16)
     assert torch.equal(fit(build(), network.state_dict()).eval()(x), network(x))
 
@@ -61,12 +63,12 @@ class Rare(nn.Module):
 def test_what_came_back_is_pruned_on_as_if_it_had_never_been_away() -> None:
     torch.manual_seed(0)
     half = Pruning({"first": 0.5, "third": 0.5}, "l2-norm", round_to=2)
-    network = prune(Rare(), half, (3, 16, 16))
+    network = prune(Rare(), half, inputs_of((3, 16, 16)))
     assert network.group.weight.shape == (8,) and network.second.weight.shape[:2] == (8, 24)
     back = fit(Rare(), network.state_dict())
     x = torch.randn(2, 3, 16, 16)
     for one in (network, back):
-        prune(one, half, (3, 16, 16))
+        prune(one, half, inputs_of((3, 16, 16)))
         one.eval()
     assert back.first.out_channels == 4 and torch.equal(back(x), network(x))
 
@@ -75,7 +77,7 @@ def test_folding_keeps_the_logits() -> None:
     network = resnet_mini(2).eval()
     plane = torch.randn(3, 1, 32, 32)
     before = network(plane.expand(-1, 3, -1, -1))
-    torch.testing.assert_close(fold_grey(network, (3, 32, 32))(plane), before, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(fold_grey(network, inputs_of((3, 32, 32)))(plane), before, rtol=1e-4, atol=1e-5)
 
 
 class GhostThenNorm(nn.Module):
@@ -97,7 +99,7 @@ def test_folded_normalizations_give_the_same_inside_the_rim() -> None:
     network = GhostThenNorm().eval()
     x = torch.randn(2, 4, 9, 9)
     before = network(x)
-    fold_norms(network, (4, 9, 9))
+    fold_norms(network, inputs_of((4, 9, 9)))
     assert isinstance(network.norm, nn.Identity)
     after = network(x)
     torch.testing.assert_close(after[..., 1:-1, 1:-1], before[..., 1:-1, 1:-1], rtol=1e-3, atol=1e-4)
@@ -107,7 +109,7 @@ def test_folded_normalizations_give_the_same_inside_the_rim() -> None:
 def test_a_normalization_elsewhere_is_left_alone() -> None:
     network = resnet_mini(2)
     before = {name: tensor.shape for name, tensor in network.state_dict().items()}
-    fold_norms(network, (3, 32, 32))
+    fold_norms(network, inputs_of((3, 32, 32)))
     assert {name: tensor.shape for name, tensor in network.state_dict().items()} == before
 
 
@@ -151,7 +153,7 @@ def test_frozen_and_tied_tensors_stay_so() -> None:
 
 def test_a_parameter_beside_the_layers_and_a_layer_norm_come_back_pruned() -> None:
     torch.manual_seed(0)
-    network = prune(Scaled(), Pruning({"conv": 0.5}, "l2-norm", round_to=2), (3, 16, 16))
+    network = prune(Scaled(), Pruning({"conv": 0.5}, "l2-norm", round_to=2), inputs_of((3, 16, 16)))
     assert network.gamma.shape == (1, 8, 1, 1) and not network.stem.weight.requires_grad
     again = fit(Scaled(), network.state_dict()).eval()
     x = torch.randn(2, 3, 16, 16)
@@ -191,7 +193,7 @@ class Last(Sum):
 @pytest.mark.parametrize("build", [Mean, Sum, Last])
 def test_planes_that_something_else_reads_are_not_folded(build: type[nn.Module]) -> None:
     with pytest.raises(EdgeError, match="fold-grey gives other logits: expected a network whose first convolution"):
-        fold_grey(build(), (3, 16, 16))
+        fold_grey(build(), inputs_of((3, 16, 16)))
 
 
 class Twice(nn.Module):
@@ -231,13 +233,13 @@ def test_a_normalization_is_left_where_something_else_reads_what_it_reads(build:
     network.norm.running_mean.uniform_(-1, 1)
     x = torch.randn(2, 3, 16, 16)
     before = network(x)
-    assert isinstance(fold_norms(network, (3, 16, 16)).norm, nn.BatchNorm2d)
+    assert isinstance(fold_norms(network, inputs_of((3, 16, 16))).norm, nn.BatchNorm2d)
     assert torch.equal(network(x), before)
 
 
 def test_a_normalization_without_a_scale_stays_behind_its_ghost() -> None:
     network = nn.Sequential(GhostConv2d(nn.Conv2d(3, 8, 3)), nn.BatchNorm2d(8, affine=False))
-    assert isinstance(fold_norms(network, (3, 16, 16))[1], nn.BatchNorm2d)
+    assert isinstance(fold_norms(network, inputs_of((3, 16, 16)))[1], nn.BatchNorm2d)
 
 
 def test_a_rectifier_behind_an_addition_in_place_stays_there() -> None:
@@ -252,5 +254,5 @@ def test_a_rectifier_behind_an_addition_in_place_stays_there() -> None:
             y += x
             return self.fc(self.relu(y).mean((2, 3)))
 
-    network = fold_norms(Block(), (4, 8, 8))
+    network = fold_norms(Block(), inputs_of((4, 8, 8)))
     assert isinstance(network.norm, nn.Identity) and isinstance(network.relu, nn.ReLU)

@@ -351,7 +351,8 @@ def first_checkpoint(output: Path) -> dict[str, torch.Tensor]:
     return load_tensors(next(path for path in paths if ".epochs" not in path.name))
 
 
-@pytest.mark.slow
+@pytest.mark.train
+@pytest.mark.timeout(600)
 def test_a_run_begins_with_the_weights_and_says_so(own: Path, phantoms: Path, weights: Path, tmp_path: Path) -> None:
     recipe = own / "recipe.toml"
     text = recipe.read_text()
@@ -395,7 +396,8 @@ def test_what_layers_fill_in_themselves_is_not_missing(tmp_path: Path) -> None:
         load_weights(tmp_path / "x.th").into(resnet56(10))
 
 
-@pytest.mark.slow
+@pytest.mark.data
+@pytest.mark.timeout(300)
 def test_the_public_resnet56_is_as_good_here_as_its_author_says(cifar10: Path) -> None:
     path = next((DATA / "weights").glob("*resnet56*4bfd9763.th"), None)
     if path is None:

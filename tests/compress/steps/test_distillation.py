@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch import Tensor, nn
 
-from compress import run as pipeline
 from compress.cost import Cost, cost
+from compress.inputs import inputs_of
 from compress.pruning.channels import Pruning, prune
-from compress.recipe import load
+from compress.recipe_parser import load
 from compress.run import Run
 from compress.steps import train as training
 from compress.steps.distillation import Distillation
@@ -81,7 +81,13 @@ def agreement(a: nn.Module, b: nn.Module) -> float:
 
 
 @pytest.mark.parametrize(
-    "kind", ["train", pytest.param("compiled", marks=pytest.mark.slow), "prune-blocks", "soft-prune"]
+    "kind",
+    [
+        "train",
+        pytest.param("compiled", marks=[pytest.mark.compile, pytest.mark.timeout(300)]),
+        "prune-blocks",
+        "soft-prune",
+    ],
 )
 def test_a_student_learns_from_its_teacher_what_no_label_says(kind: str, tmp_path: Path) -> None:
     data = data_set()
@@ -93,7 +99,7 @@ def test_a_student_learns_from_its_teacher_what_no_label_says(kind: str, tmp_pat
     student: nn.Module = User()
     path, common = tmp_path / "student.pt", {"batch": 16, "distill": TEACHER_ONLY}
     if kind in ("train", "compiled"):
-        student = prune(student, Pruning({"one*": 0.5}, "l2-norm", 4), SHAPE)
+        student = prune(student, Pruning({"one*": 0.5}, "l2-norm", 4), inputs_of(SHAPE))
         student = train(student, data, HOW, Training(15, compiled=kind == "compiled", **common), path, teacher=teacher)
     elif kind == "prune-blocks":
         step = BlockPruning(15, penalty=0.0, **common)
@@ -177,10 +183,12 @@ def test_a_run_has_the_network_before_pruning_teach_when_it_is_taken_up_again_to
 
     def watched(*rest: Any, teacher: nn.Module, **named: Any) -> nn.Module:
         if teacher is not None:
-            seen.append((cost(teacher, (3, 48, 48)), {name: t.clone() for name, t in teacher.state_dict().items()}))
+            seen.append(
+                (cost(teacher, inputs_of((3, 48, 48))), {name: t.clone() for name, t in teacher.state_dict().items()})
+            )
         return train(*rest, teacher=teacher, **named)
 
-    monkeypatch.setattr(pipeline, "train", watched)
+    monkeypatch.setattr(training, "train", watched)
 
     def run() -> Run:
         done = Run(load(str(recipe)), phantoms, tmp_path / "out", lambda text: None, lambda text: None)
@@ -193,6 +201,6 @@ def test_a_run_has_the_network_before_pruning_teach_when_it_is_taken_up_again_to
     run()
     (macs, tensors), (again, same) = seen
     assert macs == again == first.whole
-    assert macs.macs > cost(first.compress()[1].network, (3, 48, 48)).macs
+    assert macs.macs > cost(first.compress()[1].network, inputs_of((3, 48, 48))).macs
     assert tensors.keys() == same.keys()
     assert all(torch.equal(tensor, same[name]) for name, tensor in tensors.items())

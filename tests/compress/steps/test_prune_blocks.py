@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from compress.data.folder import DataSet, Split
+from compress.inputs import inputs_of
 from compress.pruning.blocks import close, residual_blocks
 from compress.steps import train as training
 from compress.steps.prune_blocks import BlockPruning, Gated, StraightThrough, prune_blocks
@@ -58,7 +59,7 @@ def test_gates_are_drawn_as_often_as_their_probability_says() -> None:
 
 
 def gated(network: nn.Module, alpha: list[float], penalty: float = 0.05) -> Gated:
-    whole = Gated(network, residual_blocks(network, SHAPE), penalty)
+    whole = Gated(network, residual_blocks(network, inputs_of(SHAPE)), penalty)
     whole.alpha.data = torch.tensor(alpha)
     return whole
 
@@ -67,7 +68,10 @@ def test_open_gates_change_nothing_and_closed_ones_leave_the_shortcut() -> None:
     x = torch.randn(2, *SHAPE)
     network, alpha = user(), [0.3, -0.1, 0.0, 2.0, -3.0, -0.2]
     plain, closed = network(x), copy.deepcopy(network)
-    close(closed, [block for block in residual_blocks(closed, SHAPE) if block.name in ("one.1", "two.2", "three")])
+    close(
+        closed,
+        [block for block in residual_blocks(closed, inputs_of(SHAPE)) if block.name in ("one.1", "two.2", "three")],
+    )
     whole = gated(network, [0.0] * 6).eval()
     torch.testing.assert_close(whole(x), plain)
     whole.alpha.data = torch.tensor(alpha)
@@ -80,7 +84,7 @@ def test_open_gates_change_nothing_and_closed_ones_leave_the_shortcut() -> None:
 def test_the_gates_gradient_is_that_of_the_branches_products() -> None:
     """Against autograd through a network whose branches are multiplied by numbers, and the equation."""
     network, x, gamma = user().double(), torch.randn(4, *SHAPE).double(), 0.05
-    blocks = residual_blocks(network, SHAPE)
+    blocks = residual_blocks(network, inputs_of(SHAPE))
     plain = copy.deepcopy(network)
     whole = gated(network, [0.2, -0.4, 0.1, 0.0, 0.7, -0.3], gamma)
     whole.training = True  # the gates are drawn, and the normalizations keep their statistics
@@ -196,7 +200,8 @@ def test_the_expected_cost_of_the_gates_has_the_gradient_that_is_added() -> None
     torch.testing.assert_close(mean, 0.05 * p * p * (1 - p))
 
 
-@pytest.mark.slow
+@pytest.mark.compile
+@pytest.mark.timeout(300)
 def test_gates_are_trained_in_a_compiled_network_too(tmp_path: Path) -> None:
     torch.manual_seed(0)
     step = BlockPruning(6, lr=0.02, batch=16, penalty=100.0, compiled=True)

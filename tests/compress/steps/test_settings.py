@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 from typing import Any
 
 import pytest
 
-from compress.pruning.channels import Pruning
-from compress.recipe import Step, load, shipped
-from compress.run import settings
+from compress.pruning.criteria import fpgm
+from compress.recipe_file import shipped
+from compress.recipe_parser import load
 from compress.steps.augmentation import Augmentation
 from compress.steps.distillation import Distillation
-from compress.steps.folding import Folding, NormFolding
+from compress.steps.fold_grey import GreyFolding
+from compress.steps.fold_norms import NormFolding
 from compress.steps.ghost import Ghosting
+from compress.steps.prune import ChannelPruning
 from compress.steps.prune_blocks import BlockPruning
+from compress.steps.registry import kind_of
 from compress.steps.soft_prune import SoftPruning
+from compress.steps.step import Step, described, settings
 from compress.steps.train import Training
 
 TRAINING = {
@@ -34,7 +40,7 @@ CHANGES: dict[type[Step], dict[str, Any]] = {
     Training: TRAINING,
     BlockPruning: TRAINING | {"penalty": 0.1, "gate_lr": 0.2},
     SoftPruning: TRAINING | {"criterion": "fpgm", "round_to": 4},
-    Pruning: {
+    ChannelPruning: {
         "ratios": {"stem*": 0.5},
         "macs": 0.5,
         "parameters": 0.5,
@@ -54,7 +60,7 @@ NEEDED: dict[type[Step], dict[str, Any]] = {
     Training: {"epochs": 3},
     BlockPruning: {"epochs": 3},
     SoftPruning: {"epochs": 3, "ratios": {"*": 0.5}},
-    Pruning: {},
+    ChannelPruning: {},
     Ghosting: {"layers": ("last",)},
 }
 
@@ -101,7 +107,7 @@ def test_of_the_distillation_too() -> None:
 
 
 def test_steps_without_settings_have_none() -> None:
-    assert settings(Folding()) == settings(NormFolding()) == {}
+    assert settings(GreyFolding()) == settings(NormFolding()) == {}
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -115,3 +121,28 @@ def test_settings_make_the_step_again(name: str) -> None:
         if "ratios" in chosen:
             chosen["ratios"] = dict(chosen["ratios"])
         assert type(step)(**chosen) == step
+
+
+# Of each shipped recipe: what of its steps enters the keys of its checkpoints, as it was when they were first shipped.
+KEYS = {
+    "bpcp": "c873299f89046e3c",
+    "cpgresnet50": "950d738d43f4d3e2",
+    "depgraph-resnet56": "b48b4f30a69ad3e2",
+    "depgraph-resnet56-small": "07168a35eecfd5e5",
+    "phantom": "9f56ad965560a4fc",
+    "pneumonia": "d7a8389bb00da4ab",
+    "polyp": "40f476eca13d161d",
+    "polyp60": "162e993ef11a2651",
+    "sfp-resnet56": "0c1e2dfef8f696a2",
+}
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_checkpoints_of_shipped_recipes_keep_their_keys(name: str) -> None:
+    rows = [[kind_of(step), settings(step)] for step in load(name).steps]
+    assert hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()[:16] == KEYS[name]
+
+
+def test_a_function_among_the_settings_has_a_name() -> None:
+    step = ChannelPruning({"a": 0.5}, criterion=fpgm)
+    assert settings(step)["criterion"] == described(step)["criterion"] == "compress.pruning.criteria:fpgm"

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from compress.inputs import inputs_of
 from compress.networks.resnet import resnet_mini
 from compress.pruning.channels import Pruning, prune, weakest_channels
 from compress.pruning.groups import trace
@@ -224,7 +225,8 @@ def test_the_normalizations_are_measured_after_the_removal(tmp_path: Path) -> No
     torch.testing.assert_close(bn.running_mean, means, rtol=1e-2, atol=1e-2)
 
 
-@pytest.mark.slow
+@pytest.mark.compile
+@pytest.mark.timeout(300)
 def test_a_compiled_run_is_the_same_but_for_rounding(tmp_path: Path) -> None:
     said: dict[bool, list[str]] = {False: [], True: []}
     for compiled, lines in said.items():
@@ -258,19 +260,22 @@ def test_an_interruption_changes_nothing(tmp_path: Path) -> None:
 def test_what_is_set_to_zero_is_what_pruning_would_remove(name: str) -> None:
     network = build(name)
     names = {layer: name for name, layer in network.named_modules()}
-    layers = [layer for layer, _ in weakest_channels(trace(network, (3, 32, 32)), Pruning({"*": 0.5}, "l2-norm", 4))]
+    layers = [
+        layer
+        for layer, _ in weakest_channels(trace(network, inputs_of((3, 32, 32))), Pruning({"*": 0.5}, "l2-norm", 4))
+    ]
     assert len(layers) > 2
     for layer in layers:
         settings = Pruning({names[layer]: 0.5}, "l2-norm", 4)
-        ((found, channels),) = weakest_channels(trace(network, (3, 32, 32)), settings)
-        left = prune(copy.deepcopy(network), settings, (3, 32, 32)).get_submodule(names[layer])
+        ((found, channels),) = weakest_channels(trace(network, inputs_of((3, 32, 32))), settings)
+        left = prune(copy.deepcopy(network), settings, inputs_of((3, 32, 32))).get_submodule(names[layer])
         stay = [n for n in range(layer.out_channels) if n not in channels]
         assert found is layer and torch.equal(left.weight, layer.weight[stay])
 
 
 def test_without_coupling_the_shortest_filters_are_set_to_zero() -> None:
     network = user()
-    seen = trace(network, SHAPE)
+    seen = trace(network, inputs_of(SHAPE))
     for layer, channels in weakest_channels(seen, Pruning({"one.0.conv1": 0.5}, "l2-norm")):
         norms = layer.weight.detach().flatten(1).norm(dim=1)
         assert set(channels) == set(norms.argsort()[:8].tolist())

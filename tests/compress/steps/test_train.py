@@ -208,7 +208,8 @@ def test_an_interrupted_training_of_outlines_goes_on_to_the_same_weights(tmp_pat
         assert torch.equal(again[name], tensor), name
 
 
-@pytest.mark.slow
+@pytest.mark.compile
+@pytest.mark.timeout(300)
 def test_a_compiled_training_learns_what_a_plain_one_does(tmp_path: Path) -> None:
     data, said = data_set((27, 24), stripes), list[str]()
     settings = Training(12, batch=8, compiled=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from compress.data.folder import DataSet, Split
-from compress.recipe import parse
+from compress.recipe_parser import parse
 from compress.tasks.classification import NAMED, Classification
 from edge.preprocess import Preprocessing
 

@@ -26,7 +26,7 @@ GOOD = {
     "MemAvailable": "700000",
     "free_kb": "9000000",
     "writable": "yes",
-    "serves": "0001-edge-infer-0.1.0-1-pi4-0123456789ab",
+    "active": "0001-edge-infer-0.1.0-1-pi4-0123456789ab",
     "trusted": "1",
     "clock": "1790000000",
     "governor": "ondemand",
@@ -65,7 +65,7 @@ def changed(key: str, value: str | None) -> dict[str, str]:
 
 def test_a_good_board_has_nothing_to_mend() -> None:
     found = doctor.findings(GOOD, "pi")
-    assert [item for item in found if not item.fine] == []
+    assert [item for item in found if not item.ok] == []
     subjects = [item.subject for item in found]
     expected = (
         "processor libraries Python tools memory disk governor heat power throttling clock Coral delegate trust release"
@@ -76,9 +76,9 @@ def test_a_good_board_has_nothing_to_mend() -> None:
 
 @pytest.mark.parametrize(("key", "value", "subject", "said"), BAD)
 def test_each_ill_has_a_line_with_the_cure(key: str, value: str | None, subject: str, said: str) -> None:
-    ills = [item for item in doctor.findings(changed(key, value), "pi") if item.fine is False]
+    ills = [item for item in doctor.findings(changed(key, value), "pi") if item.ok is False]
     assert [item.subject for item in ills] == [subject]
-    assert said in ills[0].line() and ills[0].line().startswith("MEND")
+    assert said in ills[0].line() and ills[0].line().startswith("FAIL")
 
 
 def test_what_is_said_of_a_32_bit_system_on_a_64_bit_kernel() -> None:
@@ -86,15 +86,15 @@ def test_what_is_said_of_a_32_bit_system_on_a_64_bit_kernel() -> None:
     assert "its target is pi-armv7" in doctor.findings(facts, "pi")[0].line()
     assert "its target" not in doctor.findings({**facts, "kernel": "Linux 6.6 armv7l"}, "pi")[0].line()
     foreign = doctor.findings({**GOOD, "folder": "a file"}, "pi")
-    (ill,) = (item.line() for item in foreign if item.fine is False)
-    assert ill.startswith("MEND  disk        the folder is a file")
+    (ill,) = (item.line() for item in foreign if item.ok is False)
+    assert ill.startswith("FAIL  disk        the folder is a file")
 
 
 def test_what_a_system_does_not_say_is_no_ill() -> None:
-    for key in ("python", "governor", "temperature", "throttled", "coral", "serves"):
-        assert [item for item in doctor.findings(changed(key, None), "pi") if item.fine is False] == []
+    for key in ("python", "governor", "temperature", "throttled", "coral", "active"):
+        assert [item for item in doctor.findings(changed(key, None), "pi") if item.ok is False] == []
     clock = next(item for item in doctor.findings(changed("clock", "12"), "pi") if item.subject == "clock")
-    assert clock.fine is None and "1970-01-01" in clock.text
+    assert clock.ok is None and "1970-01-01" in clock.text
 
 
 @given(st.dictionaries(st.sampled_from([*GOOD, "missing", "driver"]), st.text(max_size=20)))
@@ -104,13 +104,13 @@ def test_whatever_a_board_says_is_one_line_each(facts: dict[str, str]) -> None:
 
 def test_a_real_board(local_board: LocalBoard, tmp_path: Path) -> None:
     done = Ended(local_board.deploy("doctor", "board", "--folder", tmp_path / "not there/yet"))
-    assert done.status == 2 and done.err.count("\n") == 1 and "to correct" in done.err  # it trusts no key
+    assert done.status == 2 and done.err.count("\n") == 1 and "1 check failed" in done.err  # it trusts no key
     lines = {line[6:].split("  ")[0]: line for line in done.out.splitlines()}
     architecture = subprocess.run(["uname", "-m"], capture_output=True, text=True).stdout.strip()
-    assert lines["processor"].startswith("fine") and architecture in lines["processor"]
-    assert lines["libraries"].startswith("fine") and "glibc 2." in lines["libraries"]
-    assert lines["tools"].startswith("fine") and lines["disk"].startswith("fine")
-    assert lines["trust"].startswith("MEND")
+    assert lines["processor"].startswith("ok ") and architecture in lines["processor"]
+    assert lines["libraries"].startswith("ok ") and "glibc 2." in lines["libraries"]
+    assert lines["tools"].startswith("ok ") and lines["disk"].startswith("ok ")
+    assert lines["trust"].startswith("FAIL")
     assert not (tmp_path / "not there").exists()
 
 
@@ -137,8 +137,8 @@ def test_a_delegate_is_tried_in_a_process_of_its_own(tmp_path: Path, body: str, 
 def test_a_serving_release_that_is_damaged(place: Place) -> None:
     assert place.push(place.archive()).status == 0
     done = place("doctor", "board")
-    assert "fine  release     0001-" in done.out
+    assert "ok    release     0001-" in done.out
     place.damage("0.1.0-1")
     done = place("doctor", "board")
-    assert done.status == 2 and "board has 1 thing to correct" in done.err
-    assert "serves and is damaged (models/one.tflite: FAILED): push it again" in done.out
+    assert done.status == 2 and "1 check failed on board" in done.err
+    assert "is active and damaged (models/one.tflite: FAILED): push it again" in done.out

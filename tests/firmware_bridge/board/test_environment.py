@@ -64,7 +64,7 @@ def test_whatever_is_exported(tmp_path: Path) -> None:
         assert done.status == 0, done.err
         names = set(json.loads(done.out)["environment"].split())
         assert {"HOME", "PATH"} <= names <= {"HOME", "LC_ALL", "PATH", "PWD", "OLDPWD", "_", "SHLVL"}
-        assert "fine  release     0001-" in place("doctor", "board").out
+        assert "ok    release     0001-" in place("doctor", "board").out
         assert place("remove", "board").status == 0 and not place.folder.exists()
     finally:
         board.stop()

@@ -90,7 +90,7 @@ def test_a_line_and_a_status_for_each(several: Several) -> None:
     done = several("trust", "bench,ward", "away", "--key", key)
     assert done.status == 2 and ends(done, "bench", "ward", "away") == {"bench": 0, "ward": 0, "away": 2}
     assert "edge-deploy: away can't be reached (" in done.err
-    assert done.err.endswith("edge-deploy: 1 of 3 hosts failed (away): expected none; do what their lines say\n")
+    assert done.err.endswith("edge-deploy: 1 of 3 hosts failed (away): expected none; see their lines\n")
     archive = several.release(1, models=("one", "two"), **{"models/default": File(b"two\n")})
     done = several("push", "x86-64", *several.homes, "--archive", archive)
     assert done.status == 2 and ends(done, *several.homes) == {"bench": 0, "ward": 0, "theatre": 2}
@@ -104,7 +104,7 @@ def test_a_line_and_a_status_for_each(several: Several) -> None:
     done = several("push", "x86-64", "bench", "theatre", "--archive", several.release(2), "--json")
     records = {record["host"]: record for record in map(json.loads, done.out.splitlines())}
     assert done.status == 2 and records["theatre"]["error"]["code"] == "board.refused"
-    gone = "models of the active release that this one does not bring: two; edge-deploy rollback brings them back"
+    gone = "models of the active release that this one lacks: two; edge-deploy rollback restores them"
     assert records["bench"]["exit_status"] == 0 and records["bench"]["messages"][0] == gone
     assert ends(several("rollback", "bench", "ward"), "bench", "ward") == {"bench": 0, "ward": 2}
     done = several("doctor", "bench", "away", "--json")

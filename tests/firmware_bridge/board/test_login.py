@@ -17,7 +17,7 @@ from tests.firmware_bridge.places import Place, refused
 
 # Each begins as a line of board.sh or doctor.sh does, or as an answer; the last one has no end.
 CHATTER = (
-    "done loading profile,say hello,fail to load,serves nobody,offset 7,fact elf 0-0,heard,answer {},{hello},done "
+    "done loading profile,say hello,fail to load,active nobody,offset 7,fact elf 0-0,heard,answer {},{hello},done "
 )
 
 
@@ -45,12 +45,12 @@ def test_a_login_script_can_print_what_it_likes(reached_by: Callable[[str], Plac
     for number in (1, 2):
         done = place.push(place.archive(f"0.1.0-{number}"))
         assert (done.status, done.err) == (0, "") and "hello" not in done.out
-    assert place.serves() == "0.1.0-2"
+    assert place.active() == "0.1.0-2"
     assert place("rollback", "board").status == 0
-    assert place.serves() == "0.1.0-1"
-    assert "serves     0001-edge-infer-0.1.0-1-x86-64-" in place("status", "board").out
+    assert place.active() == "0.1.0-1"
+    assert "active     0001-edge-infer-0.1.0-1-x86-64-" in place("status", "board").out
     told = place("doctor", "board")
-    assert "fine  processor" in told.out and "fine  trust       1 key" in told.out
+    assert "ok    processor" in told.out and "ok    trust       1 key" in told.out
     refused(place("rollback", "board"), "no earlier release")
     assert place("remove", "board").status == 0
     assert not place.folder.exists()
@@ -80,7 +80,7 @@ def test_keys_that_only_the_agent_holds(tmp_path: Path, agent: Path, monkeypatch
         place, signer = Place(board, tmp_path), board.signer.with_suffix(".pub")
         assert place("trust", "board", "--key", signer).status == 0
         assert place.push(place.archive(key=signer)).status == 0
-        assert place.serves() == "0.1.0-1"
+        assert place.active() == "0.1.0-1"
         subprocess.run(["ssh-add", "-q", "-D"], check=True)
         refused(place("status", "board"), "takes none of the offered keys", "ssh-add the key")
     finally:
@@ -124,7 +124,7 @@ def test_an_end_from_outside_leaves_nothing(place: Place, number: signal.Signals
     archive = place.archive(seconds=30)
     done = place.interrupted(number, 3, "push", "x86-64", "board", "--archive", archive)
     assert done.status == 130 and done.err.count("\n") == 2
-    assert "interrupted; the same command goes on where it stopped; edge-deploy status HOST says what" in done.err
+    assert "interrupted; the same command goes on where it stopped; edge-deploy status HOST says which" in done.err
 
 
 @pytest.mark.parametrize(

@@ -233,7 +233,7 @@ def test_a_folder_of_another_user(tmp_path: Path) -> None:
         assert "is the folder of another user (nobody)" in act(tmp_path, "app", *action)
     os.chown(folder, 0, 0)
     os.chown(folder / ".edge-deploy", 65534, 65534)
-    assert "holds other things" in act(tmp_path, "app", "remove")
+    assert "contains other files" in act(tmp_path, "app", "remove")
     assert tree(tmp_path) == before
 
 
@@ -247,10 +247,10 @@ def test_over_ssh(place: Place) -> None:
         place.push(place.archive()),
         place("trust", "board", "--key", place.board.signer),
     ):
-        refused(done, "holds other things (current, releases, shared)", ".edge-deploy", "nothing was changed there")
+        refused(done, "contains other files (current, releases, shared)", ".edge-deploy", "nothing was changed there")
     assert tree(place.folder) == before
     told = Ended(place.board.deploy("doctor", "board", "--folder", place.folder))
-    assert "MEND  disk        the folder is full of other things: expected edge-deploy's" in told.out
+    assert "FAIL  disk        the folder is full of other files: expected edge-deploy's" in told.out
     for name in ("", "with\nlines"):
         done = Ended(place.board.deploy("status", "board", "--folder", name))
         refused(done, "expected the name of a folder")

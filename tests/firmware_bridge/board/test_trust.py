@@ -25,12 +25,12 @@ def fingerprint(key: Path) -> str:
 
 
 @pytest.mark.parametrize("how", ["private", "public", "fingerprint"])
-def test_it_is_given_and_taken_back(place: Place, other: Path, spec: str) -> None:
+def test_it_is_given_and_taken_back(place: Place, other: Path, how: str) -> None:
     assert "trusted from now on" in place("trust", "board", "--key", other).out
     assert "trusted already" in place("trust", "board", "--key", other).out
     assert f"trusts     {fingerprint(other)} Ada's laptop\n" in place("status", "board").out
     assert place.push(place.archive(key=other)).status == 0
-    word = {"private": other, "public": f"{other}.pub", "fingerprint": fingerprint(other)}[spec]
+    word = {"private": other, "public": f"{other}.pub", "fingerprint": fingerprint(other)}[how]
     done = place("trust", "board", "--remove", word)
     assert (done.status, done.out) == (0, f"{fingerprint(other)} is not trusted any more\n")
     status = place("status", "board").out

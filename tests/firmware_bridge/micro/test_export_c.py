@@ -226,7 +226,7 @@ def test_the_same_model_gives_the_same_bytes(export, model, tmp_path):
 @needs_micro
 def test_a_segmentation_and_a_network_in_floats(export, mask_model, float_flatbuffer, tmp_path):
     done = export(mask_model)
-    assert done.status == 0 and "not compared: the model file holds no golden vectors" in done.out
+    assert done.status == 0 and "not compared: the model file has no golden vectors" in done.out
     path = tmp_path / "float.tflite"
     raw = packing.manifest(float_flatbuffer, runtime={"type": "float32", "operators": {"CONV_2D": 2}})
     path.write_bytes(packing.pack(float_flatbuffer, raw))
@@ -246,7 +246,8 @@ def test_a_network_that_computes_something_else(export, golden, tmp_path):
 
 
 @needs_micro
-@pytest.mark.slow
+@pytest.mark.train
+@pytest.mark.timeout(300)
 def test_operators_that_are_lacking_are_all_named(export, tmp_path):
     pytest.importorskip("tensorflow")
     from tests.firmware_bridge.graphs import Data, Step, build
@@ -292,7 +293,8 @@ def test_a_network_that_takes_too_long(monkeypatch, model):
 
 
 @needs_micro
-@pytest.mark.slow
+@pytest.mark.train
+@pytest.mark.timeout(300)
 def test_a_shipped_model(export, tmp_path):
     done = export("pneumonia")
     assert done.status == 0 and done.out.count("within tolerance") == 4

@@ -15,7 +15,7 @@ from tests.edge.processes import ROOT, Ended, environment
 from tests.firmware_bridge.comparison import same_records
 from tests.firmware_bridge.native import aarch64
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.qemu, pytest.mark.timeout(300)]
 MODELS = [Path(path).stem for path in shipped()]
 CPUS = ["cortex-a72", "cortex-a76", "max"]  # a Pi 4's, without int8 dot products; a Pi 5's; all that is emulated
 

@@ -10,7 +10,7 @@ from benchmarks import fuzzing
 from benchmarks.lab import debian
 from tests.firmware_bridge.conftest import BUILT_WITH
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.compile, pytest.mark.timeout(300)]
 SECONDS = 8  # of the processor, for each of the two
 
 

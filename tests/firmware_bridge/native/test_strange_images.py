@@ -18,9 +18,10 @@ from edge import image as images
 from edge.errors import EdgeError
 from edge.plausibility import uniform
 from edge.preprocess import Preprocessing, int8_table, look_up, pixels
-from tests.edge import strange, test_exif, test_jpeg, test_png
+from tests.edge import strange
 from tests.edge.jpeg_encoder import jpeg
 from tests.edge.pictures import encoded, png, turned
+from tests.edge.readers import test_exif, test_jpeg, test_png
 from tests.firmware_bridge.native.test_preprocessing import SCALE, ZERO_POINT, Probe, probe  # noqa: F401  (a fixture)
 
 SEEDS = 45

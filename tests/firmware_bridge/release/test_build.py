@@ -35,21 +35,22 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return new_key(tmp_path_factory.mktemp("keys") / "signer")
 
 
-def content(name: str, models: list[str] | None = None) -> build.Content:
-    """What is built for a target; the test is skipped where what it is built from can't be had."""
+def content(name: str, models: list[str] | None = None, board: target.Target | None = None) -> build.Content:
+    """What is built for a target, or one like it; the test is skipped where what it is built from can't be had."""
     try:
         debian.need(PLACES[name])
     except debian.Unavailable as error:
         pytest.skip(str(error))
     try:
-        return build.content(target.load(name), models or [])
+        return build.content(board or target.load(name), models or [])
     except EdgeError as error:
         if "can't be fetched" in str(error):
             pytest.skip(str(error))
         raise
 
 
-@pytest.mark.slow
+@pytest.mark.compile
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", PLACES)
 def test_an_archive_is_small_whole_and_the_same_every_time(name: str, key: Path, tmp_path: Path) -> None:
     paths = []
@@ -98,7 +99,9 @@ def test_an_archive_is_small_whole_and_the_same_every_time(name: str, key: Path,
         assert (unpacked / "licences" / licence).stat().st_size > 500
 
 
-@pytest.mark.slow
+@pytest.mark.qemu
+@pytest.mark.network
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("name", "emulator", "architecture", "libraries"),
     [
@@ -163,7 +166,8 @@ def test_the_python_releases_run_on_arm(
     assert [name for name in libraries_in_it if (tmp_path / "licences" / name).stat().st_size < 500] == []
 
 
-@pytest.mark.slow
+@pytest.mark.compile
+@pytest.mark.timeout(300)
 def test_a_cache_whose_path_has_spaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / 'a "cache" of O\'Neill'
     folder.mkdir()
@@ -189,15 +193,15 @@ def test_openssh_verifies_what_was_signed(key: Path, tmp_path: Path) -> None:
     assert subprocess.run(verify, cwd=tmp_path, input=digests + b" ", capture_output=True).returncode != 0
 
 
-@pytest.mark.slow
+@pytest.mark.compile
+@pytest.mark.timeout(300)
 def test_a_target_with_an_older_system_is_refused_for_its_binaries(tmp_path: Path) -> None:
     """The wheel's file name says glibc 2.27, which this target has; the library in it asks for more."""
-    content("pi4")
-    assert "2_27" in wheel.fetch("ai-edge-litert", "aarch64").path.name
     old = (target.FOLDER / "pi4.toml").read_text().replace("2.36", "2.31")
     (tmp_path / "old-pi.toml").write_text(old)
     with pytest.raises(EdgeError, match=r"needs GLIBC 2\.3[0-9]: the target old-pi has 2\.31"):
-        build.content(target.load(str(tmp_path / "old-pi.toml")), [])
+        content("pi4", board=target.load(str(tmp_path / "old-pi.toml")))
+    assert "2_27" in wheel.fetch("ai-edge-litert", "aarch64").path.name
 
 
 def test_a_library_that_nobody_brings_is_refused() -> None:

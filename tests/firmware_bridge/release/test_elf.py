@@ -67,6 +67,31 @@ def test_other_files_are_refused(tmp_path: Path, data: bytes) -> None:
         elf.read(tmp_path / "file")
 
 
+def test_stripped_section_headers_are_refused_and_not_taken_for_no_needs() -> None:
+    data = bytearray(SMALL.read_bytes())
+    data[40:48] = bytes(8)  # where the section headers are
+    data[60:64] = bytes(4)  # how many there are, and which has their names
+    with pytest.raises(EdgeError, match="section headers are stripped"):
+        elf.parse(bytes(data), "file")
+
+
+def test_a_private_symbol_of_the_c_library_is_refused(tmp_path: Path) -> None:
+    data = bytearray(SMALL.read_bytes())
+    place = data.index(b"GLIBC_2.")
+    end = data.index(b"\0", place)
+    data[place:end] = b"GLIBC_PRIVATE"[: end - place].ljust(end - place, b"_")
+    with pytest.raises(EdgeError, match="it asks for GLIBC_P"):
+        elf.parse(bytes(data), "file")
+
+
+def test_without_pyelftools_the_way_to_get_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "elftools"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "elftools", None)
+    with pytest.raises(EdgeError, match=r"pyelftools is not installed: expected it.*pip install '\.\[host\]'"):
+        elf.read(SMALL)
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, 4096), st.binary(min_size=1, max_size=16), st.integers(64, 60_000))
 def test_damage_is_an_error_or_harmless(

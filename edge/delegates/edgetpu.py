@@ -25,20 +25,14 @@ PROBE_SECONDS = 60.0  # a device on USB takes seconds to get its firmware
 _ANSWER = "edge-infer-probe:"
 # Nothing is imported from the working folder, where images lie, maybe beside somebody's numpy.py.
 _CHILD = (
-    "import sys; sys.path[:] = filter(None, sys.path); from edge.edgetpu import _try; sys.exit(_try(*sys.argv[1:]))"
+    "import sys; sys.path[:] = filter(None, sys.path); "
+    "from edge.delegates.edgetpu import _try; sys.exit(_try(*sys.argv[1:]))"
 )
 _CURE = "check that the Edge TPU is plugged in and its library fits the runtime, or choose another --runtime"
 
 
-def open_edgetpu(file: ModelFile, name: str, threads: int) -> Runtime:
-    """Return the compiled network of `file`, loaded by runtime `name` ("tflite" or "litert") with Coral's delegate.
-
-    Operators that the delegate leaves are computed by the runtime's own kernels, on `threads` threads.
-
-    Raises EdgeError where the file holds no compiled network, and where the delegate can't be loaded, crashes, hangs,
-    fails, or takes nothing.
-    """
-    check_threads(threads)
+def network_of(file: ModelFile) -> bytes:
+    """Return the compiled network of a model file; EdgeError where it holds none, or a damaged one."""
     compiled = file.manifest.edgetpu
     if compiled is None:
         raise EdgeError(
@@ -54,12 +48,20 @@ def open_edgetpu(file: ModelFile, name: str, threads: int) -> Runtime:
             "model.damaged",
         )
     read(flatbuffer, f"the {EDGETPU} of {file.path}")
-    library = os.environ.get("EDGE_INFER_EDGETPU") or LIBRARY
-    _probe(library, flatbuffer, name)
-    return _load(library, flatbuffer, name, threads)
+    return flatbuffer
 
 
-def _load(library: str, flatbuffer: bytes, name: str, threads: int) -> Runtime:
+def _library() -> str:
+    return os.environ.get("EDGE_INFER_EDGETPU") or LIBRARY
+
+
+def load(flatbuffer: bytes, name: str, threads: int) -> Runtime:
+    """Return a network, loaded by runtime `name` ("tflite" or "litert") with Coral's delegate in this process.
+
+    Raises EdgeError where the delegate can't be loaded, fails, or takes nothing.
+    """
+    check_threads(threads)
+    library = _library()
     _, interpreter_class, version = import_runtime(name)
     module = sys.modules[interpreter_class.__module__]
     with quiet():
@@ -98,12 +100,16 @@ def _load(library: str, flatbuffer: bytes, name: str, threads: int) -> Runtime:
     return runtime
 
 
-def _probe(library: str, flatbuffer: bytes, name: str) -> None:
-    """Load and run the network in a child process; raise EdgeError where that does not come to a good end."""
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+def probe(flatbuffer: bytes, name: str) -> None:
+    """Load a network with the delegate and run it, in a child process.
+
+    Raises EdgeError where the delegate can't be loaded, crashes, hangs, fails, or takes nothing.
+    """
+    library = _library()
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     known = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(known)}
-    command = [sys.executable, "-c", _CHILD, library, name]
+    command = [sys.executable, "-c", _CHILD, name]
     try:
         done = subprocess.run(command, input=flatbuffer, capture_output=True, env=environment, timeout=PROBE_SECONDS)
     except subprocess.TimeoutExpired:
@@ -129,15 +135,15 @@ def _probe(library: str, flatbuffer: bytes, name: str) -> None:
         )
 
 
-def _try(library: str, name: str) -> int:
+def _try(name: str) -> int:
     """What the child process does: one run of the network on standard input, of an empty image."""
     try:
-        runtime = _load(library, sys.stdin.buffer.read(), name, 1)
+        runtime = load(sys.stdin.buffer.read(), name, 1)
         try:
             runtime.run(*(np.zeros(tensor.shape, tensor.dtype) for tensor in runtime.inputs))
         except EdgeError as error:
             raise EdgeError(
-                f"the Edge TPU's library {library} loads, but {error}: {_CURE}", "runtime.refused"
+                f"the Edge TPU's library {_library()} loads, but {error}: {_CURE}", "runtime.refused"
             ) from None
     except EdgeError as error:
         print(f"\n{_ANSWER}{error}", flush=True)

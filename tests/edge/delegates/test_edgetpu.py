@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 import edge
-from edge import edgetpu, runtime
+from edge import delegates, runtime
+from edge.delegates import edgetpu
 from edge.errors import EdgeError
 from tests.edge import packing
 from tests.edge.processes import Ended, environment, run
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 TINY = (HERE / "data/tiny.tflite").read_bytes()
 CUSTOM = (HERE / "data/tiny-edgetpu.tflite").read_bytes()
 
@@ -141,7 +142,7 @@ def test_not_getting_it_is_an_error(infer_on, compiled_model, picture, mode, sai
 def test_each_runtime_loads_it(monkeypatch, stand_in, compiled_model, name):
     monkeypatch.setenv("EDGE_INFER_EDGETPU", str(stand_in))
     monkeypatch.setenv("EDGE_STAND_IN", "all")
-    opened = edgetpu.open_edgetpu(edge.model.read(compiled_model()), name, 2)
+    opened = delegates.open_delegated("edgetpu", edge.model.read(compiled_model()), name, 2)
     assert (opened.name, opened.threads, opened.kernel_path) == (name, 2, "edgetpu")
     # Without a delegate these kernels are tflite-runtime's, and LiteRT's without XNNPACK.
     tensor = np.random.default_rng(3).integers(-128, 128, (1, 24, 24, 3), dtype=np.int8)

@@ -1,4 +1,6 @@
-"""The structure of a PNG file, held to its specification. The same rules as native/png_chunks.c.
+"""PNG: its structure is checked against the specification, its pixels are decoded by Pillow.
+
+The native program's png_chunks.c has the same rules.
 
 Every chunk's checksum counts, the pixels' too: a PNG that was changed or cut is refused. Pillow is given what decides
 about pixels and nothing else: a colour profile, a text or an animation can neither stop it nor cost memory.
@@ -7,12 +9,17 @@ about pixels and nothing else: a colour profile, a text or an animation can neit
 from __future__ import annotations
 
 import binascii
+import struct
 import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from edge.errors import EdgeError
-from edge.exif import LONGEST
+import numpy as np
+from PIL import Image
+
+from edge.readers import Request, Stored, exif
+from edge.readers.exif import LONGEST
+from edge.readers.pillow import opened, orientation_warnings
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -24,6 +31,7 @@ _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of the colour types
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _PIECE = 1 << 20  # bytes that are unpacked at once
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+_UNWRITTEN = 0xA5  # what the pixels hold before they are decoded
 
 
 class Structure(NamedTuple):
@@ -44,8 +52,20 @@ class Structure(NamedTuple):
     image: bytes
 
 
-def structure(data: bytes, name: str) -> Structure:
-    """Return what the chunks of the PNG `data` say. `name` is for messages.
+def read(data: bytes, request: Request) -> Stored:
+    """Return the image, of an animation the default image. 16-bit grey is kept, of 16-bit colour the high bytes."""
+    parts = structure(data, request)
+    request.check_size(parts.width, parts.height)
+    orientation = exif.combined(parts.exif, parts.xmp)
+    image = opened("PNG", parts.image)
+    request.check_size(*image.size)
+    _load(image, parts)
+    bits = 16 if data[24] == 16 else 8
+    return Stored(image, orientation, bits=bits, images=_frames(data), warnings=orientation_warnings(orientation))
+
+
+def structure(data: bytes, request: Request) -> Structure:
+    """Return what the chunks of the PNG `data` say.
 
     Raises EdgeError for a critical chunk that is not known, ValueError with the reason where the file is damaged.
     """
@@ -57,20 +77,16 @@ def structure(data: bytes, name: str) -> Structure:
     kinds = [b""]  # of the chunks so far, neighbours of one kind once
     for kind, begin, start, stop in _chunks(data):
         if not kind[0] & 0x20 and kind not in _CRITICAL:
-            raise EdgeError(
-                f"{name} has a critical chunk {kind.decode()}, which is not read: expected a PNG by its standard; "
-                "convert it first",
-                "image.unsupported",
-            )
-        _hold_place(kind, kinds)
+            raise request.unsupported(f"has a critical chunk {kind.decode()}", "a PNG by its standard")
+        _check_order(kind, kinds)
         if kind != kinds[-1]:
             kinds.append(kind)
         is_kept = kind in _CRITICAL
         if kind == b"IHDR":
-            header = _held_header(data[start:stop])
+            header = _checked_header(data[start:stop])
         elif kind == b"PLTE":
             is_kept = header[9] not in _GREYS
-            colours = _held_palette(stop - start) if header[9] == _PALETTE else None
+            colours = _checked_palette(stop - start) if header[9] == _PALETTE else None
         elif kind == b"tRNS":
             is_kept = not clear and _fits(stop - start, header[9], colours) and b"IDAT" not in kinds
             clear = clear or is_kept
@@ -93,7 +109,7 @@ def structure(data: bytes, name: str) -> Structure:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int, int]]:
-    """Yield each chunk's kind, where it begins, and the bounds of its content; IEND is the last. Holds checksums."""
+    """Yield each chunk's kind, its begin and the bounds of its content; IEND is the last. Checksums are checked."""
     at, kind = len(SIGNATURE), b""
     while kind != b"IEND":
         if len(data) - at < 12:
@@ -110,7 +126,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int, int]]:
         at = stop + 4
 
 
-def _hold_place(kind: bytes, kinds: list[bytes]) -> None:
+def _check_order(kind: bytes, kinds: list[bytes]) -> None:
     """Raise ValueError where a chunk may not follow these: the header is the first, the pixels are in one piece."""
     is_first = kinds == [b""]
     again = kind in kinds and (kind == b"PLTE" or (kind == b"IDAT" and kinds[-1] != kind))
@@ -119,7 +135,7 @@ def _hold_place(kind: bytes, kinds: list[bytes]) -> None:
         raise ValueError(f"a chunk {kind.decode()} out of place")
 
 
-def _held_header(header: bytes) -> bytes:
+def _checked_header(header: bytes) -> bytes:
     """Return an IHDR's content; ValueError where it is none that the standard knows."""
     if len(header) != 13:
         raise ValueError("a header of the wrong length")
@@ -131,7 +147,7 @@ def _held_header(header: bytes) -> bytes:
     return header
 
 
-def _held_palette(length: int) -> int:
+def _checked_palette(length: int) -> int:
     if length % 3 or not 0 < length // 3 <= _COLOURS:
         raise ValueError("a palette of the wrong length")
     return length // 3
@@ -169,6 +185,42 @@ def _bytes_of(profile: bytes) -> bytes:
         return binascii.unhexlify(digits[: len(digits) // 2 * 2])
     except ValueError:
         return b"?"  # no EXIF data
+
+
+def _load(image: Image.Image, parts: Structure) -> None:
+    """Decode the pixels.
+
+    Raises ValueError where they end before the last row, which Pillow takes for black without a word, and where one is
+    none of the palette's colours.
+    """
+    bands = len(image.getbands())
+    colour = _UNWRITTEN if bands == 1 else (_UNWRITTEN,) * bands
+    width, height = image.size
+    image.im = Image.new(image.mode, image.size, colour).im
+    image.load()
+    # A last row of this colour is seldom an image's own; to count the data of all images would take too long.
+    last = image.crop((0, height - 1, width, height)).tobytes()
+    suspect = image.info.get("interlace") or last == Image.new(image.mode, (width, 1), colour).tobytes()
+    if suspect and not has_all_rows(parts.image):
+        raise ValueError("the pixels end before the last row")
+    if parts.colours is not None and int(np.asarray(image).max()) >= parts.colours:
+        raise ValueError("a pixel of a colour that the palette has not")
+
+
+def _frames(data: bytes) -> int:
+    """Return how many frames there are, at least 1; damage ends the count."""
+    at, frames, first = 8, 0, 1
+    try:
+        while data[at + 4 : at + 8] != b"IDAT":
+            size, kind = struct.unpack_from(">L4s", data, at)
+            if kind == b"acTL":
+                frames = struct.unpack_from(">L", data, at + 8)[0]
+            elif kind == b"fcTL":  # the image is the first frame, too
+                first = 0
+            at += 12 + size
+    except struct.error:
+        return 1
+    return first + frames if 0 < frames <= 2**31 else 1
 
 
 def has_all_rows(image: bytes) -> bool:

@@ -1,26 +1,26 @@
-"""Folding: what later layers do anyway is moved into earlier ones, so that the device does not do it twice."""
+"""The step `fold-norms`: what directly follows a ghost convolution moves into it, so that the device does it once."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from compress.inputs import Inputs, as_inputs, outputs, run
 from compress.layers.ghost import GhostConv2d
+from compress.networks.hooks import hooked
 from compress.state.structure import replace
-from edge.errors import EdgeError
+from compress.steps.registry import register
+from compress.steps.step import Context, Rehearsal, Step
 
 
+@register
 @dataclass(frozen=True)
-class Folding:
-    """The step `fold-grey`: a grey image in three equal channels needs one. It has no settings."""
-
-
-@dataclass(frozen=True)
-class NormFolding:
+class NormFolding(Step):
     """The step `fold-norms`: normalizations and ReLUs behind ghost convolutions move into them. It has no settings.
 
     Behind a ghost's concatenation a normalization stays a multiplication and an addition over all channels, and a
@@ -28,48 +28,27 @@ class NormFolding:
     converted. Train afterwards: see `fold_norms`.
     """
 
+    kind: ClassVar[str] = "fold-norms"
 
-def fold_grey(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
-    """Make the first convolution read one channel and return the network, which gives the same logits as before.
+    @property
+    def detail(self) -> str:
+        """The same for every network."""
+        return "into the ghosts"
 
-    With x the same channel three times, sum_c w_c * x = (sum_c w_c) * x. The three channels must be normalized alike.
+    def rehearse(self, network: nn.Module, rehearsal: Rehearsal) -> nn.Module:
+        """Fold."""
+        return fold_norms(network, rehearsal.inputs)
 
-    Args:
-        shape: (3, height, width) of the input.
+    def apply(self, context: Context) -> nn.Module:
+        """Fold."""
+        return fold_norms(context.network, context.inputs)
 
-    Raises EdgeError where the first convolution is another, or what else the network does with the channels keeps the
-    logits from being the same.
-    """
-    seen: list[nn.Conv2d] = []
-    convs = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
-    hooks = [conv.register_forward_hook(lambda module, *_: seen.append(module)) for conv in convs]
-    plane = torch.rand(1, 1, *shape[1:], generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        before = network.eval()(plane.expand(1, *shape).clone())
-    for hook in hooks:
-        hook.remove()
-    first = seen[0] if seen else None
-    if first is None or first.in_channels != shape[0] or first.groups != 1:
-        raise EdgeError(
-            "step fold-grey found no ordinary convolution over 3 channels as the network's first: "
-            "take the step out of the recipe, or set input.channels = 1"
-        )
-    first.weight = nn.Parameter(first.weight.detach().sum(1, keepdim=True))
-    first.in_channels = 1
-    try:
-        with torch.no_grad():
-            same = torch.allclose(network(plane), before, rtol=1e-3, atol=1e-4 * float(before.abs().max()))
-    except Exception:  # the user's own code: anything
-        same = False
-    if not same:
-        raise EdgeError(
-            "step fold-grey gives other logits: expected a network whose first convolution is all that reads the three "
-            "channels; take the step out of the recipe, or set input.channels = 1"
-        )
-    return network
+    def restore(self, network: nn.Module, tensors: Mapping[str, Tensor], inputs: Inputs) -> nn.Module:
+        """Fold: the rectifiers that moved have no tensors."""
+        return fold_norms(network, inputs)
 
 
-def fold_norms(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
+def fold_norms(network: nn.Module, inputs: Tensor | Inputs) -> nn.Module:
     """Move what directly follows a ghost convolution, normalization and then ReLU, into its halves; return the network.
 
     With y1 = s1 p + b1 the normalized primary maps, the cheap filters read y1 and not p: w becomes w / s1, and the
@@ -79,9 +58,9 @@ def fold_norms(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
     section 3.2): that has to be trained.
 
     Args:
-        shape: (channels, height, width) of the input.
+        inputs: example inputs, one tensor or several.
     """
-    for ghost, name, rectifier in _followers(network, shape):
+    for ghost, name, rectifier in _followers(network, as_inputs(inputs)):
         norm = network.get_submodule(name)
         assert isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None and norm.running_var is not None
         m = ghost.primary.out_channels
@@ -102,10 +81,10 @@ def fold_norms(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
     return network
 
 
-def _followers(network: nn.Module, shape: tuple[int, int, int]) -> list[tuple[GhostConv2d, str, str]]:
+def _followers(network: nn.Module, inputs: Inputs) -> list[tuple[GhostConv2d, str, str]]:
     """Return each ghost convolution whose output goes straight into a normalization and nowhere else, and its name.
 
-    Third, the name of the ReLU that the normalization's output goes straight into, if it serves this place only.
+    Third, the name of the ReLU that the normalization's output goes straight into, if it is called in this place only.
     """
     made: dict[int, nn.Module] = {}  # which ghost or normalization made the tensor of this id last
     norms: dict[nn.Module, GhostConv2d] = {}  # normalization -> ghost
@@ -133,12 +112,11 @@ def _followers(network: nn.Module, shape: tuple[int, int, int]) -> list[tuple[Gh
     for module in network.modules():
         if isinstance(module, GhostConv2d | nn.BatchNorm2d | nn.ReLU):
             hooks += [module.register_forward_pre_hook(into), module.register_forward_hook(out)]
-    with torch.enable_grad():
-        logits = network.eval()(torch.zeros(1, *shape).requires_grad_().clone())
-    for hook in hooks:
-        hook.remove()
+    with hooked(hooks), torch.enable_grad():
+        graded = tuple(x.clone().requires_grad_() if x.is_floating_point() else x for x in inputs)
+        found = outputs(run(network.eval(), graded))
     names = {module: name for name, module in network.named_modules()}
-    readers = _readers(logits.grad_fn)
+    readers = _readers([y.grad_fn for y in found])
     alone = {m for m in calls if calls[m] == 1 and ends[m] is not None and readers[ends[m]] == 1}
     once = {norm: relu for norm, relu in rectifiers.items() if calls[relu] == 1 and norm in alone}
     return [
@@ -148,10 +126,10 @@ def _followers(network: nn.Module, shape: tuple[int, int, int]) -> list[tuple[Gh
     ]
 
 
-def _readers(last: Any) -> Counter[Any]:
-    """Return how many nodes of autograd's graph, which ends in `last`, read each one's output."""
-    found: Counter[Any] = Counter([last])
-    waiting = [last] if last is not None else []  # a forward pass may hold gradients back
+def _readers(ends: list[Any]) -> Counter[Any]:
+    """Return how many nodes of autograd's graph that makes the outputs `ends`, or outputs, read each node's output."""
+    found: Counter[Any] = Counter(ends)
+    waiting = [node for node in found if node is not None]  # a forward pass may detach an output
     while waiting:
         for node, _ in waiting.pop().next_functions:
             if node is not None and node not in found:

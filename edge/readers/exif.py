@@ -1,4 +1,4 @@
-"""Which way up an image lies, by its metadata: EXIF's orientation, else XMP's. The same rules as native/exif.c.
+"""Which way up an image lies, by its metadata: EXIF's orientation, else XMP's. The native exif.c has the same rules.
 
 By EXIF 2.32 (JEITA CP-3451, 4.6.4 A) the orientation is one SHORT, tag 0x0112, in the first image file directory
 (IFD0). Anything else under that tag is no orientation. Pillow's own reading differs from version to version.

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from edge import image as images
-from edge import libjpeg
 from edge.errors import EdgeError
 from edge.preprocess import Preprocessing
+from edge.readers import libjpeg
 from tests.edge.jpeg_encoder import jpeg
 from tests.edge.pictures import encoded, grey_ramp
 

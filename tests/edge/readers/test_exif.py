@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from edge import exif
 from edge import image as images
-from edge.exif import NONE, UNREADABLE
 from edge.preprocess import Preprocessing
+from edge.readers import exif
+from edge.readers.exif import NONE, UNREADABLE
 from tests.edge.pictures import encoded, grey_ramp
 
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}

@@ -1,16 +1,22 @@
-"""The structure of a JPEG file, and whether its decoder had to make up what was lost. The same rules as native/jpeg.c.
+"""JPEG: its structure is checked against ITU-T T.81, its pixels are decoded by Pillow, and lost data is an error.
 
-By ITU-T T.81. Pillow is given what decides about pixels and nothing else, so that other segments can neither stop nor
-turn it.
+The native program's jpeg_structure.c has the same rules. Pillow is given what decides about pixels and nothing else, so
+that other segments can neither stop nor turn it.
 """
 
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from edge.errors import EdgeError
+from PIL import Image
+
+from edge.errors import EdgeError, ImageWarning
+from edge.readers import Request, Stored, exif
+from edge.readers.libjpeg import lost_data
+from edge.readers.pillow import opened, orientation_warnings
 
 _TEM, _SOF0, _DHT, _JPG, _DAC, _SOI, _EOI, _SOS = 0x01, 0xC0, 0xC4, 0xC8, 0xCC, 0xD8, 0xD9, 0xDA
 _DQT, _DNL, _DRI, _DHP, _EXP, _APP0, _APP1, _APP14, _COM = 0xDB, 0xDC, 0xDD, 0xDE, 0xDF, 0xE0, 0xE1, 0xEE, 0xFE
@@ -20,6 +26,9 @@ _TABLES = (_DHT, _DAC, _DQT, _DRI)
 _BEHIND_DATA = re.compile(rb"\xff[^\x00\xd0-\xd7]")
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _NEVER, _COEFFICIENTS = 0xFF, 64
+_OVERSIZE = 2  # it is decoded at least so many times as large as the network's input
+_APP2 = 0xE2
+_PREVIEWS = (0x010001, 0x010002)  # an MPO's types: large thumbnails of the first image
 
 
 class Structure(NamedTuple):
@@ -38,8 +47,26 @@ class Structure(NamedTuple):
     image: bytes
 
 
-def structure(data: bytes, name: str) -> Structure:
-    """Return what the markers of the JPEG `data` say. `name` is for messages.
+def read(data: bytes, request: Request) -> Stored:
+    """Return the image; of several, as in an MPO, the first.
+
+    For a network it is decoded at the smallest of 1/1, 1/2, 1/4 and 1/8 that leaves it twice as wide and as high as the
+    network's input, at least.
+    """
+    parts = structure(data, request)
+    request.check_size(parts.width, parts.height)
+    orientation = exif.combined(parts.exif, parts.xmp)
+    image = opened("JPEG", parts.image)
+    request.check_size(*image.size)
+    size = image.size
+    reduction = _reduce(image, request.size, orientation in exif.TURNED) if request.size else 1
+    image.load()
+    warnings = (*_padding(parts.image), *orientation_warnings(orientation))
+    return Stored(image, orientation, size, reduction, images=_images(data), warnings=warnings)
+
+
+def structure(data: bytes, request: Request) -> Structure:
+    """Return what the markers of the JPEG `data` say.
 
     Raises EdgeError for a process of JPEG that is not read, ValueError with the reason where the file is damaged.
     """
@@ -51,7 +78,7 @@ def structure(data: bytes, name: str) -> Structure:
         if code in _FRAMES or code in (_DHP, _EXP):
             if frame is not None:
                 raise ValueError("two frames")
-            frame = _Frame(code, body, name)
+            frame = _Frame(code, body, request)
         elif code == _SOS:
             if frame is None:
                 raise ValueError("a scan before its frame")
@@ -68,7 +95,7 @@ def structure(data: bytes, name: str) -> Structure:
             kept.append(data[begin:stop])
     if frame is None or not first_scan:
         raise ValueError("no image in it")
-    frame.hold_whole()
+    frame.check_complete()
     return Structure(frame.width, frame.height, exif, xmp, b"".join([*kept, memoryview(data)[first_scan:end]]))
 
 
@@ -116,21 +143,21 @@ def _behind_data(data: bytes, at: int) -> int:
 class _Frame:
     """A frame header, and what its scans have given so far."""
 
-    def __init__(self, code: int, body: bytes, name: str) -> None:
+    def __init__(self, code: int, body: bytes, request: Request) -> None:
         if code not in (*_SEQUENTIAL, *_PROGRESSIVE):
             kind = "lossless" if code in (0xC3, 0xCB) else "hierarchical"
-            raise _unsupported(name, f"{kind} JPEG")
+            raise _unsupported(request, f"{kind} JPEG")
         if len(body) < 6 or len(body) != 6 + 3 * body[5]:
             raise ValueError("a frame header of the wrong length")
         if body[0] != 8:
-            raise _unsupported(name, f"{body[0]}-bit JPEG")
+            raise _unsupported(request, f"{body[0]}-bit JPEG")
         self.height, self.width = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
         if self.height == 0:
-            raise _unsupported(name, "JPEG that gives its height after its pixels")
+            raise _unsupported(request, "JPEG that gives its height after its pixels")
         if self.width == 0:
             raise ValueError("no pixels")
         if body[5] not in (1, 3, 4):
-            raise _unsupported(name, f"JPEG of {body[5]} components")
+            raise _unsupported(request, f"JPEG of {body[5]} components")
         self.names = body[6::3]
         self.is_progressive = code in _PROGRESSIVE
         # For each coefficient, how many of its low bits are still to come.
@@ -158,14 +185,74 @@ class _Frame:
                 raise ValueError("a scan is missing")
             missing[first : last + 1] = bytes([low]) * (last + 1 - first)
 
-    def hold_whole(self) -> None:
+    def check_complete(self) -> None:
         """Raise ValueError where a bit of a coefficient was in no scan."""
         if any(map(any, self.missing)):
             raise ValueError("a scan is missing")
 
 
-def _unsupported(name: str, what: str) -> EdgeError:
-    return EdgeError(
-        f"{name} is a {what}, which is not read: expected a baseline or progressive JPEG of 8 bits; convert it first",
-        "image.unsupported",
-    )
+def _unsupported(request: Request, what: str) -> EdgeError:
+    return request.unsupported(f"is a {what}", "a baseline or progressive JPEG of 8 bits")
+
+
+def _reduce(image: Image.Image, size: tuple[int, int], turned: bool) -> int:
+    """Let the decoder make the image smaller for a network's input of `size` (width, height); return by how much."""
+    width, height = image.size[::-1] if turned else image.size
+    room = min(width // (_OVERSIZE * size[0]), height // (_OVERSIZE * size[1]))
+    reduction = next((step for step in (8, 4, 2) if step <= room), 1)
+    if reduction > 1:
+        image.draft(None, (image.width // reduction, image.height // reduction))
+    return reduction
+
+
+def _padding(file: bytes) -> tuple[ImageWarning, ...]:
+    """Return a warning where the file has more data than pixels; ValueError where it has less."""
+    lost, spare = lost_data(file)
+    if lost:
+        raise ValueError(lost)
+    if not spare:
+        return ()
+    return (ImageWarning("image.padding", f"{spare} zero bytes follow the data of the image's pixels; check the file"),)
+
+
+def _images(data: bytes) -> int:
+    """Return how many images there are, at least 1; damage ends the count.
+
+    Smaller versions are none of their own: an MPO's large thumbnails, the gain map of an image with high dynamic range.
+    """
+    at, images = 2, 1
+    try:
+        while at < len(data):
+            if data[at] != 0xFF or data[at + 1] in (0, 0xFF):
+                at += 1
+                continue
+            marker = data[at + 1]
+            at += 2
+            if marker == _SOS:
+                break
+            if _SOF0 <= marker < 0xD0 or _SOS < marker <= _APP0 + 15 or marker == _COM:
+                size = struct.unpack_from(">H", data, at)[0]
+                content = data[at + 2 : at + size]
+                if marker == _APP1 and b' hdrgm:Version="' in content:
+                    return 1
+                if marker == _APP2 and content.startswith(b"MPF\0"):
+                    images = _parts(content[4:])
+                at += max(2, size)
+    except (struct.error, IndexError):
+        return 1
+    return max(1, images)
+
+
+def _parts(index: bytes) -> int:
+    """Return the images of an MPO, by its index."""
+    order = ">" if index.startswith(b"MM\0*") else "<"
+    try:
+        at = struct.unpack_from(f"{order}L", index, 4)[0]
+        for entry in range(struct.unpack_from(f"{order}H", index, at)[0]):
+            tag, _, size, place = struct.unpack_from(f"{order}HHLL", index, at + 2 + 12 * entry)
+            if tag == 0xB002:
+                kinds = [struct.unpack_from(f"{order}L", index, place + 16 * n)[0] for n in range(size // 16)]
+                return sum(kind & 0xFFFFFF not in _PREVIEWS for kind in kinds)
+    except struct.error:
+        pass
+    return 1
