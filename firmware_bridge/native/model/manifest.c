@@ -168,8 +168,9 @@ static void read_task(struct manifest *manifest, const struct object *top)
         struct text known = {0};
         for (const struct task *const *task = TASKS; *task; task++)
             text_print(&known, "%s\"%s\"", task == TASKS ? "" : " or ", (*task)->name);
-        text_word(&known, ", or edge-infer built with that task (cmake -DEDGE_TASKS)");
-        field_wrong(top, "task", field(top, "task"), known.at);
+        fail_as(top->reader->failure, "model.manifest",
+                "the manifest of %s has the task \"%s\": expected %s; take another model, or an edge-infer that was built "
+                "with this task (cmake -DEDGE_TASKS)", top->reader->where, name, known.at);
         text_free(&known);
     }
     free(name);

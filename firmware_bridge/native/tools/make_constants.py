@@ -40,8 +40,8 @@ MAX_THREADS edge.runtime
 USUAL_THREADS edge.engine
 MOST_INVOKES edge.cli _MOST_INVOKES
 MAX_IMAGE_BYTES edge.files LIMIT
-MAX_PIXELS edge.image
-LONGEST_METADATA edge.exif LONGEST
+MAX_PIXELS edge.readers
+LONGEST_METADATA edge.readers.exif LONGEST
 MOST_BITS edge.window
 MOST edge.window
 SAMPLED edge.plausibility
