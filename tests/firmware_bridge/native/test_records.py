@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -201,6 +202,14 @@ def test_people_read_as_much(both, model, mask_model, tmp_path, words):
     same_text(*both("--model", model, *words))
     if "--check" not in words:
         same_text(*both("--model", mask_model, *words))
+
+
+def test_the_table_of_targets_has_columns(program, model, tmp_path):
+    (tmp_path / "p.png").write_bytes(SCENE)
+    lines = program("--model", model, tmp_path / "p.png", "--targets").out.splitlines()
+    rows = [re.match(r"(  .*[<>]= *[\d.,]+)(  measured +[\d.,-]+)  \w", line) for line in lines]
+    ends = {(row.end(1), row.end(2)) for row in rows if row}
+    assert sum(row is not None for row in rows) > 2 and len(ends) == 1
 
 
 def test_warnings_and_strict(both, model, tmp_path):
