@@ -90,6 +90,7 @@ def test_an_unknown_one_is_an_edge_error() -> None:
 
 
 @pytest.mark.train
+@pytest.mark.timeout(900)
 def test_a_task_of_ones_own_runs_from_recipe_to_answer(own: Path, phantoms: Path) -> None:
     """Nothing of the project knows the task: one file beside the recipe, and one that the device has installed."""
     (own / "multilabel.py").write_text(SOURCE.read_text())
