@@ -17,6 +17,7 @@ import tomllib
 from edge.errors import EdgeError
 
 RECIPES = Path(__file__).with_name("recipes")
+_OWN: dict[str, str] = {}  # modules of recipes' folders that were imported -> their files
 
 
 def shipped() -> list[str]:
@@ -61,10 +62,32 @@ def named(file: str, where: str) -> Path:
 
 
 def within_reach(where: str) -> None:
-    """Let Python find modules in the recipe's folder, then those in the working directory, before all others."""
+    """Let Python find modules in the recipe's folder, then those in the working directory, before all others.
+
+    A module of another recipe's folder that has the name of one of these is forgotten: it is not the one meant here.
+    """
     for folder in reversed(folders(where)):
-        if str(folder) not in sys.path:
-            sys.path.insert(0, str(folder))
+        if str(folder) in sys.path:
+            sys.path.remove(str(folder))
+        sys.path.insert(0, str(folder))
+    places = [str(folder) for folder in folders(where)]
+    for name, origin in list(_OWN.items()):
+        top = name.split(".")[0]
+        spec = PathFinder.find_spec(top, places)
+        if name == top and spec is not None and spec.origin != origin:
+            for module in [module for module in _OWN if module.split(".")[0] == top]:
+                sys.modules.pop(module, None)
+                _OWN.pop(module)
+    importlib.invalidate_caches()
+
+
+def _remember(known: set[str], where: str) -> None:
+    """Note which modules came out of the recipe's folders."""
+    places = folders(where)
+    for name in set(sys.modules) - known:
+        origin = getattr(getattr(sys.modules[name], "__spec__", None), "origin", None)
+        if origin and any(Path(origin).is_relative_to(folder) for folder in places):
+            _OWN[name] = origin
 
 
 def imported(name: str, where: str, field: str) -> Any:
@@ -81,6 +104,7 @@ def imported(name: str, where: str, field: str) -> Any:
     if not all(part.isidentifier() for part in [*module_name.split("."), attribute]):
         raise EdgeError(f"{where}: {field} is {name!r}: expected 'package.module:attribute'; correct it")
     within_reach(where)
+    known = set(sys.modules)
     try:
         module = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:  # the user's own code: not found, a syntax error, a script that ends
@@ -89,6 +113,7 @@ def imported(name: str, where: str, field: str) -> Any:
             f"{where}: {field} {name!r} can't be imported ({reason}): expected a module that Python "
             "finds from the recipe's folder or the working directory; check the name, or put the recipe where it lies"
         ) from None
+    _remember(known, where)
     if not hasattr(module, attribute):
         near = difflib.get_close_matches(attribute, dir(module), n=1)
         hint = f"did you mean {near[0]!r}?" if near else "check the name"

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from compress.networks.load import network_function
-from compress.recipe_file import check, folders, named, read, shipped
+from compress.recipe_file import check, folders, imported, named, read, shipped
 from compress.recipe_parser import load, parse
 from compress.run import Run
 from compress.tasks.classification import Classification
@@ -207,3 +207,15 @@ def test_weights_beside_the_working_directory_are_loaded(place: Path, monkeypatc
     monkeypatch.setattr(Classification, "metric", lambda *_: "AUC")
     run = Run(parse(raw, where), place / "data", place / "out", print, print)
     assert run.weights is not None and run.weights.path == place / "here/own.pt"
+
+
+def test_modules_of_one_name_in_two_folders_are_two(place: Path) -> None:
+    """As where one process runs two recipes, each with its own network beside it."""
+    for name in ("recipes", "here"):
+        (place / name / "kit").mkdir()
+        (place / name / "kit/__init__.py").write_text("")
+        (place / name / "kit/layers.py").write_text(f"WHERE = {name!r}\n")
+        (place / name / "own_network.py").write_text("from kit.layers import WHERE\ndef build(): return WHERE\n")
+    first, second = str(place / "recipes/recipe.toml"), str(place / "here/recipe.toml")
+    found = [imported("own_network:build", where, "network")() for where in (first, second, first)]
+    assert found == ["recipes", "here", "recipes"]

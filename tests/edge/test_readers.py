@@ -47,7 +47,7 @@ def nothing_registered(monkeypatch):
 def thermal(tmp_path, flatbuffer) -> Path:
     """A model with a window of temperatures."""
     raw = packing.manifest(flatbuffer)
-    raw["input"]["window"] = list(WINDOW)
+    raw["inputs"][0]["window"] = list(WINDOW)
     path = tmp_path / "thermal.tflite"
     path.write_bytes(packing.pack(flatbuffer, raw, {}))
     return path
@@ -85,7 +85,7 @@ def test_a_registered_format_is_answered_through_the_window(reader, thermal, tmp
     # What the window makes of each temperature, by its equation in docs/model-file.md.
     low, high = WINDOW
     seen = np.clip(np.floor((255 * (MATRIX.astype(float) - low)) / (high - low) + 0.5), 0, 255).astype(np.uint8)
-    picture = images.read(tmp_path / "x.tmx", engine.file.manifest.input)
+    picture = images.read(tmp_path / "x.tmx", engine.file.manifest.inputs[0])
     assert picture.size == (40, 30) and np.array_equal(np.asarray(picture.image), seen)
     assert picture.image.getextrema() == (0, 255) and picture.warnings == ()
     without = images.read(tmx())

@@ -49,7 +49,12 @@ def test_the_card_has_the_remarks() -> None:
     source = {"source": "", "licence": ""}
     provenance = {"data": source, "network": "n", "notes": "", "steps": [], "seed": 1, "calibration": 8}
     spec = {"color": "grey", "height": 8, "width": 8, "fit": "stretch"}
-    manifest = {"name": "own", "title": "Own", "labels": ["ill", "well"], "decision": None, "input": spec}
+    manifest = {
+        "name": "own",
+        "title": "Own",
+        "inputs": [spec],
+        "outputs": [{"labels": ["ill", "well"], "decision": None}],
+    }
     figures = {"accuracy": {"value": 1.0, "low": 1.0, "high": 1.0}}
     result = {"data": SUMMARY, "test": {"int8": figures}, "differences": []}
     page = card(manifest | {"provenance": provenance, "measured": {}}, result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -187,7 +188,8 @@ def test_a_push_that_is_killed_anywhere(place: Place) -> None:
         except subprocess.TimeoutExpired:
             children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
             for child in children:
-                os.kill(int(child), signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it ended by itself
+                    os.kill(int(child), signal.SIGKILL)
             process.kill()
         process.communicate()
         serves = place.active()
