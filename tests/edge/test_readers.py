@@ -99,7 +99,7 @@ def seen_by_hand(model: Path, seen: np.ndarray) -> np.ndarray:
     """Return stored values that the model's window maps to these 8-bit ones."""
     low, high = WINDOW
     values = np.rint(low + seen.astype(float) * (high - low) / 255).astype(np.uint16)
-    spec = edge.load(model).file.manifest.input
+    spec = edge.load(model).file.manifest.inputs[0]
     assert np.array_equal(np.asarray(images.take(Image.fromarray(values), spec=spec).image), seen)
     return values
 
