@@ -344,7 +344,7 @@ def test_its_report_has_overlaps_with_intervals(outlined: Finished) -> None:
     measured = f"{report['measured']['dice']:.10g}"
     assert f"target dice >= 0.1: measured {measured}, {'met' if float(measured) >= 0.1 else 'MISSED'}" in outlined.said
     card = (outlined.folder / "out/own.md").read_text()
-    assert "Dice lost from float to int8" in card and "regions under 0.40% of the image left out" in card
+    assert "Dice lost from float to int8" in card and "minimum region area 0.40% of the image" in card
 
 
 def test_edge_infer_draws_the_masks_that_the_report_judged(outlined: Finished, colons: Path, tmp_path: Path) -> None:
