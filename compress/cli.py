@@ -14,7 +14,6 @@ from edge.arguments import Parser, add_command
 from edge.board import usable_cores
 from edge.command import Progress, ended, log
 from edge.errors import EdgeError
-from edge.model import find, read
 
 DISCLAIMER = "Software for engineers; not a medical device."
 
@@ -106,6 +105,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _show(options: argparse.Namespace) -> None:
     from compress.report.show import lines
+    from edge.model import find, read  # numpy comes with it
 
     file = read(find(options.model))
     if options.json:

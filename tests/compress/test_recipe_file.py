@@ -23,7 +23,7 @@ from tests.compress.conftest import RECIPE, environment, refused
 # The command in a process that can't import what takes seconds.
 WITHOUT_TORCH = """
 import sys
-for name in ("torch", "torch_pruning", "onnx", "tensorflow"):
+for name in ("numpy", "torch", "torch_pruning", "onnx", "tensorflow"):
     sys.modules[name] = None
 from compress.cli import main
 sys.exit(main(sys.argv[1:]))
