@@ -1,0 +1,1 @@
+"""What is measured on: one file for each kind of device."""

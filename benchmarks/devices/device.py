@@ -1,0 +1,72 @@
+"""The seam between the matrix and the kinds of device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from benchmarks.measurement import Identity, State
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One process of `edge-infer` on a device.
+
+    Attributes:
+        status: its exit status.
+        output: its standard output (JSON lines).
+        complaints: its standard error, the lines.
+        wall_ms: from its start to its end, by the device's clock.
+        states: samples of the board before, during and after.
+    """
+
+    status: int
+    output: bytes
+    complaints: list[str]
+    wall_ms: float
+    states: list[State]
+
+
+class Session(Protocol):
+    """A device that is reached and ready; one process at a time runs on it.
+
+    Each method raises EdgeError (code "board.unreachable", "board.lost", "board.timeout", "board.disk", ...) where the
+    device does not do it, within the time that it is given.
+    """
+
+    runtimes: Sequence[str]  # of measurement.RUNTIMES, those that it has
+    cores: int
+    emulated: bool
+
+    def infer(self, runtime: str, words: Sequence[str], image: bytes | None, seconds: float) -> Ran:
+        """Run `edge-infer` in a fresh process; `image` on its standard input, where "-" is among the words."""
+
+    def model(self, path: Path) -> str:
+        """Bring a model file to the device where it is not there yet (by its digest); return the word for --model."""
+
+    def identity(self, runtime: str) -> Identity:
+        """Return what it is; runtime_version and model_sha256 are None, which `edge-infer` says with each answer."""
+
+    def archive_bytes(self) -> int | None:
+        """Return the size of the release that was deployed."""
+
+
+class Device(Protocol):
+    """A device of the inventory.
+
+    Attributes:
+        name: in the inventory.
+        kind: "local", "ssh", "virtual-pi", "labgrid".
+        images: task -> labelled folder on the device (classification: a folder for each label; segmentation: `images/`
+            and `masks/`); {} for none.
+    """
+
+    name: str
+    kind: str
+    images: Mapping[str, str]
+
+    def open(self, models: Iterable[Path], log: Any) -> AbstractContextManager[Session]:
+        """Reach it, deploy what it lacks (models among it), and return it ready; log(text) gets lines of progress."""
