@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
+from typing import TypeGuard
 
 import numpy as np
 
@@ -150,7 +151,7 @@ def decode(answer: Answer, device: str) -> np.ndarray:
     return flat.reshape(size[1], size[0]).T
 
 
-def _are_whole(values: object, least: int) -> bool:
+def _are_whole(values: object, least: int) -> TypeGuard[list[int]]:
     return isinstance(values, list) and all(
         isinstance(value, int) and not isinstance(value, bool) and value >= least for value in values
     )

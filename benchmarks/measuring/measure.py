@@ -106,14 +106,16 @@ def accuracy(
     model = models.read(path)
     word = session.model(Path(edge.model.find(path)))
     deadline = time.monotonic() + seconds
+    said: Answer | None = None
     if images is not None and model.task in labelled.TASKS:
         found, said = _of_folder(session, cell, model, word, images, deadline)
     elif model.golden:
         found = _of_golden(session, cell, model, word, seconds)
-        said = ask(session, cell, model, word, [], deadline - time.monotonic())[1] if answer else None
+        if answer is not None:
+            said = ask(session, cell, model, word, [], deadline - time.monotonic())[1]
     else:
         return {}
-    if answer is not None and said is not None and said.digest != answer:
+    if said is not None and answer is not None and said.digest != answer:
         raise _fault(
             cell, "gave the measuring image one answer in the timed run and another beside the labelled ones",
             "measure.unsteady",
