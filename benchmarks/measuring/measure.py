@@ -125,15 +125,15 @@ def accuracy(
 
 def ask(
     session: Session, cell: Cell, model: models.Model, word: str, more: Sequence[str], seconds: float,
-    image: bytes | None = None,
+    image: bytes | None = None, power: bool = False,
 ) -> tuple[Ran, Answer]:  # fmt: skip
     """Return one process's run and its answer to `image`, by default the measuring image.
 
     Args:
-        word: of `Session.model`. more: further words for edge-infer.
+        word: of `Session.model`. more: further words for edge-infer. power: sample what the device draws.
     """
     words = [*_words(cell, word), *more, _STDIN]
-    ran = session.infer(cell.runtime, words, model.image if image is None else image, max(seconds, 0.1))
+    ran = session.infer(cell.runtime, words, model.image if image is None else image, max(seconds, 0.1), power)
     found = answers.read(ran.output, cell.device)
     if ran.status or len(found) != 1 or isinstance(found[0], Refusal):
         raise failed(cell, ran, found)
