@@ -1,4 +1,4 @@
-"""The page as one file: template, style, program, charts' library and content, and nothing that a network is needed for."""
+"""The page as one file: template, style, program, library of charts and content; no network is needed for any of it."""
 
 from __future__ import annotations
 
