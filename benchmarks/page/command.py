@@ -55,5 +55,13 @@ def run(options: argparse.Namespace) -> None:
 def page(found: dict[str, Any]) -> str:
     """Return the page of a content, with the time and the program that wrote it."""
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    title = f"{TITLE}, night {found['night']}" if found["night"] else TITLE
+    title = f"{TITLE}, night of {readable(found['night'])}" if found["night"] else TITLE
     return document({**found, "written": now, "program": __version__}, title, counts(found) or NOTHING)
+
+
+def readable(night: str) -> str:
+    """Return "2026-11-28 02:00 UTC" of a night's name; a name of another form as it is."""
+    try:
+        return f"{datetime.datetime.strptime(night, '%Y-%m-%dT%H:%M:%SZ'):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return night

@@ -78,21 +78,34 @@ function accuracyOption(look, width, points, front, runtimes, unit, label) {
     const index = runtimes.indexOf(point.cell.runtime);
     const on = front.includes(point);
     return { value: [point.ms, point.score], name: label(point), symbol: SHAPES[index % SHAPES.length][0], symbolSize: on ? 14 : 10,
-      itemStyle: { color: look.series[index % SERIES], opacity: on ? 1 : 0.6, borderColor: look.page, borderWidth: 1 },
+      itemStyle: { color: look.series[index % PALETTE], opacity: on ? 1 : 0.6, borderColor: look.page, borderWidth: 1 },
       label: { show: on, position: "top", formatter: () => `${modelName(point.cell).slice(0, 28)} ×${point.cell.threads}`, color: look.text, fontSize: 12 } };
   };
+  const all = points.map((point) => point.ms);
+  const [left, right] = [Math.min(...all) / 1.25, Math.max(...all) * 1.25];
+  const ticks = decades(left, right);
+  const scores = points.map((point) => point.score);
+  const room = Math.max(0.01, (Math.max(...scores) - Math.min(...scores)) * 0.15);
+  const [low, high] = [Math.max(0, round(Math.min(...scores) - room, Math.floor)), Math.min(1, round(Math.max(...scores) + room, Math.ceil))];
   return {
     grid: { left: 58, right: width < 500 ? 30 : 60, top: 44, bottom: 50 },
-    xAxis: { type: "log", name: unit, nameLocation: "middle", nameGap: 30, ...axisLook(look), min: bound(points, 0.8), max: bound(points, 1.25), axisLabel: { color: look.quiet, hideOverlap: true, formatter: (value) => number(value) }, minorTick: { show: true }, splitLine: { lineStyle: { color: look.line } } },
-    yAxis: { type: "value", scale: true, name: points[0].metric, boundaryGap: ["8%", "14%"], ...axisLook(look), nameTextStyle: { color: look.quiet, align: "left", padding: [0, 0, 0, -50] }, axisLabel: { color: look.quiet, formatter: (value) => number(value) } },
+    xAxis: { type: "log", name: unit, nameLocation: "middle", nameGap: 30, ...axisLook(look), min: left, max: right, axisTick: { customValues: ticks, lineStyle: { color: look.strong } }, axisLabel: { customValues: ticks, color: look.quiet, hideOverlap: true, formatter: (value) => number(value) } },
+    yAxis: { type: "value", name: points[0].metric, min: low, max: high, ...axisLook(look), nameTextStyle: { color: look.quiet, align: "left", padding: [0, 0, 0, -50] }, axisLabel: { color: look.quiet, formatter: (value) => number(value) } },
     tooltip: tooltip(look, { trigger: "item", formatter: (point) => tip(point.name, [[unit, exact(point.value[0])], [points[0].metric, exact(point.value[1])]]) }),
     series: [{ type: "scatter", data: points.map(item), labelLayout: { hideOverlap: true }, z: 3 },
       { type: "line", data: front.map((point) => [point.ms, point.score]), step: "end", symbol: "none", silent: true, lineStyle: { color: look.series[6], width: 2 }, tooltip: { show: false }, z: 2 }],
   };
 }
 
-function bound(points, factor) {
-  const all = points.map((point) => point.ms);
-  const value = (factor < 1 ? Math.min(...all) : Math.max(...all)) * factor;
-  return Number(value.toPrecision(2));
+const round = (score, how) => how(score * 50) / 50;
+
+// 1, 2, 5, 10, 20 ... between two bounds.
+function decades(low, high) {
+  const found = [];
+  for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++)
+    for (const digit of high / low < 4 ? [1, 1.5, 2, 3, 4, 5, 6, 8] : [1, 2, 5]) {
+      const value = Number((digit * 10 ** power).toPrecision(3));
+      if (value >= low && value <= high) found.push(value);
+    }
+  return found;
 }

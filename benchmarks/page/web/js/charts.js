@@ -1,12 +1,13 @@
 // Charts: each a figure with its legend, its description for screen readers, and its numbers as a table.
 const figures = new Set();
-const SERIES = 8;
+const SERIES = 5;  // lines in one chart
+const PALETTE = 8;
 
 function theme() {
   const style = getComputedStyle(document.documentElement);
   const colour = (key) => style.getPropertyValue(`--${key}`).trim();
   return { text: colour("text"), quiet: colour("quiet"), line: colour("line"), strong: colour("strong-line"), page: colour("page"), raised: colour("raised"), colour,
-    series: Array.from({ length: SERIES }, (_, index) => colour(`series-${index + 1}`)), font: getComputedStyle(document.body).fontFamily };
+    series: Array.from({ length: PALETTE }, (_, index) => colour(`series-${index + 1}`)), font: getComputedStyle(document.body).fontFamily };
 }
 
 // draw() returns {empty} or {option(theme), description, legend, columns, rows(), height, walk}.
@@ -30,7 +31,7 @@ function update(one) {
   one.place = -1;
   const { empty, description, legend = [] } = one.drawn;
   one.caption.textContent = empty || description;
-  one.legend.replaceChildren(...(empty ? [] : legend).map((entry) => h("li", {}, h("span", { class: entry.kind, "aria-hidden": "true" }, entry.shape || ""), entry.text)));
+  one.legend.replaceChildren(...(empty ? [] : legend).map((entry) => h("li", {}, h("span", { class: entry.kind, "aria-hidden": "true" }, entry.shape || ""), h("span", {}, entry.text))));
   one.canvas.hidden = one.numbers.hidden = Boolean(empty);
   one.canvas.style.height = empty ? "" : `${one.drawn.height || 340}px`;
   one.canvas.setAttribute("aria-label", empty ? "" : description);

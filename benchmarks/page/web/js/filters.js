@@ -9,7 +9,7 @@ function buildFilters() {
     select.value = chosen[key];
     form.append(h("label", { class: "control" }, filter.title, select));
   }
-  form.append(h("button", { type: "button", class: "button", id: "reset", onclick: resetFilters }, "Show all"));
+  form.append(h("button", { type: "button", class: "button", id: "reset", onclick: () => setFilters({}) }, "Show all"));
   form.append(h("output", { id: "shown", "aria-live": "polite" }));
   renderers.push(tellShown);
   window.addEventListener("hashchange", () => {
@@ -26,8 +26,8 @@ function choose(key, value) {
   renderAll();
 }
 
-function resetFilters() {
-  for (const key of Object.keys(FILTERS)) byId(`filter-${key}`).value = chosen[key] = "";
+function setFilters(values) {
+  for (const key of Object.keys(FILTERS)) byId(`filter-${key}`).value = chosen[key] = values[key] || "";
   writeAddress();
   renderAll();
 }

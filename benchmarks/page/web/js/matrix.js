@@ -91,8 +91,8 @@ function matrixLegend(heat) {
   const present = RANK.filter((word) => content.cells.some((cell) => cell.word === word));
   return [
     h("ul", { class: "legend", "aria-label": "Shades" }, h("li", {}, quiet(`In ${COLOURS[shade].unit}. Shades: ${COLOURS[shade].title}`)),
-      heat.legend.map(([kind, text]) => h("li", {}, h("span", { class: `swatch ${kind}` }), text))),
-    h("ul", { class: "legend", "aria-label": "Verdicts" }, present.map((word) => h("li", {}, badge(word), WORDS[word][1]))),
+      heat.legend.map(([kind, text]) => h("li", {}, h("span", { class: `swatch ${kind}` }), h("span", {}, text)))),
+    h("ul", { class: "legend", "aria-label": "Verdicts" }, present.map((word) => h("li", {}, badge(word), h("span", {}, WORDS[word][1])))),
   ].reduce((box, list) => (box.append(list), box), h("div"));
 }
 

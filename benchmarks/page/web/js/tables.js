@@ -3,11 +3,27 @@ function cellButton(cell) {
   return h("button", { type: "button", class: "link", "aria-haspopup": "dialog", onclick: () => openDetails(cell) }, cellLabel(cell));
 }
 
+// Cells of one device for which the same was said are one line: a device that is down is one thing to look at.
+function grouped(cells) {
+  const groups = new Map();
+  for (const cell of cells) {
+    const key = JSON.stringify([cell.word, cell.device, cell.reason]);
+    if (!groups.has(key)) groups.set(key, []);
+    groups.get(key).push(cell);
+  }
+  return [...groups.values()];
+}
+
+function groupButton(cells) {
+  const show = () => { setFilters({ device: device(cells[0]).name, verdict: cells[0].word }); byId("matrix").scrollIntoView(); };
+  return h("button", { type: "button", class: "link", onclick: show }, `${cells.length} cells on `, name(device(cells[0]).name));
+}
+
 function renderLook() {
   const cells = shownCells().filter((cell) => cell.word && cell.word !== "PASS").sort((a, b) => rank(a) - rank(b));
   const judged = shownCells().filter((cell) => cell.word).length;
   if (!cells.length) return replaceBelow(byId("look"), h("p", {}, judged ? `Nothing: all ${judged} cells PASS.` : "Nothing was judged."));
-  const rows = cells.map((cell) => [cellButton(cell), badge(cell.word), withUnit(cell.p50, "ms"), cell.word === "DEVICE-DOWN" ? "–" : percent(ratioOf(cell)),
+  const rows = grouped(cells).map(([cell, ...more]) => [more.length ? groupButton([cell, ...more]) : cellButton(cell), badge(cell.word), more.length ? "–" : withUnit(cell.p50, "ms"), more.length || cell.word === "DEVICE-DOWN" ? "–" : percent(ratioOf(cell)),
     [cell.evidence && cell.evidence.alarm ? h("strong", {}, "Alarm. ") : null, cell.reason]]);
   replaceBelow(byId("look"), table("Cells with another verdict than PASS",
     [{ title: "Cell" }, { title: "Verdict" }, { title: "p50", number: true }, { title: "Against baseline", number: true }, { title: "Why" }], rows, "list"));
@@ -22,7 +38,7 @@ function renderTargets() {
   if (!rows.length) return replaceBelow(byId("targets"), h("p", {}, "No model here says a target."));
   const counts = [rows.filter((row) => row.met && !row.missed).length, rows.filter((row) => row.missed).length, rows.filter((row) => row.low === null).length];
   replaceBelow(byId("targets"),
-    h("p", { class: "note" }, `What each model was built to reach, beside what was measured: ${counts[0]} met, ${counts[1]} missed, ${counts[2]} not measured (–).`),
+    h("p", { class: "note" }, `What each model was built to reach, beside what was measured: ${counts[0]} met, ${counts[1]} missed, ${counts[2]} not measured (–). Host: measured when the model was made; the others on the device, in this night.`),
     table("Targets", [{ title: "Model" }, { title: "Target" }, { title: "Wanted", number: true }, { title: "Measured", number: true }, { title: "" }, { title: "Where" }, { title: "Set by" }], rows.map(targetRow)));
 }
 
@@ -34,7 +50,7 @@ function targetRow(row) {
   const several = row.met && row.missed ? ` in ${row.missed} of ${row.met + row.missed} cells` : "";
   const verdict = row.low === null ? quiet("not measured") : row.missed ? badge("MISSED", `missed${several}`) : badge("PASS", "met");
   return [name(row.model), row.name.replaceAll("_", " "), sign + exact(row.target) + unit, measured, verdict,
-    [row.device === null ? "the host, when it was made" : name(row.device), emulated ? [" ", emulatedBadge()] : null, row.device !== null && row.basis ? quiet(` (${row.basis})`) : null], row.source || "–"];
+    [row.device === null ? "host" : name(row.device), emulated ? [" ", emulatedBadge()] : null, row.device !== null && row.basis ? quiet(` (${row.basis})`) : null], row.source || "–"];
 }
 
 function renderDevices() {

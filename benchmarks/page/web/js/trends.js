@@ -11,11 +11,14 @@ function middle(values) {
   return sorted.length ? (sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2) : null;
 }
 
-// Cells by what a reader looks for first: verdicts, then steps, then their order.
-const byInterest = (cells) => [...cells].sort((a, b) => rank(a) - rank(b) || (b.steps || []).length - (a.steps || []).length);
+// Cells by what a reader looks for first: those that moved tonight, then those with the newest steps.
+const MOVED = ["REGRESSED", "IMPROVED", "NOISY"];
+const moved = (cell) => (MOVED.indexOf(cell.word) + MOVED.length + 1) % (MOVED.length + 1);
+const lastStep = (cell) => Math.max(-1, ...(cell.steps || []).map(([place]) => place));
+const byInterest = (cells) => [...cells].sort((a, b) => moved(a) - moved(b) || lastStep(b) - lastStep(a));
 
 function buildTrends() {
-  const cellPager = pager(SERIES, "cells", () => update(trendFigure) || drawVisible());
+  const cellPager = pager(SERIES, "cells", () => { update(trendFigure); drawVisible(); });
   const unit = h("select", { id: "trend-unit", onchange: () => { trendUnit = unit.value; update(trendFigure); drawVisible(); } },
     h("option", { value: "change" }, "change in %"), h("option", { value: "ms" }, "milliseconds"));
   const range = h("select", { id: "trend-range", onchange: () => { trendRange = range.value; update(trendFigure); drawVisible(); } },
@@ -24,7 +27,7 @@ function buildTrends() {
   const drawn = figure({ id: "trend", draw: () => drawTrend(cellPager.of(byInterest(shownCells().filter((cell) => (cell.trend || []).some(isNumber)))), trendUnit, Number(trendRange)) });
   const trendFigure = [...figures].find((one) => one.element === drawn);
   byId("trends").append(
-    h("p", { class: "note" }, "Medians of each night's fresh starts. Dashed upright lines: steps found in the whole history, with their size. Triangles: nights that were judged REGRESSED or IMPROVED; crosses: DEVICE-DOWN; rings: NOISY.",
+    h("p", { class: "note" }, "Medians of each night's fresh starts. Dashed upright lines: steps found in the whole history, with their size. Triangles: nights that were judged REGRESSED or IMPROVED; crosses: DEVICE-DOWN, at the first of its nights; rings: NOISY.",
       content.thinned > 1 ? ` Older nights are drawn as medians of ${content.thinned}, so that a year stays a small page; steps are found in all nights.` : ""),
     h("div", { class: "bar" }, h("label", { class: "control" }, "Scale", unit), h("label", { class: "control" }, "Range", range), cellPager.element), drawn);
   renderers.push(() => { cellPager.reset(); update(trendFigure); });
@@ -41,11 +44,9 @@ function drawTrend(cells, unit, range) {
   };
   const few = places.length === 1;
   const shown = few ? "One night so far: a trend begins with the second. " : "";
-  const longest = cells.reduce((most, cell) => Math.max(most, cellText(cell).length), 0);
   return {
     description: `${shown}${cells.length === 1 ? cellText(cells[0]) : `${cells.length} cells`}, ${places.length} ${content.thinned > 1 ? "places" : places.length === 1 ? "night" : "nights"} from ${dayText(content.nights[from])} to ${dayText(content.nights[content.nights.length - 1])}, p50 ${unit === "ms" ? "in milliseconds" : `as change against the median of the first ${FIRST} nights shown`}. ${stepsText(cells, from)}`,
-    height: longest ? 340 : 340,
-    legend: cells.map((cell, index) => ({ kind: `swatch line s${index + 1} ${index > 3 ? "dashed" : ""}`, text: cellLabel(cell) })),
+    legend: cells.map((cell, index) => ({ kind: `swatch line s${index + 1} ${index > 2 ? "dashed" : ""}`, text: cellLabel(cell) })),
     option: (look, width) => trendOption(look, width, cells, places, value, unit, few),
     walk: places.map((place, index) => ({ seriesIndex: 0, dataIndex: index })),
     tableTitle: "Trend: p50 of each night in milliseconds",
@@ -71,10 +72,11 @@ function trendOption(look, width, cells, places, value, unit, few) {
     const inRange = ([place]) => place >= places[0];
     return {
       type: "line", name: cellText(cell), showSymbol: few, symbolSize: few ? 9 : 5, symbol: "circle", connectNulls: false, data: places.map((place) => [x(place), value(index, place)]),
-      lineStyle: { color: colour, width: 2, type: index > 3 ? "dashed" : "solid" }, itemStyle: { color: colour }, emphasis: { disabled: true },
-      markPoint: { silent: true, data: (cell.marks || []).filter(inRange).map(([place, word]) => markOf(place, word)).filter(Boolean) },
+      lineStyle: { color: colour, width: 1.75, type: index > 2 ? "dashed" : "solid" }, itemStyle: { color: colour }, emphasis: { disabled: true },
+      markPoint: { silent: true, data: (cell.marks || []).filter(inRange).filter(beginsRun).map(([place, word]) => markOf(place, word)).filter(Boolean) },
       markLine: { silent: true, symbol: "none", animation: false, lineStyle: { color: colour, type: "dashed", width: 1.5 }, data: (cell.steps || []).filter(inRange).map(([place, ratio]) => ({ xAxis: x(place), label: { formatter: () => percent(ratio, 0), color: look.text, fontSize: 11, backgroundColor: look.page, padding: [1, 3], position: "end", distance: 2 + (index % 2) * 12 } })) },
     };
+    function beginsRun([place, word]) { return !marksAt(cell, place - 1).includes(word) || place === places[0]; }
     function markOf(place, word) {
       const [symbol, rotate] = symbols[word] || [];
       let at = value(index, place);
