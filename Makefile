@@ -40,21 +40,21 @@ format: .venv/ready
 # Without data sets, what needs none: conversion, speed, start. With DATA=DIR (the chest X-rays) and POLYPS=DIR (Kvasir-SEG) the recipes run
 # too: hours on 2 cores.
 benchmark: .venv/ready build/device/ready
-	$(BIN)/python -m benchmarks.build build/benchmark
-	build/device/bin/python -m benchmarks.speed build/benchmark
-	$(BIN)/python -m benchmarks.speed build/benchmark --name speed-litert-2.1.0
-	build/device/bin/python -m benchmarks.cold_start --runs 41
+	$(BIN)/python -m benchmarks.papers.build build/benchmark
+	build/device/bin/python -m benchmarks.papers.speed build/benchmark
+	$(BIN)/python -m benchmarks.papers.speed build/benchmark --name speed-litert-2.1.0
+	build/device/bin/python -m benchmarks.papers.cold_start --runs 41
 ifdef DATA
 	$(BIN)/edge-compress run cpgresnet50 --data $(DATA) --output build/chest_xray
 	$(BIN)/edge-compress run pneumonia --data $(DATA) --output build/chest_xray
-	$(BIN)/python -m benchmarks.accuracy build/chest_xray
-	$(BIN)/python -m benchmarks.ghost_init --data $(DATA) --output build/chest_xray
+	$(BIN)/python -m benchmarks.papers.accuracy build/chest_xray
+	$(BIN)/python -m benchmarks.papers.ghost_init --data $(DATA) --output build/chest_xray
 endif
 ifdef POLYPS
 	$(BIN)/edge-compress run polyp --data $(POLYPS) --output build/kvasir
 	$(BIN)/edge-compress run polyp60 --data $(POLYPS) --output build/kvasir
-	$(BIN)/python -m benchmarks.segmentation build/kvasir --data $(POLYPS)
-	$(BIN)/python -m benchmarks.pruning --data $(POLYPS) --output build/kvasir
+	$(BIN)/python -m benchmarks.papers.segmentation build/kvasir --data $(POLYPS)
+	$(BIN)/python -m benchmarks.papers.pruning --data $(POLYPS) --output build/kvasir
 endif
 
 # What a device has: the package alone, with the newest runtime.

@@ -115,6 +115,8 @@ class Measurement:
         states: before, during and after.
         identity: None where the device did not get so far.
         fault: None, or {"code", "message"}: then there may be no numbers.
+        answer: digest of what was answered about the measuring image (`measuring.answers.Answer.digest`): the same in
+            every start of a cell, and in its accuracy run.
     """
 
     cell: Cell
@@ -130,6 +132,7 @@ class Measurement:
     states: list[State] = field(default_factory=list)
     identity: Identity | None = None
     fault: dict[str, str] | None = None
+    answer: str | None = None
 
     def record(self) -> dict[str, Any]:
         """Return it as an object for JSON."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from benchmarks.measurement import Identity, State
+
+MOST_FETCHED = 1 << 26  # bytes: a mask, as a folder of labelled images has it
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class Ran:
         complaints: its standard error, the lines.
         wall_ms: from its start to its end, by the device's clock.
         states: samples of the board before, during and after.
+        power: where it was asked for, at most ten a second: seconds since the start, and what the device's reader
+            printed (`raspberry_pi.rails` reads it).
     """
 
     status: int
@@ -28,6 +32,7 @@ class Ran:
     complaints: list[str]
     wall_ms: float
     states: list[State]
+    power: list[tuple[float, str]] = field(default_factory=list)
 
 
 class Session(Protocol):
@@ -40,9 +45,19 @@ class Session(Protocol):
     runtimes: Sequence[str]  # of measurement.RUNTIMES, those that it has
     cores: int
     emulated: bool
+    power: bool  # whether it can say what it draws (`vcgencmd pmic_read_adc`)
 
-    def infer(self, runtime: str, words: Sequence[str], image: bytes | None, seconds: float) -> Ran:
-        """Run `edge-infer` in a fresh process; `image` on its standard input, where "-" is among the words."""
+    def infer(
+        self, runtime: str, words: Sequence[str], image: bytes | None, seconds: float, power: bool = False
+    ) -> Ran:
+        """Run `edge-infer` in a fresh process; `image` on its standard input, where "-" is among the words.
+
+        The session adds --runtime for the programs in Python, and nothing else to the words. With `power` it samples
+        what the device draws meanwhile, which slows the work: never where times count.
+        """
+
+    def fetch(self, path: str, seconds: float) -> bytes | None:
+        """Return a file that lies on the device, at most `MOST_FETCHED` bytes; None where there is none."""
 
     def model(self, path: Path) -> str:
         """Bring a model file to the device where it is not there yet (by its digest); return the word for --model."""

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import power_cut
 from benchmarks.lab import debian
 from benchmarks.lab.virtual_pi import VirtualPi
+from benchmarks.robustness import power_cut
 from firmware_bridge import target
 from firmware_bridge.release import build, release, signature
 from firmware_bridge.release.release import File
@@ -22,7 +22,7 @@ from tests.edge.processes import Ended
 from tests.firmware_bridge.release.test_build import content
 
 pytestmark = [pytest.mark.qemu, pytest.mark.timeout(600)]
-CUTS = 6  # benchmarks.power_cut has a hundred
+CUTS = 6  # benchmarks.robustness.power_cut has a hundred
 
 
 @pytest.fixture(scope="module")

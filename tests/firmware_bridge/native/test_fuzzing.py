@@ -1,4 +1,4 @@
-"""A short run of the fuzzers; `python -m benchmarks.fuzzing` is the long one."""
+"""A short run of the fuzzers; `python -m benchmarks.robustness.fuzzing` is the long one."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
-from benchmarks import fuzzing
 from benchmarks.lab import debian
+from benchmarks.robustness import fuzzing
 from tests.firmware_bridge.conftest import BUILT_WITH
 
 pytestmark = [pytest.mark.compile, pytest.mark.timeout(300)]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import instructions
 from benchmarks.lab import debian
+from benchmarks.papers import instructions
 from tests.edge.processes import environment
 
 VECTOR = '{"verdict": "bit-exact"}\n'

@@ -1,6 +1,6 @@
 """A virtual Pi whose power or connection is cut at random moments of a push: what answers afterwards?
 
-    python -m benchmarks.power_cut [--cuts 100]
+    python -m benchmarks.robustness.power_cut [--cuts 100]
 
 The real program and a real model go over real ssh to an Arm machine under QEMU. In turns the machine is killed, which
 loses all that was not on its disk, and booted again; or edge-deploy and its connection are killed. Then the board is
@@ -110,7 +110,7 @@ def write(counts: dict[str, Counter[str]], whole: float, options: argparse.Names
     table.write(
         "power_cut",
         "Pushes cut off at random moments: which release answers afterwards",
-        f"python -m benchmarks.power_cut --cuts {options.cuts} --seed {options.seed}",
+        f"python -m benchmarks.robustness.power_cut --cuts {options.cuts} --seed {options.seed}",
         ["what", "cuts", "old", "new", "neither", "target: never neither"],
         rows,
         NOTES.format(target=TARGET, model=MODEL, whole=whole),

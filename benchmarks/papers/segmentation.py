@@ -1,6 +1,6 @@
 """What the polyp segmenters are worth on the test images, and how fast they are, from image file to mask.
 
-    python -m benchmarks.segmentation build/kvasir --data DIR
+    python -m benchmarks.papers.segmentation build/kvasir --data DIR
 
 Accuracy is read from the reports of finished runs (`edge-compress run polyp`, `polyp60`). Speed is measured here:
 invokes of the unpruned network in float32 and of each int8 model in turns; the whole way of a 1280x1024 JPEG; and a
@@ -23,7 +23,7 @@ from PIL import Image
 
 import edge
 from benchmarks import table
-from benchmarks.speed import measure
+from benchmarks.papers.speed import measure
 from benchmarks.table import met
 from compress.tasks.metrics import cell
 from edge.runtime import open_runtime
@@ -62,7 +62,7 @@ def accuracy(folder: Path) -> None:
     table.write(
         "segmentation-accuracy",
         "Polyps: the 120 test images of our split of Kvasir-SEG",
-        f"python -m benchmarks.segmentation {folder} --data DIR",
+        f"python -m benchmarks.papers.segmentation {folder} --data DIR",
         ["network", "parameters removed", "MACs removed", "Dice", "IoU"],
         rows,
         "Means over images, at the images' own sizes; in brackets 95 % bootstrap intervals (2000 resamples of the "
@@ -89,7 +89,7 @@ def speed(folder: Path, images: list[Path], rounds: int) -> None:
     table.write(
         "segmentation-speed",
         "Polyps: speed against the unpruned U-Net in float32, LiteRT",
-        f"python -m benchmarks.segmentation {folder} --data DIR",
+        f"python -m benchmarks.papers.segmentation {folder} --data DIR",
         ["network", "median ms", "fastest ms", "times faster", "target"],
         rows,
         "\n\n".join(notes),

@@ -1,6 +1,6 @@
 """What carrying trained weights over into ghost convolutions is worth, against starting them at random.
 
-    python -m benchmarks.ghost_init --data DIR --output build/chest_xray
+    python -m benchmarks.papers.ghost_init --data DIR --output build/chest_xray
 
 Takes the recipe `cpgresnet50` up to its ghost step (its checkpoints, where they exist), then both ways: validation AUC
 at once, and after one epoch of fine-tuning at 128x128.
@@ -41,7 +41,7 @@ def main() -> None:
     table.write(
         "ghost_init",
         "Ghost convolutions: initialized from the trained ones, or at random",
-        f"python -m benchmarks.ghost_init --data {options.data.name} --output {options.output}",
+        f"python -m benchmarks.papers.ghost_init --data {options.data.name} --output {options.output}",
         ["initialization", "AUC before", "AUC with ghosts", "AUC after 1 epoch"],
         rows,
         "CPGResNet50, 32 convolutions replaced at once; AUC on the validation images. Both have their normalizations' "

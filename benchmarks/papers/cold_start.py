@@ -1,6 +1,6 @@
 """From the command line to the answer: `edge-infer` against the shortest script that does the same.
 
-    python -m benchmarks.cold_start [--model pneumonia] [--runs 21]
+    python -m benchmarks.papers.cold_start [--model pneumonia] [--runs 21]
 
 Whole processes in turns; time is the wall clock's, memory the kernel's peak resident set.
 """
@@ -74,11 +74,11 @@ def main() -> None:
     table.write(
         "cold_start",
         "Cold start and peak memory, PNG of 1024x1024 to answer",
-        f"python -m benchmarks.cold_start --model {options.model} --runs {options.runs}",
+        f"python -m benchmarks.papers.cold_start --model {options.model} --runs {options.runs}",
         ["command", "time", "ratio", "peak memory", "ratio", "target"],
         rows,
         f"Median of {options.runs} runs in turns after one warm-up, bytecode compiled, one thread; ratios pair by "
-        "pair. The script is `benchmarks/minimal.py`.",
+        "pair. The script is `benchmarks/papers/minimal.py`.",
     )
 
 

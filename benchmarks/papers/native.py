@@ -1,6 +1,6 @@
 """From the command line to the answer: the native `edge-infer` against the one in Python.
 
-    python -m benchmarks.native [--model pneumonia cpgresnet50 polyp] [--runs 21]
+    python -m benchmarks.papers.native [--model pneumonia cpgresnet50 polyp] [--runs 21]
 
 Whole processes in turns, both with the LiteRT of this environment; time is the wall clock's, memory the peak resident
 set that each program reads from the kernel at its end. The native program is built in build/native (cmake and a C
@@ -29,7 +29,7 @@ from benchmarks import table
 from compress.data.phantom import phantom
 from edge.model import find
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build/native"
 OVERHEAD_MS, FASTER, MEMORY_MB = 30, 5, 20
 
@@ -114,7 +114,7 @@ def main() -> None:
     table.write(
         "native",
         "Native and Python: cold start and peak memory, PNG of 1024x1024 to answer",
-        f"python -m benchmarks.native --model {' '.join(options.model)} --runs {options.runs}",
+        f"python -m benchmarks.papers.native --model {' '.join(options.model)} --runs {options.runs}",
         [
             "program",
             "time",

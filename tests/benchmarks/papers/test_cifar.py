@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.cifar import finished, front
+from benchmarks.papers.cifar import finished, front
 from edge.errors import EdgeError
 from tests.edge import packing
 
-FLATBUFFER = (Path(__file__).parents[1] / "edge/data/tiny.tflite").read_bytes()
+FLATBUFFER = (Path(__file__).parents[2] / "edge/data/tiny.tflite").read_bytes()
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5))))

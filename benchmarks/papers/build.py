@@ -1,6 +1,6 @@
 """The networks that are compared, as TFLite files; how long their conversion takes and how much memory.
 
-    python -m benchmarks.build build/benchmark
+    python -m benchmarks.papers.build build/benchmark
 
 Speed does not depend on what a network has learned, so these are built from the recipes' pruning and ghost steps
 without training. Each conversion is a process of its own, measured from outside.
@@ -72,7 +72,7 @@ def build_all(folder: Path) -> None:
             path = folder / f"{name}.{kind}.tflite"
             log = path.with_suffix(".measured")
             if not (path.exists() and log.exists()):
-                seconds, megabytes = _measured([sys.executable, "-m", "benchmarks.build", name, kind, str(path)])
+                seconds, megabytes = _measured([sys.executable, "-m", "benchmarks.papers.build", name, kind, str(path)])
                 log.write_text(f"{seconds:.1f} {megabytes:.0f}")
             seconds, megabytes = map(float, log.read_text().split())
             met = ""
@@ -88,7 +88,9 @@ def build_all(folder: Path) -> None:
         "(PyTorch and TensorFlow run one after the other in two)."
     )
     header = ["network", "kind", "file", "time", "peak memory", "target"]
-    table.write("conversion", "Conversion to TFLite", f"python -m benchmarks.build {folder}", header, rows, notes)
+    table.write(
+        "conversion", "Conversion to TFLite", f"python -m benchmarks.papers.build {folder}", header, rows, notes
+    )
 
 
 def _measured(command: list[str]) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """How long pruning itself takes, beside torch-pruning's own pruner on the same networks.
 
-    python -m benchmarks.pruning_time [--rounds 7]
+    python -m benchmarks.papers.pruning_time [--rounds 7]
 
 From a network to the smaller one, the dependency graph included, and for Taylor scores the gradients of a few
 images of noise; no training.
@@ -104,7 +104,7 @@ def main() -> None:
     table.write(
         "pruning_time",
         "Pruning, in seconds, beside torch-pruning's own pruner",
-        f"python -m benchmarks.pruning_time --rounds {options.rounds}",
+        f"python -m benchmarks.papers.pruning_time --rounds {options.rounds}",
         ["network", "what goes", "here", "torch-pruning", "times faster", "target"],
         rows,
         f"Medians of {options.rounds} rounds in turns, one thread, from the network to the smaller one, in seconds; "

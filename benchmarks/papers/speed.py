@@ -1,6 +1,6 @@
 """How fast the networks are: all of them in one process, taking turns, against ResNet-50 in float32.
 
-    python -m benchmarks.speed build/benchmark [--threads 1] [--rounds 40]
+    python -m benchmarks.papers.speed build/benchmark [--threads 1] [--rounds 40]
 
 Needs numpy and LiteRT only, so that the folder can be copied to a board and measured there.
 """
@@ -69,7 +69,7 @@ def main() -> None:
     table.write(
         f"{options.name}-{options.threads}-thread{plural}",
         f"Speed against ResNet-50 float32, LiteRT, {options.threads} thread{plural}",
-        f"python -m benchmarks.speed {options.folder} --threads {options.threads} --rounds {options.rounds}",
+        f"python -m benchmarks.papers.speed {options.folder} --threads {options.threads} --rounds {options.rounds}",
         ["network", "kind", "median ms", "fastest ms", "times faster", "target"],
         rows,
         notes,

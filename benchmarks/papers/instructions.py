@@ -1,6 +1,6 @@
 """How many instructions an Arm processor executes: the native program against Python, small networks against large.
 
-    python -m benchmarks.instructions [build/benchmark]
+    python -m benchmarks.papers.instructions [build/benchmark]
 
 A virtual Pi is booted as a cortex-a72 (a Raspberry Pi 4's processor) and as a cortex-a76 (a Raspberry Pi 5's, with int8
 dot products), with a clock that counts instructions. On a disk it finds the release that such a board gets, the Python
@@ -35,7 +35,7 @@ from edge.strict_json import dumps
 from firmware_bridge import target
 from firmware_bridge.release import build, release
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 KEPT = ROOT / "build/instructions.json"
 TARGET, MEMORY_MB, DAY = "pi4", 1024, 86400
 CORES = ("cortex-a72", "cortex-a76")
@@ -271,7 +271,7 @@ def with_manifest(network: Path, name: str, path: Path) -> None:
 def main() -> None:
     """Count and write `results/instructions.md`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("networks", type=Path, nargs="?", default="build/benchmark", help="of benchmarks.build")
+    parser.add_argument("networks", type=Path, nargs="?", default="build/benchmark", help="of benchmarks.papers.build")
     parser.add_argument("--runs", type=int, default=3, help="processes that are counted for each figure (default 3)")
     options = parser.parse_args()
     content = build.content(target.load(TARGET), [])
@@ -295,7 +295,7 @@ def main() -> None:
     table.write(
         "instructions",
         "Instruction budgets on a virtual Pi",
-        f"python -m benchmarks.instructions {options.networks} --runs {options.runs}",
+        f"python -m benchmarks.papers.instructions {options.networks} --runs {options.runs}",
         ["processor", "what", "instruction budget", "spread", "times fewer", "target"],
         rows,
         NOTES.format(

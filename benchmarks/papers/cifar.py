@@ -1,6 +1,6 @@
 """CIFAR-10: what each compressed network is worth, how fast it is, and what the papers say of the same.
 
-    python -m benchmarks.cifar build/cifar [--rounds 60] [--name cifar]
+    python -m benchmarks.papers.cifar build/cifar [--rounds 60] [--name cifar]
 
 Takes every finished run that the folder holds (`edge-compress run bpcp`, `depgraph-resnet56`, ...; a user's own too):
 accuracies from their reports, milliseconds measured here, all networks in turns.
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import table
-from benchmarks.speed import measure
+from benchmarks.papers.speed import measure
 from compress.tasks.metrics import cell
 from edge.errors import EdgeError
 from edge.files import write_beside
@@ -242,7 +242,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--name", default="cifar", help="of the results files")
     options = parser.parse_args()
-    command = f"python -m benchmarks.cifar {options.folder} --rounds {options.rounds}"
+    command = f"python -m benchmarks.papers.cifar {options.folder} --rounds {options.rounds}"
     if options.name != "cifar":
         command += f" --name {options.name}"
     points = measured(finished(options.folder), options.rounds)

@@ -1,6 +1,6 @@
 """How far a trained segmenter can be pruned before its Dice falls, by criterion: the paper's claim, drawn.
 
-    python -m benchmarks.pruning --data DIR --output build/kvasir
+    python -m benchmarks.papers.pruning --data DIR --output build/kvasir
 
 Takes the recipe `polyp` up to its first pruning step (its checkpoints, where they exist). Each criterion then removes
 more and more filters, step by step, without any fine-tuning; after each step Dice is measured on the validation images.
@@ -100,7 +100,7 @@ def main() -> None:
             if str(seed) not in curves.setdefault(name, {}):
                 curves[name][str(seed)] = curve(run, start, settings, seed, progress)
                 write_beside(done, dumps(curves, str(done)).encode())
-    write(curves, f"python -m benchmarks.pruning --data {options.data.name} --output {options.output}")
+    write(curves, f"python -m benchmarks.papers.pruning --data {options.data.name} --output {options.output}")
 
 
 def write(curves: dict[str, dict[str, Any]], command: str) -> None:

@@ -1,6 +1,6 @@
 """What the compressed networks are worth on the test images, from the reports of finished runs.
 
-python -m benchmarks.accuracy build/chest_xray
+python -m benchmarks.papers.accuracy build/chest_xray
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def main(folder: Path) -> None:
     table.write(
         "accuracy",
         "Test images: ResNet-50, and what was made of it",
-        f"python -m benchmarks.accuracy {folder}",
+        f"python -m benchmarks.papers.accuracy {folder}",
         ["network", "accuracy", "AUC", "sensitivity", "specificity", "threshold"],
         rows,
         "In brackets 95 % bootstrap intervals (2000 resamples of the test images). int8 runs through `edge` on LiteRT. "

@@ -1,6 +1,6 @@
 """The native program's readers against random damage: libFuzzer with AddressSanitizer and UndefinedBehaviorSanitizer.
 
-    python -m benchmarks.fuzzing [--minutes 10]
+    python -m benchmarks.robustness.fuzzing [--minutes 10]
 
 So many minutes for each of the two: images (decoding, preprocessing, overlay) and model files (zip, JSON, manifest,
 labels, golden images). Needs cmake and clang with its libFuzzer (Debian: clang, libclang-rt-14-dev); builds in
@@ -32,7 +32,7 @@ from compress.convert.model_file import pack
 from edge.archive import Archive
 from edge.model import find
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build/fuzz"
 NETWORKS = ROOT / "tests/edge/data"  # small ones
 # The timeout is of the wall clock, and this machine may be asked to pause.
@@ -174,7 +174,7 @@ def main() -> None:
     table.write(
         "fuzzing",
         "The native program's readers under libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer",
-        f"python -m benchmarks.fuzzing --minutes {options.minutes}",
+        f"python -m benchmarks.robustness.fuzzing --minutes {options.minutes}",
         ["read", "minutes of one core", "inputs", "edges reached", "findings"],
         rows,
         "Edges are of the program's own code: libpng, libjpeg-turbo and zlib are linked as they come, so that in them "
