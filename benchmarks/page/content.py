@@ -10,7 +10,7 @@ from benchmarks.page.devices import device_row
 from benchmarks.page.models import Known, known_models
 from benchmarks.page.numbers import clean, median, short
 from benchmarks.page.targets import target_rows
-from benchmarks.page.trends import Steps, axis, cells_of, places_of, trend
+from benchmarks.page.trends import Steps, axis, places_of, trend, until
 from edge.errors import EdgeError
 
 POINTS = 150_000  # values of all trends together: about 0.9 MB of the page's 3
@@ -28,8 +28,8 @@ class History(Protocol):
     def verdicts(self, night: str) -> list[Verdict]:
         """Return a night's verdicts."""
 
-    def all_series(self) -> dict[Cell, list[Sample]]:
-        """Return each cell's nights, oldest first."""
+    def all_series(self, evidence: bool = True) -> dict[Cell, list[Sample]]:
+        """Return each cell's finished nights, oldest first."""
 
 
 def content(history: History, steps: Steps, night: str | None = None, points: int = POINTS) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def content(history: History, steps: Steps, night: str | None = None, points: in
     chosen = night or nights[-1]
     tonight = _by_cell(history.measurements(chosen))
     verdicts = {verdict.cell: verdict for verdict in history.verdicts(chosen)}
-    series = cells_of(history.all_series(), chosen)
+    series = cells_of(history.all_series(evidence=False), chosen)
     known = known_models()
     return _assembled(
         chosen, [name for name in nights if name <= chosen], tonight, verdicts, series, known, steps, points
