@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import edge.model
 from benchmarks.devices.device import Ran, Session
@@ -123,17 +123,8 @@ def accuracy(
     return found
 
 
-class Runner(Protocol):
-    """The part of a session that runs `edge-infer`."""
-
-    def infer(
-        self, runtime: str, words: Sequence[str], image: bytes | None, seconds: float, power: bool = False
-    ) -> Ran:
-        """As `Session.infer`."""
-
-
 def ask(
-    session: Runner, cell: Cell, model: models.Model, word: str, more: Sequence[str], seconds: float,
+    session: Session, cell: Cell, model: models.Model, word: str, more: Sequence[str], seconds: float,
     image: bytes | None = None, power: bool = False,
 ) -> tuple[Ran, Answer]:  # fmt: skip
     """Return one process's run and its answer to `image`, by default the measuring image.

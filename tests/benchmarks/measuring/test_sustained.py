@@ -122,7 +122,7 @@ def test_a_device_that_fails_keeps_what_was_measured(tmp_path: Path) -> None:
                 raise EdgeError("here is gone", "board.lost")
             return super().infer(*words, **more)  # type: ignore[arg-type]
 
-    heat, file = begun(CELL, SHA256, 4.0, tmp_path, quiet)
+    heat, file = begun(CELL, SHA256, 2.0, tmp_path, quiet)
     with pytest.raises(EdgeError):
         heated(Failing(), heat, BPCP, file, quiet)
     assert len(heat.pieces) == 1
