@@ -13,7 +13,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -311,7 +311,7 @@ class Store:
 
     def _cell(self, cell: Cell) -> int:
         """Return the row of a cell, a new one where it is new; in a transaction."""
-        values = (cell.device, cell.model, cell.runtime, cell.threads)
+        values = astuple(cell)
         number = self._database.value(
             "SELECT id FROM cells WHERE device = ? AND model = ? AND runtime = ? AND threads = ?", values
         )
