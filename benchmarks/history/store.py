@@ -127,9 +127,12 @@ class Store:
             self._database.insert("INSERT INTO nights (name, plan) VALUES (?, ?)", (night, text))
 
     def unfinished(self) -> tuple[str, dict[str, Any]] | None:
-        """Return the newest night that was not finished, and its plan; `finish` it to give it up."""
-        rows = self._database.rows("SELECT name, plan FROM nights WHERE NOT finished ORDER BY id DESC LIMIT 1")
-        return (rows[0][0], json.loads(rows[0][1])) if rows else None
+        """Return the newest night and its plan where it was not finished; None where it was.
+
+        One that was left unfinished when a later one began is given up.
+        """
+        rows = self._database.rows("SELECT name, plan, finished FROM nights ORDER BY id DESC LIMIT 1")
+        return (rows[0][0], json.loads(rows[0][1])) if rows and not rows[0][2] else None
 
     def finish(self, night: str) -> None:
         """Say that nothing more comes of a night."""
