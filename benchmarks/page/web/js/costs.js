@@ -36,7 +36,7 @@ function drawCost(cost, rowPager) {
   const range = cells.length === 1 ? `${withUnit(sums[0], cost.unit)} for ${cellText(cells[0])}` : `from ${withUnit(sums[least], cost.unit)} (${cellText(cells[least])}) to ${withUnit(sums[most], cost.unit)} (${cellText(cells[most])})`;
   return {
     description: `${cost.title}: ${range}.`,
-    height: 64 + cells.length * 34,
+    height: 64 + cells.length * (innerWidth < 640 ? 46 : 34),
     legend: names.map((text, index) => ({ kind: `swatch box s${cost.colours[index]}`, text })),
     walk: cells.map((_, index) => ({ seriesIndex: 0, dataIndex: index })),
     tableTitle: cost.title, columns: [{ title: "Cell" }, ...[...names, "sum"].map((text) => ({ title: `${text}, ${cost.unit}`, number: true }))],
@@ -47,8 +47,8 @@ function drawCost(cost, rowPager) {
 
 function costOption(look, width, cost, cells, values, sums, names) {
   const narrow = width < 560;
-  const room = narrow ? 118 : 260;
-  const label = (cell) => (narrow ? `${modelName(cell)}\n${device(cell).name} ${cell.runtime} ×${cell.threads}` : `${modelName(cell)} · ${device(cell).name} · ${cell.runtime} ×${cell.threads}`) + (isEmulated(cell) ? (narrow ? " (em.)" : " (emulated)") : "");
+  const room = narrow ? 132 : 260;
+  const label = (cell) => (narrow ? `${modelName(cell)}\n${device(cell).name}\n${cell.runtime} ×${cell.threads}` : `${modelName(cell)} · ${device(cell).name} · ${cell.runtime} ×${cell.threads}`) + (isEmulated(cell) ? (narrow ? " (em.)" : " (emulated)") : "");
   return {
     grid: { left: room + 10, right: 64, top: 8, bottom: 44 },
     xAxis: { type: "value", name: cost.unit, nameLocation: "middle", nameGap: 26, ...axisLook(look), axisLabel: { color: look.quiet, hideOverlap: true, formatter: (value) => number(value) } },

@@ -60,7 +60,7 @@ const markText = (cell, place) => [...marksAt(cell, place), ...(cell.steps || []
 
 function stepsText(cells, from) {
   const said = cells.flatMap((cell) => (cell.steps || []).filter(([place]) => place >= from).map(([place, ratio]) => `${cellText(cell)} ${percent(ratio)} at ${dayText(content.nights[place])}`));
-  return said.length ? `Steps: ${said.slice(0, 6).join("; ")}${said.length > 6 ? `; and ${said.length - 6} more` : ""}.` : "No steps.";
+  return said.length ? `Steps: ${said.slice(0, 3).join("; ")}${said.length > 3 ? `; and ${said.length - 3} more` : ""}.` : "No steps.";
 }
 
 function trendOption(look, width, cells, places, value, unit, few) {
