@@ -24,9 +24,7 @@ def state(when: str, seconds: float, root: Path = Path("/")) -> State:
         now = sorted({*(now or []), raspberry_pi.UNDER_VOLTAGE})
     elif low == "0" and now is None:
         now = []
-    return State(
-        when, round(seconds, 3), found.governor, _clocks(root), found.temperature_c, now, throttled["occurred"]
-    )
+    return State(when, round(seconds, 3), found.governor, _clocks(root), found.temperature_c, now, occurred)
 
 
 def _clocks(root: Path) -> list[float] | None:
