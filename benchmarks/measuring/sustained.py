@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import itertools
-import json
 import re
 import statistics
 import time
@@ -27,6 +26,7 @@ from benchmarks.measuring import choice, models
 from benchmarks.measuring.energy import Energy, energy
 from benchmarks.measuring.measure import ask
 from edge.command import Progress, log
+from edge.files import write_beside
 from edge.record import now
 from edge.strict_json import dumps, loads
 from edge.terminal import columns
@@ -141,12 +141,10 @@ def begun(cell: Cell, sha256: str, seconds: float, folder: Path, progress: Calla
         gap = here.began - before.began - before.done
         if 0 <= gap <= COOLS:
             progress(f"going on at {_clock(before.done)}, after a break of {gap:.0f} s\n")
+            _write(file, before)  # without what a kill left of a last line
             return before, file
         progress(f"an interrupted run is {gap / 60:.0f} minutes old, in which the board cooled: it begins again\n")
-    folder.mkdir(parents=True, exist_ok=True)
-    head = dataclasses.asdict(here)
-    del head["pieces"]
-    file.write_text(json.dumps(head) + "\n")
+    _write(file, here)
     return here, file
 
 
@@ -293,6 +291,13 @@ def _read(file: Path) -> Heat | None:
     except (OSError, ValueError, TypeError, KeyError, IndexError):
         return None
     return head if all(isinstance(value, (int, float)) for value in numbers) else None
+
+
+def _write(file: Path, heat: Heat) -> None:
+    """Write a run to its file: a line about it, and one for each piece."""
+    head = dataclasses.asdict(heat)
+    rows = [head, *head.pop("pieces")]
+    write_beside(file, "".join(dumps(row, "a run") + "\n" for row in rows).encode())
 
 
 def _boot() -> str:
