@@ -156,14 +156,14 @@ def heated(session: Session, heat: Heat, path: Path, file: Path, progress: Calla
     cell, model = heat.cell, models.read(path)
     word = session.model(path)
     length = min(PIECE_SECONDS, heat.window / 4)
+    timeout = 60 + 10 * length  # a board that is throttled takes several times as long
     p50 = heat.pieces[-1].p50_ms if heat.pieces else 0.0
     if not p50:
-        p50 = ask(session, cell, model, word, ["--repeat", "5"], 10 * PIECE_SECONDS)[1].warm_ms["p50"]
+        p50 = ask(session, cell, model, word, ["--repeat", "5"], timeout)[1].warm_ms["p50"]
     with file.open("a") as lines:
         while (since := time.monotonic() - heat.began) < heat.seconds:
             repeat = max(2, round(min(length, heat.seconds - since) * 1000 / p50))
-            # A board that is throttled may take several times as long.
-            ran, answer = ask(session, cell, model, word, ["--repeat", str(repeat)], 10 * PIECE_SECONDS)
+            ran, answer = ask(session, cell, model, word, ["--repeat", str(repeat)], timeout)
             p50 = answer.warm_ms["p50"]
             piece = Piece(since, time.monotonic() - heat.began - since, p50, answer.count, ran.states)
             heat.pieces.append(piece)

@@ -118,7 +118,10 @@ def test_ctrl_c_shows_what_there_is_and_the_same_command_goes_on(tmp_path: Path)
     inventory.write_text('[[device]]\nname = "desk"\nkind = "local"\nruntimes = ["litert"]\n')
     words = ["sustained", "--sustained", "2m", "--model", "bpcp", "--inventory", str(inventory), "--energy"]
     kept = tmp_path / "build/bench/sustained/desk-bpcp-litert-1.jsonl"
-    short = "import sys, benchmarks.cli as c, benchmarks.measuring.sustained as s; s.PIECE_SECONDS = 0.2; sys.exit(c.main())"
+    short = (
+        "import sys, benchmarks.cli, benchmarks.measuring.sustained as sustained\n"
+        "sustained.PIECE_SECONDS = 0.2\nsys.exit(benchmarks.cli.main())"
+    )
     ends = []
     for least in (2, 4):
         process = subprocess.Popen(
