@@ -62,8 +62,10 @@ def test_a_fresh_start_has_all_that_the_record_lists() -> None:
 
 def test_a_network_that_takes_long_is_invoked_less() -> None:
     slow = says(lambda row: row["latency_ms"].update(first_invoke=2000.0))
-    found = measure(Again(slow), CELL, BPCP, MODEL, 0, dataclasses.replace(EFFORT, invokes=40))
-    assert 5 <= found.invokes < 20
+    session = Again(slow)
+    assert measure(session, CELL, BPCP, MODEL, 0, dataclasses.replace(EFFORT, invokes=40, budget=20.0)).invokes <= 10
+    assert measure(session, CELL, BPCP, MODEL, 0, EFFORT).invokes == 5
+    assert session.asked[-1][-4:-1] == ["5", "--warmup", "1"]
 
 
 @pytest.mark.parametrize(
