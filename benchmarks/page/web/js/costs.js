@@ -53,7 +53,7 @@ function costOption(look, width, cost, cells, values, sums, names) {
     grid: { left: room + 10, right: 64, top: 8, bottom: 44 },
     xAxis: { type: "value", name: cost.unit, nameLocation: "middle", nameGap: 26, ...axisLook(look), axisLabel: { color: look.quiet, hideOverlap: true, formatter: (value) => number(value) } },
     yAxis: { type: "category", inverse: true, data: cells.map(label), ...axisLook(look), axisTick: { show: false }, axisLabel: { color: look.text, width: room, overflow: "truncate", interval: 0, fontSize: narrow ? 11 : 12, lineHeight: 14 } },
-    tooltip: tooltip(look, { trigger: "axis", axisPointer: { type: "shadow" }, formatter: (bars) => tip(cellText(cells[bars[0].dataIndex]), [...names.map((text, index) => [text, withUnit(values[bars[0].dataIndex][index], cost.unit)]), ["sum", withUnit(sums[bars[0].dataIndex], cost.unit)]]) }),
+    tooltip: tooltip(look, { trigger: "axis", axisPointer: { type: "shadow" }, formatter: (bars) => tip(cellText(cells[bars[0].dataIndex]), [...names.map((text, index) => [text, withUnit(values[bars[0].dataIndex][index], cost.unit), `swatch box s${cost.colours[index]}`]), ["sum", withUnit(sums[bars[0].dataIndex], cost.unit)]]) }),
     series: names.map((text, index) => ({
       type: "bar", name: text, stack: "all", barMaxWidth: 20, emphasis: { disabled: true }, data: values.map((row) => row[index]), itemStyle: { color: look.series[cost.colours[index] - 1], borderColor: look.page, borderWidth: 1 },
       label: index === names.length - 1 ? { show: true, position: "right", formatter: (bar) => number(sums[bar.dataIndex]), color: look.text } : { show: false },
