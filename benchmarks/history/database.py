@@ -119,6 +119,12 @@ def said(path: Path, wait: float) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _sentence(path, wait, error) from None
+    except UnicodeEncodeError as error:
+        raise EdgeError(
+            f"{path} can't keep {error.object!a}: expected Unicode text, this has half of a surrogate pair; "
+            "correct the name",
+            "history.invalid",
+        ) from None
 
 
 def opened(path: Path, *, begin_new: bool, create: bool, wait: float, log: Callable[[str], None]) -> Database:

@@ -352,3 +352,11 @@ def test_the_file_becomes_smaller(store: Store) -> None:
     store.begin(THIRD, {})
     before = store.path.stat().st_size
     assert store.prune(1).bytes == before - store.path.stat().st_size > before / 2
+
+
+def test_half_of_a_surrogate_pair_is_refused_and_nothing_is_kept(store: Store) -> None:
+    store.begin(FIRST, {})
+    with pytest.raises(EdgeError, match="surrogate") as raised:
+        store.add(FIRST, start(cell=Cell("pi\udcff", "bpcp", "native", 1)))
+    assert raised.value.code == "history.invalid"
+    assert (store.measurements(FIRST), store.cells()) == ([], [])
