@@ -115,8 +115,8 @@ class Measurement:
         states: before, during and after.
         identity: None where the device did not get so far.
         fault: None, or {"code", "message"}: then there may be no numbers.
-        answer: digest of what was answered about the measuring image (`measuring.answers.Answer.digest`): every start of
-            a cell, and its accuracy run, gives the same.
+        answer: digest of what was answered about the measuring image (`measuring.answers.Answer.digest`): the same in
+            every start of a cell, and in its accuracy run.
     """
 
     cell: Cell

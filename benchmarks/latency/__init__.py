@@ -1,0 +1,1 @@
+"""How long single operators take on a device, and networks predicted from them."""

@@ -1,0 +1,235 @@
+"""Timing the operators on a device, pass after pass, and keeping what was timed in the history."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import functools
+import io
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from PIL import Image
+
+import edge.model
+from benchmarks.devices.device import Session
+from benchmarks.history.store import LatencyTable, Store
+from benchmarks.latency import networks
+from benchmarks.latency.networks import Baseline
+from benchmarks.latency.operators import CALL, Operator
+from benchmarks.latency.prediction import Table
+from benchmarks.measurement import Cell, Identity
+from benchmarks.measuring import measure, models
+from edge.errors import EdgeError
+
+PASSES = 3  # over all operators; the fastest counts, as whatever disturbs only adds
+RESUMED_HOURS = 12  # so old may a table be that is still gone on with
+PROCESS_MS = 8.0  # that the invokes of one process are to take
+LEAST_INVOKES, MOST_INVOKES, WARMUP = 5, 100, 3
+PROCESS_SECONDS = 60.0
+# What a middling core does in a millisecond; a device's own speed is learned on the way.
+_MACS_PER_MS, _ELEMENTS_PER_MS = 1e7, 1e6
+What = Operator | Baseline
+
+
+class Setting(NamedTuple):
+    """What is timed: the device's name, the runtime and its threads."""
+
+    device: str
+    runtime: str
+    threads: int
+
+
+class Timer:
+    """Times networks on an open device.
+
+    Attributes:
+        identity: the device and its software; what `edge-infer` says of itself is in it from the first answer on.
+    """
+
+    def __init__(self, session: Session, setting: Setting) -> None:
+        self.session, self.setting = session, setting
+        self.identity: Identity = session.identity(setting.runtime)
+        self._slower = 1.0  # than a middling core
+
+    def group(
+        self, files: Mapping[What, Path], baseline: Baseline, operators: Sequence[Operator]
+    ) -> list[dict[str, Any]]:
+        """Return a row for each operator, timed between two timings of their baseline.
+
+        Raises EdgeError where the device fails.
+        """
+        first = self._timed(files, baseline)
+        found = [(operator, self._timed(files, operator)) for operator in operators]
+        before = min(first, self._timed(files, baseline))
+        setting = {"runtime": self.setting.runtime, "threads": self.setting.threads}
+        return [
+            {"operator": operator._asdict(), **setting, "network_ms": ms, "baseline_ms": before}
+            for operator, ms in found
+        ]
+
+    def network(self, path: Path, invokes: int, image: bytes) -> float:
+        """Return the milliseconds of the fastest warm invoke of a model file in a fresh process."""
+        file = edge.model.read(path)
+        task, name = file.manifest.task.name, file.manifest.name
+        model = models.Model(name, file.sha256, file.size, task, (), image, (), {})
+        cell = Cell(self.setting.device, name, self.setting.runtime, self.setting.threads)
+        words = ["--repeat", str(invokes + 1), "--warmup", str(WARMUP)]
+        _, answer = measure.ask(self.session, cell, model, self.session.model(path), words, PROCESS_SECONDS)
+        if not answer.count:
+            raise EdgeError(
+                f"{cell.device} counted no warm invoke of {name}: expected {invokes}; update its edge-infer",
+                "measure.answer",
+            )
+        self.identity = dataclasses.replace(
+            self.identity, program=answer.program, release=answer.release, runtime_version=answer.version
+        )
+        return answer.warm_ms["least"]
+
+    def _timed(self, files: Mapping[What, Path], what: What) -> float:
+        guess = _guess(what)
+        invokes = min(MOST_INVOKES, max(LEAST_INVOKES, round(PROCESS_MS / (guess * self._slower))))
+        least = self.network(files[what], invokes, _dot())
+        self._slower = max(1.0, least / guess)
+        return least
+
+
+def run(
+    timer: Timer,
+    files: Mapping[What, Path],
+    operators: Sequence[Operator],
+    store: Store,
+    seconds: float,
+    say: Callable[[str], None],
+) -> None:
+    """Time the operators, and keep the times in the history group by group; what was interrupted goes on.
+
+    Args:
+        files: the model file of each operator and of what stands before it.
+        seconds: a second or third pass begins only where it would end within so many; the first always does.
+        say: gets lines of progress; what it raises ends the work.
+    """
+    setting, begun = timer.setting, time.monotonic()
+    baseline = networks.baseline(operators[0])
+    timer.network(files[baseline], LEAST_INVOKES, _dot())  # now it is known what runs there
+    night, done = unfinished(store, setting, timer.identity, operators) or (store.new_night(), Counter())
+    first = min(done[operator] for operator in operators)
+    took = 0.0
+    for number in range(first, PASSES):
+        pass_begun = time.monotonic()
+        if number > first and pass_begun - begun + took > seconds:
+            break
+        count = 0
+        for baseline, members in groups(operators).items():
+            say(f"{setting.device}: pass {number + 1} of {PASSES}, {count} of {len(operators)} operators")
+            wanted = [operator for operator in members if done[operator] <= number]
+            if wanted:
+                rows = timer.group(files, baseline, wanted)
+                store.add_latencies(night, setting.device, timer.identity, rows)
+            count += len(members)
+        took = time.monotonic() - pass_begun
+
+
+def unfinished(
+    store: Store, setting: Setting, identity: Identity, operators: Sequence[Operator]
+) -> tuple[str, Counter[Operator]] | None:
+    """Return the name of the newest table and how often each operator is in it, where that can be gone on with.
+
+    It can where it is of the same device and software, `RESUMED_HOURS` old at most, and lacks an operator's pass.
+    """
+    newest, done = "", Counter[Operator]()
+    for table, row in _rows(store.latencies(setting.device), setting):
+        if table.night > newest:
+            newest, done = table.night, Counter()
+        if table.identity == identity:
+            done[Operator(**row["operator"])] += 1
+    if not done or all(done[operator] >= PASSES for operator in operators):
+        return None
+    moment = datetime.datetime.fromisoformat(newest.replace("Z", "+00:00"))
+    age = datetime.datetime.now(datetime.timezone.utc) - moment
+    return (newest, done) if abs(age) <= datetime.timedelta(hours=RESUMED_HOURS) else None
+
+
+def load(store: Store, setting: Setting, operators: Sequence[Operator]) -> tuple[str, Table]:
+    """Return the newest whole table of a setting: the night's name, and the table.
+
+    Raises EdgeError ("latency.missing") where the history has none that has all `operators`.
+    """
+    networks_ms: dict[str, dict[Operator, float]] = defaultdict(dict)
+    baselines: dict[str, dict[Baseline, float]] = defaultdict(dict)
+    for table, row in _rows(store.latencies(setting.device), setting):
+        operator = Operator(**row["operator"])
+        _keep_least(networks_ms[table.night], operator, row["network_ms"])
+        _keep_least(baselines[table.night], networks.baseline(operator), row["baseline_ms"])
+    for night in sorted(networks_ms, reverse=True):
+        found = networks_ms[night]
+        if all(operator in found for operator in operators):
+            times = {
+                operator: ms if operator.kind == CALL else difference(ms, baselines[night][networks.baseline(operator)])
+                for operator, ms in found.items()
+            }
+            return night, Table(times)
+    what = "an unfinished table" if networks_ms else "no table"
+    raise EdgeError(
+        f"the history has {what} of {setting.device}, {setting.runtime}, {setting.threads} thread(s): expected the "
+        "times of its operators; run edge-bench latency to the end",
+        "latency.missing",
+    )
+
+
+def _keep_least(known: dict[Any, float], key: Operator | Baseline, ms: float) -> None:
+    known[key] = min(known.get(key, ms), ms)
+
+
+def difference(network_ms: float, baseline_ms: float) -> float:
+    """Return an operator's milliseconds: its share of what the network takes longer than without it."""
+    return (network_ms - baseline_ms) / networks.COPIES
+
+
+def groups(operators: Iterable[Operator]) -> dict[Baseline, list[Operator]]:
+    """Return the operators by what stands before them, which is timed beside them."""
+    found: dict[Baseline, list[Operator]] = defaultdict(list)
+    for operator in operators:
+        found[networks.baseline(operator)].append(operator)
+    return dict(found)
+
+
+def write_all(operators: Iterable[Operator], folder: Path) -> dict[What, Path]:
+    """Write the model files that are not in the folder yet; return where each is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files: dict[What, Path] = {}
+    for baseline, members in groups(operators).items():
+        each: list[What] = [baseline, *members]
+        for what in each:
+            files[what] = folder / f"{networks.name(what)}.tflite"
+            if not files[what].exists():
+                networks.write(files[what], what)
+    return files
+
+
+def _rows(tables: Iterable[LatencyTable], setting: Setting) -> Iterator[tuple[LatencyTable, dict[str, Any]]]:
+    """Yield the rows of a setting with the tables that they are in."""
+    for table in tables:
+        for row in table.rows:
+            if (row["runtime"], row["threads"]) == (setting.runtime, setting.threads):
+                yield table, row
+
+
+def _guess(what: What) -> float:
+    """Return roughly the milliseconds of a network's invoke."""
+    before = what if isinstance(what, Baseline) else networks.baseline(what)
+    ms = 0.01 + max(1, before.heads) * before.side**2 * before.channels / _ELEMENTS_PER_MS
+    if isinstance(what, Operator) and what.kind != CALL:
+        ms += networks.COPIES * (what.macs / _MACS_PER_MS + what.elements / _ELEMENTS_PER_MS)
+    return ms
+
+
+@functools.cache
+def _dot() -> bytes:
+    """Return the smallest image there is: what it shows does not matter, and reading it is not timed."""
+    file = io.BytesIO()
+    Image.new("L", (1, 1)).save(file, "PNG")
+    return file.getvalue()
