@@ -77,11 +77,14 @@ class Device(Protocol):
         kind: "local", "ssh", "virtual-pi", "labgrid".
         images: task -> labelled folder on the device (classification: a folder for each label; segmentation: `images/`
             and `masks/`); {} for none.
+        threads, runtimes: what is measured there; None where the inventory leaves it to the device.
     """
 
     name: str
     kind: str
     images: Mapping[str, str]
+    threads: Sequence[int] | None
+    runtimes: Sequence[str] | None
 
     def open(self, models: Iterable[Path], log: Any) -> AbstractContextManager[Session]:
         """Reach it, deploy what it lacks (models among it), and return it ready; log(text) gets lines of progress."""

@@ -3,11 +3,11 @@
 Sources: the kernel's driver drivers/hwmon/raspberrypi-hwmon.c and its page Documentation/hwmon/raspberrypi-hwmon.rst;
 the vendor's page on vcgencmd (raspberrypi.com/documentation, "os", `get_throttled`, `pmic_read_adc`).
 
-- The driver asks the firmware every 2 s whether the voltage was low since it asked before, and `in0_lcrit_alarm` is that
-  answer: 1 for a dip between two of its questions. Whoever reads it less often than `ALARM_SECONDS` misses dips. hwmon
-  numbers its folders in the order of their drivers, so the one meant is found by its name, `rpi_volt`.
-- `vcgencmd get_throttled`: bits 0-3 hold now, 16-19 have held since the start. A call takes some 10 ms of the firmware's
-  and a core's time: before and after a timed run, never in one.
+- The driver asks the firmware every 2 s whether the voltage was low since it asked before, and `in0_lcrit_alarm` is
+  that answer: 1 for a dip between two of its questions. Whoever reads it less often than `ALARM_SECONDS` misses dips.
+  hwmon numbers its folders in the order of their drivers, so the one meant is found by its name, `rpi_volt`.
+- `vcgencmd get_throttled`: bits 0-3 hold now, 16-19 have held since the start. A call takes some 10 ms of the
+  firmware's and a core's time: before and after a timed run, never in one.
 - `vcgencmd pmic_read_adc` is a Pi 5's alone: volts and amperes of the rails behind the power chip. Their product is
   not the whole board: EXT5V, which feeds USB and all else, has no current, and the chip's own loss is in none.
 """

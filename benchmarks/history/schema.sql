@@ -49,6 +49,8 @@ CREATE TABLE measurements (
 
 -- All that a series needs, in its order, so that a year is read without the rows themselves.
 CREATE INDEX measurements_series ON measurements (cell, night, role, start, fault, p50_ms, identity);
+CREATE INDEX measurements_canary ON measurements (cell, night, role, start, fault, p50_ms)
+WHERE role IN ('canary-before', 'canary-after');
 CREATE INDEX measurements_night ON measurements (night);
 -- A start is measured once. After a fault it may be tried again.
 CREATE UNIQUE INDEX measurements_once ON measurements (night, cell, role, start) WHERE fault IS NULL;

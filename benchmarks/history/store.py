@@ -13,7 +13,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,25 @@ class LatencyTable:
     device: str
     identity: Identity | None
     rows: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Night:
+    """A night in numbers.
+
+    Attributes:
+        name: of the night.
+        finished, pruned: whether nothing more comes; whether its measurements are gone.
+        measurements, faults: how many were kept; how many of them have a fault.
+        words: how often each verdict was given.
+    """
+
+    name: str
+    finished: bool
+    pruned: bool
+    measurements: int
+    faults: int
+    words: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -90,14 +109,14 @@ class Store:
     def __init__(self, opened: Database) -> None:
         """Wrap what `open_store` opened."""
         self.path = opened.path
-        self._database = opened
+        self.database = opened
 
     # Nights
 
     def new_night(self, now: datetime.datetime | None = None) -> str:
         """Return a name for a night that begins now: UTC, and later than every night's, whatever the clock says."""
         now = (now or datetime.datetime.now(datetime.timezone.utc)).astimezone(datetime.timezone.utc)
-        last = self._database.value("SELECT max(name) FROM nights")
+        last = self.database.value("SELECT max(name) FROM nights")
         name = now.strftime(_NIGHT)
         return name if last is None or name > last else (_moment(last) + datetime.timedelta(seconds=1)).strftime(_NIGHT)
 
@@ -116,33 +135,55 @@ class Store:
             raise ValueError(f"{night!r} is no night: expected its UTC, such as 2026-11-28T02:00:00Z")
         _moment(night)
         text = strict_json.dumps(plan, "the night's plan", "history.invalid")
-        with self._database.transaction():
-            last = self._database.value("SELECT max(name) FROM nights")
+        with self.database.transaction():
+            last = self.database.value("SELECT max(name) FROM nights")
             if last is not None and last >= night:
                 raise EdgeError(
                     f"{self.path} has the night {last} already, which is not before {night}: expected nights in the "
                     "order of their names; correct the clock",
                     "history.order",
                 )
-            self._database.insert("INSERT INTO nights (name, plan) VALUES (?, ?)", (night, text))
+            self.database.insert("INSERT INTO nights (name, plan) VALUES (?, ?)", (night, text))
 
     def unfinished(self) -> tuple[str, dict[str, Any]] | None:
-        """Return the newest night that was not finished, and its plan; `finish` it to give it up."""
-        rows = self._database.rows("SELECT name, plan FROM nights WHERE NOT finished ORDER BY id DESC LIMIT 1")
-        return (rows[0][0], json.loads(rows[0][1])) if rows else None
+        """Return the newest night and its plan where it was not finished; None where it was.
+
+        One that was left unfinished when a later one began is given up.
+        """
+        rows = self.database.rows("SELECT name, plan, finished FROM nights ORDER BY id DESC LIMIT 1")
+        return (rows[0][0], json.loads(rows[0][1])) if rows and not rows[0][2] else None
 
     def finish(self, night: str) -> None:
         """Say that nothing more comes of a night."""
-        with self._database.transaction():
-            self._database.rows("UPDATE nights SET finished = 1 WHERE id = ?", (self._night(night),))
+        with self.database.transaction():
+            self.database.rows("UPDATE nights SET finished = 1 WHERE id = ?", (self._night(night),))
 
     def nights(self) -> list[str]:
         """Return the finished ones, oldest first."""
-        return [name for (name,) in self._database.rows("SELECT name FROM nights WHERE finished ORDER BY id")]
+        return [name for (name,) in self.database.rows("SELECT name FROM nights WHERE finished ORDER BY id")]
+
+    def all_nights(self) -> list[str]:
+        """Return all, oldest first: unfinished ones too, and those whose measurements are pruned."""
+        return [name for (name,) in self.database.rows("SELECT name FROM nights ORDER BY id")]
+
+    def summary(self) -> list[Night]:
+        """Return all nights in numbers, oldest first."""
+        with self.database.reading():
+            words: dict[int, dict[str, int]] = {}
+            for night, word, times in self.database.rows("SELECT night, word, count(*) FROM verdicts GROUP BY 1, 2"):
+                words.setdefault(night, {})[word] = times
+            rows = self.database.rows(
+                "SELECT nights.id, name, finished, pruned, count(measurements.id), count(fault) FROM nights "
+                "LEFT JOIN measurements ON night = nights.id GROUP BY nights.id ORDER BY nights.id"
+            )
+        return [
+            Night(name, bool(finished), bool(pruned), number, faults, words.get(row, {}))
+            for row, name, finished, pruned, number, faults in rows
+        ]
 
     def plan(self, night: str) -> dict[str, Any]:
         """Return a night's plan."""
-        text = self._database.value("SELECT plan FROM nights WHERE id = ?", (self._night(night),))
+        text = self.database.value("SELECT plan FROM nights WHERE id = ?", (self._night(night),))
         return dict(json.loads(text))
 
     # What was measured
@@ -157,8 +198,8 @@ class Store:
             record, f"the measurement of {measured.cell}", "history.invalid", separators=(",", ":")
         )
         try:
-            with self._database.transaction():
-                row = self._database.insert(
+            with self.database.transaction():
+                row = self.database.insert(
                     "INSERT INTO measurements (night, cell, role, start, time, p50_ms, fault, identity) "
                     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     (
@@ -172,7 +213,7 @@ class Store:
                         self._identity(measured.identity),
                     ),
                 )
-                self._database.insert("INSERT INTO records VALUES (?, ?)", (row, text))
+                self.database.insert("INSERT INTO records VALUES (?, ?)", (row, text))
         except sqlite3.IntegrityError:
             raise EdgeError(
                 f"{self.path} has start {measured.start} ({measured.role}) of {measured.cell} in the night {night} "
@@ -182,7 +223,7 @@ class Store:
 
     def measurements(self, night: str) -> list[Measurement]:
         """Return what was measured in a night, in the order in which it was added."""
-        rows = self._database.rows(
+        rows = self.database.rows(
             "SELECT records.record, identities.record FROM measurements JOIN records ON measurement = measurements.id "
             "LEFT JOIN identities ON identities.id = identity WHERE night = ? ORDER BY measurements.id",
             (self._night(night),),
@@ -196,8 +237,8 @@ class Store:
         """Keep a verdict, one for a cell and night: EdgeError "history.twice" for another."""
         evidence = strict_json.dumps(verdict.evidence, f"the verdict on {verdict.cell}", "history.invalid")
         try:
-            with self._database.transaction():
-                self._database.insert(
+            with self.database.transaction():
+                self.database.insert(
                     "INSERT INTO verdicts (cell, night, word, reason, evidence) VALUES (?, ?, ?, ?, ?)",
                     (self._cell(verdict.cell), self._night(night), verdict.word.value, verdict.reason, evidence),
                 )
@@ -210,7 +251,7 @@ class Store:
 
     def verdicts(self, night: str) -> list[Verdict]:
         """Return a night's verdicts, by cell."""
-        rows = self._database.rows(
+        rows = self.database.rows(
             "SELECT device, model, runtime, threads, word, reason, evidence FROM verdicts "
             "JOIN cells ON cells.id = cell WHERE night = ?",
             (self._night(night),),
@@ -224,7 +265,7 @@ class Store:
 
     def cells(self) -> list[Cell]:
         """Return the cells that were measured or judged in any night, sorted; a canary is none."""
-        return sorted(series.cells(self._database).values())
+        return sorted(series.cells(self.database).values())
 
     def series(self, cell: Cell, until: str | None = None) -> list[Sample]:
         """Return a cell's nights, oldest first, unfinished ones too; a night that lacks it has no sample.
@@ -232,7 +273,7 @@ class Store:
         Args:
             until: the last night.
         """
-        found = series.read(self._database, cell, None if until is None else self._night(until))
+        found = series.read(self.database, cell, None if until is None else self._night(until))
         return found.get(cell, [])
 
     def all_series(self, evidence: bool = True) -> dict[Cell, list[Sample]]:
@@ -241,7 +282,7 @@ class Store:
         Args:
             evidence: False leaves the verdicts' evidence away ({}), which takes half of the time.
         """
-        return series.read(self._database, finished=True, evidence=evidence)
+        return series.read(self.database, finished=True, evidence=evidence)
 
     # Latency tables
 
@@ -250,15 +291,15 @@ class Store:
     ) -> None:
         """Keep a table of a device's operators, measured at `night` (in a night's form; it need not be one)."""
         text = strict_json.dumps(list(rows), f"the latency table of {device}", "history.invalid")
-        with self._database.transaction():
-            self._database.insert(
+        with self.database.transaction():
+            self.database.insert(
                 "INSERT INTO latencies (night, device, identity, rows) VALUES (?, ?, ?, ?)",
                 (night, device, self._identity(identity), text),
             )
 
     def latencies(self, device: str) -> list[LatencyTable]:
         """Return a device's tables, oldest first."""
-        rows = self._database.rows(
+        rows = self.database.rows(
             "SELECT night, record, rows FROM latencies LEFT JOIN identities ON identities.id = identity "
             "WHERE device = ? ORDER BY night, latencies.id",
             (device,),
@@ -276,32 +317,32 @@ class Store:
         The newest night counts and not the clock: one that jumps ahead for an hour would empty the history.
         """
         before = self.path.stat().st_size
-        with self._database.transaction():
-            last = self._database.value("SELECT max(name) FROM nights")
+        with self.database.transaction():
+            last = self.database.value("SELECT max(name) FROM nights")
             if last is None:
                 return Pruned([], 0, 0, 0)
             limit = (_moment(last) - datetime.timedelta(days=keep_days)).strftime(_NIGHT)
-            old = self._database.rows("SELECT id, name FROM nights WHERE name < ? AND NOT pruned ORDER BY id", (limit,))
+            old = self.database.rows("SELECT id, name FROM nights WHERE name < ? AND NOT pruned ORDER BY id", (limit,))
             count = 0
             for night, _ in old:
-                self._database.rows("UPDATE nights SET finished = 1, pruned = 1 WHERE id = ?", (night,))
-                count += self._database.value("SELECT count(*) FROM measurements WHERE night = ?", (night,))
-                self._database.rows("DELETE FROM measurements WHERE night = ?", (night,))
-            tables = self._database.value("SELECT count(*) FROM latencies WHERE night < ?", (limit,))
-            self._database.rows("DELETE FROM latencies WHERE night < ?", (limit,))
-        self._database.rows("PRAGMA incremental_vacuum")
+                self.database.rows("UPDATE nights SET finished = 1, pruned = 1 WHERE id = ?", (night,))
+                count += self.database.value("SELECT count(*) FROM measurements WHERE night = ?", (night,))
+                self.database.rows("DELETE FROM measurements WHERE night = ?", (night,))
+            tables = self.database.value("SELECT count(*) FROM latencies WHERE night < ?", (limit,))
+            self.database.rows("DELETE FROM latencies WHERE night < ?", (limit,))
+        self.database.rows("PRAGMA incremental_vacuum")
         return Pruned([name for _, name in old], count, tables, max(0, before - self.path.stat().st_size))
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
         """Keep all that is added in the block at once, or nothing of it: for many rows. Others can't add meanwhile."""
-        with self._database.transaction():
+        with self.database.transaction():
             yield
 
     # Numbers of rows
 
     def _night(self, name: str) -> int:
-        number = self._database.value("SELECT id FROM nights WHERE name = ?", (name,))
+        number = self.database.value("SELECT id FROM nights WHERE name = ?", (name,))
         if number is None:
             raise EdgeError(
                 f"{self.path} has no night {name}: expected one of those that `edge-bench history show` lists",
@@ -311,12 +352,12 @@ class Store:
 
     def _cell(self, cell: Cell) -> int:
         """Return the row of a cell, a new one where it is new; in a transaction."""
-        values = (cell.device, cell.model, cell.runtime, cell.threads)
-        number = self._database.value(
+        values = astuple(cell)
+        number = self.database.value(
             "SELECT id FROM cells WHERE device = ? AND model = ? AND runtime = ? AND threads = ?", values
         )
         if number is None:
-            number = self._database.insert(
+            number = self.database.insert(
                 "INSERT INTO cells (device, model, runtime, threads) VALUES (?, ?, ?, ?)", values
             )
         return int(number)
@@ -326,9 +367,9 @@ class Store:
         if identity is None:
             return None
         text = strict_json.dumps(asdict(identity), "the device's identity", "history.invalid", sort_keys=True)
-        number = self._database.value("SELECT id FROM identities WHERE record = ?", (text,))
+        number = self.database.value("SELECT id FROM identities WHERE record = ?", (text,))
         if number is None:
-            number = self._database.insert(
+            number = self.database.insert(
                 "INSERT INTO identities (model_sha256, program, release, runtime_version, machine, kernel, emulated, "
                 "record) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (

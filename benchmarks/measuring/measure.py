@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import edge.model
 from benchmarks.devices.device import Ran, Session
@@ -123,17 +123,26 @@ def accuracy(
     return found
 
 
+class Runner(Protocol):
+    """The part of a session that runs `edge-infer`."""
+
+    def infer(
+        self, runtime: str, words: Sequence[str], image: bytes | None, seconds: float, power: bool = False
+    ) -> Ran:
+        """As `Session.infer`."""
+
+
 def ask(
-    session: Session, cell: Cell, model: models.Model, word: str, more: Sequence[str], seconds: float,
-    image: bytes | None = None,
+    session: Runner, cell: Cell, model: models.Model, word: str, more: Sequence[str], seconds: float,
+    image: bytes | None = None, power: bool = False,
 ) -> tuple[Ran, Answer]:  # fmt: skip
     """Return one process's run and its answer to `image`, by default the measuring image.
 
     Args:
-        word: of `Session.model`. more: further words for edge-infer.
+        word: of `Session.model`. more: further words for edge-infer. power: sample what the device draws.
     """
     words = [*_words(cell, word), *more, _STDIN]
-    ran = session.infer(cell.runtime, words, model.image if image is None else image, max(seconds, 0.1))
+    ran = session.infer(cell.runtime, words, model.image if image is None else image, max(seconds, 0.1), power)
     found = answers.read(ran.output, cell.device)
     if ran.status or len(found) != 1 or isinstance(found[0], Refusal):
         raise failed(cell, ran, found)

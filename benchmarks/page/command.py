@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.history.store import open_store
+from benchmarks.history.store import DEFAULT, open_store
 from benchmarks.page.content import content
 from benchmarks.page.document import document
 from benchmarks.page.markdown import NOTHING, counts, markdown
@@ -18,31 +19,27 @@ from edge.errors import EdgeError
 from edge.files import write_all_beside
 from edge.terminal import write
 
-HISTORY = Path("build/bench/history.sqlite")
-PAGE = Path("build/bench/report.html")
+PAGE = DEFAULT.with_name("report.html")
 TITLE = "edge-bench"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `edge-bench report` takes."""
-    parser.add_argument("--history", type=Path, default=HISTORY, metavar="FILE", help=f"default: {HISTORY}")
+    parser.add_argument("--history", type=Path, default=DEFAULT, metavar="FILE", help=f"default: {DEFAULT}")
     parser.add_argument("--output", type=Path, default=PAGE, metavar="FILE.html", help=f"the page (default: {PAGE})")
     parser.add_argument("--markdown", metavar="FILE", help="also a summary for a CI; - for standard output")
     parser.add_argument("--night", metavar="N", help="a night of the history (default: the last one)")
 
 
 def run(options: argparse.Namespace) -> None:
-    """Write the page; EdgeError ("page.history") where there is no history."""
-    if not options.history.exists():
-        raise EdgeError(
-            f"{options.history} does not exist: expected a history; `edge-bench matrix` begins one", "page.history"
-        )
-    with open_store(options.history) as store:
+    """Write the page, and the summary where it is asked for."""
+    outputs = [options.output, *([Path(options.markdown)] if options.markdown not in (None, "-") else [])]
+    _check(options.history, outputs)
+    with open_store(options.history, create=False) as store:
         found = content(store, steps, options.night)
     files = {options.output: page(found).encode()}
     summary = markdown(found)
-    if options.markdown not in (None, "-"):
-        files[Path(options.markdown)] = summary.encode()
+    files |= {path: summary.encode() for path in outputs[1:]}
     write_all_beside(files)
     if options.markdown == "-":
         write(summary)
@@ -50,6 +47,16 @@ def run(options: argparse.Namespace) -> None:
     for path in files:
         log(str(path))
     log(f"night {found['night']}: {counts(found)}" if found["night"] else NOTHING)
+
+
+def _check(history: Path, outputs: Sequence[Path]) -> None:
+    """Refuse to write two files to one place, or over the history."""
+    places = [path.resolve() for path in (history, *outputs)]
+    if len({*places}) < len(places):
+        raise EdgeError(
+            f"{outputs[-1]} is named twice among history, page and summary: expected a file for each",
+            "arguments.invalid",
+        )
 
 
 def page(found: dict[str, Any]) -> str:

@@ -18,8 +18,8 @@ def short(value: float | None) -> float | int | None:
 
 
 def median(values: Iterable[float]) -> float | None:
-    """Return the median of the finite values; None of none. (`statistics` takes too long for a year.)"""
-    ordered = sorted(value for value in values if isfinite(value))
+    """Return the median, None of no values. (`statistics` takes too long for a year.)"""
+    ordered = sorted(values)
     if not ordered:
         return None
     middle = len(ordered) // 2

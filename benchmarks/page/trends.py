@@ -12,6 +12,7 @@ from benchmarks.page.numbers import median, short
 Steps = Callable[[Sequence[Sample]], Sequence[int]]
 
 WHOLE = 60  # of the newest nights each is drawn
+_UNMARKED = (Word.PASS, Word.MISSED)  # a target is missed every night
 BEFORE_AFTER = 14  # nights on each side of a step that say how large it is
 
 
@@ -56,21 +57,17 @@ def trend(samples: Sequence[Sample], axis: Axis, places: Mapping[str, int], step
     values: list[list[float]] = [[] for _ in axis.groups]
     marks: dict[int, str] = {}
     for sample, value in zip(samples, nightly, strict=True):
-        place = places.get(sample.night)
-        if place is None:
-            continue
+        place = places[sample.night]
         if value is not None:
             values[place].append(value)
-        word = sample.verdict.word if sample.verdict else None
-        if word not in (None, Word.PASS, Word.MISSED):
-            marks[place] = word.value  # type: ignore[union-attr]
-    found = [
-        [places[samples[index].night], ratio]
-        for index in steps(samples)
-        if samples[index].night in places and (ratio := step_ratio(nightly, index)) is not None
-    ]
-    drawn = {"trend": [short(median(group)) for group in values]}
-    return drawn | {"marks": [list(mark) for mark in sorted(marks.items())], "steps": found}
+        if sample.verdict and sample.verdict.word not in _UNMARKED:
+            marks[place] = sample.verdict.word.value
+    found = [(index, step_ratio(nightly, index)) for index in steps(samples)]
+    return {
+        "trend": [short(group[0] if len(group) == 1 else median(group)) for group in values],
+        "marks": [list(mark) for mark in sorted(marks.items())],
+        "steps": [[places[samples[index].night], ratio] for index, ratio in found if ratio is not None],
+    }
 
 
 def step_ratio(nightly: Sequence[float | None], index: int) -> float | int | None:
@@ -85,7 +82,8 @@ def places_of(axis: Axis) -> dict[str, int]:
     return {night: place for place, group in enumerate(axis.groups) for night in group}
 
 
-def cells_of(series: Mapping[Cell, Sequence[Sample]], until: str) -> dict[Cell, list[Sample]]:
-    """Return the samples up to a night, without cells that have none."""
-    kept = {cell: [sample for sample in samples if sample.night <= until] for cell, samples in series.items()}
+def until(series: Mapping[Cell, Sequence[Sample]], nights: Sequence[str]) -> dict[Cell, Sequence[Sample]]:
+    """Return the samples of these nights, without cells that have none."""
+    wanted = {*nights}
+    kept = {cell: [sample for sample in samples if sample.night in wanted] for cell, samples in series.items()}
     return {cell: samples for cell, samples in kept.items() if samples}

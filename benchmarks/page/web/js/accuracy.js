@@ -19,9 +19,10 @@ function buildAccuracy() {
   const scoreSelect = h("select", { id: "accuracy-score", onchange: change });
   const drawn = figure({ id: "pareto", draw: () => drawAccuracy(Number(deviceSelect.value), scoreSelect.value) });
   const one = [...figures].find((found) => found.element === drawn);
+  const bar = h("div", { class: "bar" }, h("label", { class: "control" }, "On device", deviceSelect), h("label", { class: "control" }, "Accuracy", scoreSelect));
   byId("accuracy").append(
     h("p", { class: "note" }, "One device and one set of images at a time, because neither latencies of two boards nor accuracies on two sets compare. The line is the Pareto front: nothing else is both faster and more accurate."),
-    h("div", { class: "bar" }, h("label", { class: "control" }, "On device", deviceSelect), h("label", { class: "control" }, "Accuracy", scoreSelect)), drawn);
+    bar, drawn);
   function change() { fill(); update(one); drawVisible(); }
   function fill() {
     const cells = shownCells().filter((cell) => isNumber(cell.p50) && scoresOf(cell).length);
@@ -33,6 +34,7 @@ function buildAccuracy() {
       entry.models.add(cell.model);
       counts.set(score.key, entry);
     }
+    bar.hidden = !cells.length;
     keepOptions(scoreSelect, [...counts].sort((a, b) => b[1].models.size - a[1].models.size).map(([key, entry]) => [key, entry.text]));
   }
   fill();

@@ -54,7 +54,10 @@ function paint(one) {
 }
 
 const isNear = (element) => { const box = element.getBoundingClientRect(); return box.width > 0 && box.bottom > -400 && box.top < innerHeight + 400; };
-const drawVisible = () => { for (const one of figures) if (one.element.isConnected && isNear(one.canvas)) paint(one); };
+function drawVisible() {
+  for (const one of figures) if (one.element.isConnected && isNear(one.canvas)) paint(one);
+  if (typeof echarts !== "undefined") document.documentElement.dataset.drawn = "yes";  // whoever takes an image waits for it
+}
 function redrawCharts() { for (const one of figures) one.stale = true; requestAnimationFrame(drawVisible); }
 
 function watchCharts() {
@@ -79,7 +82,7 @@ function walk(one, event) {
 
 // A tooltip of text nodes.
 function tip(title, entries) {
-  return h("div", { class: "tip" }, h("strong", {}, title), entries.map(([key, value]) => h("div", {}, h("span", {}, name(key)), h("b", {}, value))));
+  return h("div", { class: "tip" }, h("strong", {}, title), entries.map(([key, value, kind]) => h("div", {}, h("span", {}, kind && h("span", { class: kind, "aria-hidden": "true" }), name(key)), h("b", {}, value))));
 }
 
 const tooltip = (look, more) => ({ backgroundColor: look.raised, borderColor: look.strong, borderWidth: 1, padding: 8, confine: true, textStyle: { color: look.text }, ...more });

@@ -36,7 +36,7 @@ function drawCost(cost, rowPager) {
   const range = cells.length === 1 ? `${withUnit(sums[0], cost.unit)} for ${cellText(cells[0])}` : `from ${withUnit(sums[least], cost.unit)} (${cellText(cells[least])}) to ${withUnit(sums[most], cost.unit)} (${cellText(cells[most])})`;
   return {
     description: `${cost.title}: ${range}.`,
-    height: 64 + cells.length * 34,
+    height: 64 + cells.length * (innerWidth < 640 ? 46 : 34),
     legend: names.map((text, index) => ({ kind: `swatch box s${cost.colours[index]}`, text })),
     walk: cells.map((_, index) => ({ seriesIndex: 0, dataIndex: index })),
     tableTitle: cost.title, columns: [{ title: "Cell" }, ...[...names, "sum"].map((text) => ({ title: `${text}, ${cost.unit}`, number: true }))],
@@ -47,13 +47,13 @@ function drawCost(cost, rowPager) {
 
 function costOption(look, width, cost, cells, values, sums, names) {
   const narrow = width < 560;
-  const room = narrow ? 118 : 260;
-  const label = (cell) => (narrow ? `${modelName(cell)}\n${device(cell).name} ${cell.runtime} ×${cell.threads}` : `${modelName(cell)} · ${device(cell).name} · ${cell.runtime} ×${cell.threads}`) + (isEmulated(cell) ? (narrow ? " (em.)" : " (emulated)") : "");
+  const room = narrow ? 132 : 260;
+  const label = (cell) => (narrow ? `${modelName(cell)}\n${device(cell).name}\n${cell.runtime} ×${cell.threads}` : `${modelName(cell)} · ${device(cell).name} · ${cell.runtime} ×${cell.threads}`) + (isEmulated(cell) ? (narrow ? " (em.)" : " (emulated)") : "");
   return {
     grid: { left: room + 10, right: 64, top: 8, bottom: 44 },
     xAxis: { type: "value", name: cost.unit, nameLocation: "middle", nameGap: 26, ...axisLook(look), axisLabel: { color: look.quiet, hideOverlap: true, formatter: (value) => number(value) } },
     yAxis: { type: "category", inverse: true, data: cells.map(label), ...axisLook(look), axisTick: { show: false }, axisLabel: { color: look.text, width: room, overflow: "truncate", interval: 0, fontSize: narrow ? 11 : 12, lineHeight: 14 } },
-    tooltip: tooltip(look, { trigger: "axis", axisPointer: { type: "shadow" }, formatter: (bars) => tip(cellText(cells[bars[0].dataIndex]), [...names.map((text, index) => [text, withUnit(values[bars[0].dataIndex][index], cost.unit)]), ["sum", withUnit(sums[bars[0].dataIndex], cost.unit)]]) }),
+    tooltip: tooltip(look, { trigger: "axis", axisPointer: { type: "shadow" }, formatter: (bars) => tip(cellText(cells[bars[0].dataIndex]), [...names.map((text, index) => [text, withUnit(values[bars[0].dataIndex][index], cost.unit), `swatch box s${cost.colours[index]}`]), ["sum", withUnit(sums[bars[0].dataIndex], cost.unit)]]) }),
     series: names.map((text, index) => ({
       type: "bar", name: text, stack: "all", barMaxWidth: 20, emphasis: { disabled: true }, data: values.map((row) => row[index]), itemStyle: { color: look.series[cost.colours[index] - 1], borderColor: look.page, borderWidth: 1 },
       label: index === names.length - 1 ? { show: true, position: "right", formatter: (bar) => number(sums[bar.dataIndex]), color: look.text } : { show: false },

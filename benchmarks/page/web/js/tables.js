@@ -39,7 +39,7 @@ function renderTargets() {
   const counts = [rows.filter((row) => row.met && !row.missed).length, rows.filter((row) => row.missed).length, rows.filter((row) => row.low === null).length];
   replaceBelow(byId("targets"),
     h("p", { class: "note" }, `What each model was built to reach, beside what was measured: ${counts[0]} met, ${counts[1]} missed, ${counts[2]} not measured (–). Host: measured when the model was made; the others on the device, in this night.`),
-    table("Targets", [{ title: "Model" }, { title: "Target" }, { title: "Wanted", number: true }, { title: "Measured", number: true }, { title: "" }, { title: "Where" }, { title: "Set by" }], rows.map(targetRow)));
+    table("Targets", [{ title: "Target" }, { title: "Wanted", number: true }, { title: "Measured", number: true }, { title: "" }, { title: "Where" }, { title: "Set by" }], rows.map(targetRow), "wide"));
 }
 
 function targetRow(row) {
@@ -49,7 +49,7 @@ function targetRow(row) {
   const emulated = row.device !== null && content.devices.some((one) => one.name === row.device && one.emulated);
   const several = row.met && row.missed ? ` in ${row.missed} of ${row.met + row.missed} cells` : "";
   const verdict = row.low === null ? quiet("not measured") : row.missed ? badge("MISSED", `missed${several}`) : badge("PASS", "met");
-  return [name(row.model), row.name.replaceAll("_", " "), sign + exact(row.target) + unit, measured, verdict,
+  return [[name(row.model), " ", h("span", { class: "target" }, row.name.replaceAll("_", " "))], sign + exact(row.target) + unit, measured, verdict,
     [row.device === null ? "host" : name(row.device), emulated ? [" ", emulatedBadge()] : null, row.device !== null && row.basis ? quiet(` (${row.basis})`) : null], row.source || "–"];
 }
 

@@ -35,6 +35,7 @@ function buildTrends() {
 
 function drawTrend(cells, unit, range) {
   if (!cells.length) return { empty: content.cells.length ? "No cell of these filters was measured." : EMPTY };
+  if (content.nights.length === 1) return { empty: "One night so far: a trend begins with the second." };
   const from = range ? Math.max(0, content.nights.length - range) : 0;
   const places = content.nights.map((_, index) => index).slice(from);
   const bases = cells.map((cell) => middle(places.map((place) => cell.trend[place]).filter(isNumber).slice(0, FIRST)));
@@ -42,12 +43,10 @@ function drawTrend(cells, unit, range) {
     const ms = cells[index].trend[place];
     return !isNumber(ms) ? null : unit === "ms" ? ms : (ms / bases[index] - 1) * 100;
   };
-  const few = places.length === 1;
-  const shown = few ? "One night so far: a trend begins with the second. " : "";
   return {
-    description: `${shown}${cells.length === 1 ? cellText(cells[0]) : `${cells.length} cells`}, ${places.length} ${content.thinned > 1 ? "places" : places.length === 1 ? "night" : "nights"} from ${dayText(content.nights[from])} to ${dayText(content.nights[content.nights.length - 1])}, p50 ${unit === "ms" ? "in milliseconds" : `as change against the median of the first ${FIRST} nights shown`}. ${stepsText(cells, from)}`,
-    legend: cells.map((cell, index) => ({ kind: `swatch line s${index + 1} ${index > 2 ? "dashed" : ""}`, text: cellLabel(cell) })),
-    option: (look, width) => trendOption(look, width, cells, places, value, unit, few),
+    description: `${cells.length === 1 ? cellText(cells[0]) : `${cells.length} cells`}, ${places.length} ${content.thinned > 1 ? "places" : "nights"} from ${dayText(content.nights[from])} to ${dayText(content.nights[content.nights.length - 1])}, p50 ${unit === "ms" ? "in milliseconds" : `as change against the median of the first ${FIRST} nights shown`}. ${stepsText(cells, from)}`,
+    legend: cells.map((cell, index) => ({ kind: lineKind(index), text: cellLabel(cell) })),
+    option: (look, width) => trendOption(look, width, cells, places, value, unit),
     walk: places.map((place, index) => ({ seriesIndex: 0, dataIndex: index })),
     tableTitle: "Trend: p50 of each night in milliseconds",
     columns: [{ title: "Night" }, ...cells.map((cell) => ({ title: cellLabel(cell), number: true }))],
@@ -55,15 +54,16 @@ function drawTrend(cells, unit, range) {
   };
 }
 
+const lineKind = (index) => `swatch line s${index + 1}${index > 2 ? " dashed" : ""}`;
 const marksAt = (cell, place) => (cell.marks || []).filter(([at]) => at === place).map(([, word]) => word);
 const markText = (cell, place) => [...marksAt(cell, place), ...(cell.steps || []).filter(([at]) => at === place).map(([, ratio]) => `step ${percent(ratio)}`)].map((text) => ` ${text}`).join("");
 
 function stepsText(cells, from) {
   const said = cells.flatMap((cell) => (cell.steps || []).filter(([place]) => place >= from).map(([place, ratio]) => `${cellText(cell)} ${percent(ratio)} at ${dayText(content.nights[place])}`));
-  return said.length ? `Steps: ${said.slice(0, 6).join("; ")}${said.length > 6 ? `; and ${said.length - 6} more` : ""}.` : "No steps.";
+  return said.length ? `Steps: ${said.slice(0, 3).join("; ")}${said.length > 3 ? `; and ${said.length - 3} more` : ""}.` : "No steps.";
 }
 
-function trendOption(look, width, cells, places, value, unit, few) {
+function trendOption(look, width, cells, places, value, unit) {
   const x = (place) => (IS_TIME ? MOMENTS[place] : content.nights[place]);
   const symbols = { REGRESSED: ["triangle", 0], IMPROVED: ["triangle", 180], "DEVICE-DOWN": ["path://M0,1L1,0L5,4L9,0L10,1L6,5L10,9L9,10L5,6L1,10L0,9L4,5Z", 0], NOISY: ["emptyCircle", 0] };
   const format = (number_) => (unit === "ms" ? `${number(number_)}` : `${number_ > 0 ? "+" : ""}${number(number_)} %`);
@@ -71,7 +71,7 @@ function trendOption(look, width, cells, places, value, unit, few) {
     const colour = look.series[index];
     const inRange = ([place]) => place >= places[0];
     return {
-      type: "line", name: cellText(cell), showSymbol: few, symbolSize: few ? 9 : 5, symbol: "circle", connectNulls: false, data: places.map((place) => [x(place), value(index, place)]),
+      type: "line", name: cellText(cell), showSymbol: places.length < 8, symbolSize: 6, symbol: "circle", connectNulls: false, data: places.map((place) => [x(place), value(index, place)]),
       lineStyle: { color: colour, width: 1.75, type: index > 2 ? "dashed" : "solid" }, itemStyle: { color: colour }, emphasis: { disabled: true },
       markPoint: { silent: true, data: (cell.marks || []).filter(inRange).filter(beginsRun).map(([place, word]) => markOf(place, word)).filter(Boolean) },
       markLine: { silent: true, symbol: "none", animation: false, lineStyle: { color: colour, type: "dashed", width: 1.5 }, data: (cell.steps || []).filter(inRange).map(([place, ratio]) => ({ xAxis: x(place), label: { formatter: () => percent(ratio, 0), color: look.text, fontSize: 11, backgroundColor: look.page, padding: [1, 3], position: "end", distance: 2 + (index % 2) * 12 } })) },
@@ -88,6 +88,6 @@ function trendOption(look, width, cells, places, value, unit, few) {
     grid: { left: 58, right: 22, top: 40, bottom: 34 }, series,
     xAxis: { type: IS_TIME ? "time" : "category", ...axisLook(look), splitLine: { show: false }, ...(IS_TIME ? { axisLabel: { color: look.quiet, hideOverlap: true, formatter: { year: "{yyyy}", month: width < 500 ? "{MMM}" : "{MMM} {yyyy}", day: "{d} {MMM}", hour: "{HH}:{mm}", minute: "{HH}:{mm}" } }, splitNumber: width < 500 ? 4 : 8 } : {}) },
     yAxis: { type: "value", scale: true, name: unit === "ms" ? "p50, ms" : "change of p50", nameLocation: "end", ...axisLook(look), nameTextStyle: { color: look.quiet, align: "left", padding: [0, 0, 0, -50] }, axisLabel: { color: look.quiet, formatter: format } },
-    tooltip: tooltip(look, { trigger: "axis", axisPointer: { lineStyle: { color: look.strong } }, formatter: (points) => tip(dayText(content.nights[places[points[0].dataIndex]]), points.map((point) => [point.seriesName, isNumber(point.value[1]) ? `${format(point.value[1])}${unit === "ms" ? " ms" : ""}` : "–"])) }),
+    tooltip: tooltip(look, { trigger: "axis", axisPointer: { lineStyle: { color: look.strong } }, formatter: (points) => tip(dayText(content.nights[places[points[0].dataIndex]]), points.map((point) => [point.seriesName, !isNumber(point.value[1]) ? "–" : unit === "ms" ? `${exact(point.value[1])} ms` : percent(1 + point.value[1] / 100), lineKind(point.seriesIndex)])) }),
   };
 }

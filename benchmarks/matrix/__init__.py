@@ -1,0 +1,1 @@
+"""`edge-bench matrix`: models x devices x threads x runtimes, in one night."""

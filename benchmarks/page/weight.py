@@ -1,0 +1,69 @@
+"""What a page of a year weighs: its bytes, the time from history to content, and the browser's first paint.
+
+    python -m benchmarks.page.weight
+
+The year is the made-up one of benchmarks.history.example: 20 models on 10 devices. It is made once, in minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from statistics import median
+
+from benchmarks.history.example import Shape, make
+from benchmarks.history.store import open_store
+from benchmarks.page.browser import chromium, first_paint_ms
+from benchmarks.page.command import page
+from benchmarks.page.content import content
+from benchmarks.table import met, write
+from benchmarks.verdicts.steps import steps
+from edge.arguments import count
+from edge.command import Progress
+from edge.files import write_beside
+
+YEAR = Path("build/bench/page/year.sqlite")
+SHAPE = Shape(nights=365, devices=10, models=20)
+BYTES, CONTENT_S, PAINT_S = 3_000_000, 2.0, 1.0  # the targets
+COMMAND = "python -m benchmarks.page.weight"
+NOTES = """
+Medians of the runs. From history to content: the SQLite file opened, all nights read, steps found by ruptures, the object
+for the page made. First paint: `first-contentful-paint` of a new context of headless Chromium that loads the page as a file.
+The history is made up (`python -m benchmarks.history.example`).
+"""
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description="Weigh the page of a made-up year.")
+    parser.add_argument("--runs", type=count(1), default=5, metavar="N")
+    runs = parser.parse_args().runs
+    if not YEAR.exists():
+        YEAR.parent.mkdir(parents=True, exist_ok=True)
+        part = YEAR.with_suffix(".part.sqlite")
+        part.unlink(missing_ok=True)
+        make(part, SHAPE, Progress())
+        part.rename(YEAR)
+    seconds = []
+    for _ in range(runs):
+        begin = time.perf_counter()
+        with open_store(YEAR, create=False) as store:
+            found = content(store, steps)
+        seconds.append(time.perf_counter() - begin)
+    text = page(found).encode()
+    file = YEAR.with_name("year.html")
+    write_beside(file, text)
+    with chromium() as browser:
+        paints = [first_paint_ms(browser, file) / 1000 for _ in range(runs)]
+    rows = [
+        ("page", "MB", f"{len(text) / 1e6:.2f}", f"<= {BYTES / 1e6:g}", met(len(text) <= BYTES)),
+        ("history to content", "s", f"{median(seconds):.2f}", f"< {CONTENT_S:g}", met(median(seconds) < CONTENT_S)),
+        ("first paint", "s", f"{median(paints):.2f}", f"< {PAINT_S:g}", met(median(paints) < PAINT_S)),
+    ]
+    title = f"The page of {len(found['nights'])} nights, {len(found['models'])} models, {len(found['devices'])} devices"
+    write("page", title, COMMAND, ("what", "unit", "measured", "target", ""), rows, NOTES)
+
+
+if __name__ == "__main__":
+    main()

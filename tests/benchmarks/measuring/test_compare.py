@@ -1,0 +1,107 @@
+"""Two models in turns: real answers of real processes, their times made longer or shorter by a known share."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from benchmarks.devices.device import Ran
+from benchmarks.measurement import Cell
+from benchmarks.measuring.compare import FASTER, SLOWER, UNKNOWN, Comparison, compare, lines
+from benchmarks.measuring.measure import Effort
+from edge.model import find
+from tests.benchmarks.measuring.stand_in import Here
+
+CELL = Cell("here", "bpcp", "litert", 1)
+EFFORT = Effort(10, 1, 60)
+NOISE = 0.03
+
+Change = Callable[[str, dict[str, Any]], object]
+
+
+class Replay(Here):
+    """Asks each thing once; afterwards it says the same with other times: those of `factor`, and 3 % of noise."""
+
+    known: ClassVar[dict[tuple[str, bytes | None], Ran]] = {}
+
+    def __init__(self, factor: dict[str, float], change: Change = lambda name, row: None) -> None:
+        super().__init__()
+        self.factor, self.replace = factor, change
+        self.order: list[str] = []
+        self.random = random.Random(7)
+
+    def infer(
+        self, runtime: str, words: Sequence[str], image: bytes | None, seconds: float, power: bool = False
+    ) -> Ran:
+        name = Path(words[words.index("--model") + 1]).stem
+        key = " ".join(words[:1] + list(words[3:])), image
+        if key not in self.known:  # both files are of one network
+            self.known[key] = super().infer(runtime, words, image, seconds, power)
+        ran = self.known[key]
+        row = json.loads(ran.output)
+        if row["warm_invoke_ms"]:
+            self.order.append(name)
+            share = self.factor[name] * (1 + self.random.gauss(0, NOISE))
+            spread = row["warm_invoke_ms"]
+            row["warm_invoke_ms"] = {"count": spread["count"]} | dict.fromkeys(
+                ("least", "p50", "p90", "p99", "most"), share
+            )
+        self.replace(name, row)
+        return dataclasses.replace(ran, output=json.dumps(row).encode())
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("models")
+    for name in ("old", "new"):
+        shutil.copy(find("bpcp"), folder / f"{name}.tflite")
+    return folder / "old.tflite", folder / "new.tflite"
+
+
+def compared(files: tuple[Path, Path], session: Here, pairs: int = 12) -> Comparison:
+    return compare(session, (CELL, CELL), files, pairs, EFFORT, lambda text: None, seed=3)
+
+
+@pytest.mark.parametrize(("factor", "verdict", "status"), [(1.2, SLOWER, 1), (0.8, FASTER, 0), (1.0, UNKNOWN, 0)])
+def test_a_known_difference_is_found(files: tuple[Path, Path], factor: float, verdict: str, status: int) -> None:
+    found = compared(files, Replay({"old": 1.0, "new": factor}))
+    assert (found.verdict, found.status) == (verdict, status)
+    row = found.rows[0]
+    assert row.ratio.low < factor < row.ratio.high
+    assert row.ratio.ratio == pytest.approx(factor, rel=0.03)
+    assert (found.images, found.differ) == (4, [])
+    assert [row.name for row in found.rows] == ["invoke p50, ms", "cold start, ms", "peak memory, MB"]
+    assert lines(found)[-1].startswith(f"NEW: {verdict} (")
+    assert json.loads(json.dumps(found.record()))["verdict"] == verdict
+
+
+def test_starts_are_in_turns_and_in_random_order(files: tuple[Path, Path]) -> None:
+    session = Replay({"old": 1.0, "new": 1.0})
+    compared(files, session)
+    pairs = [tuple(session.order[n : n + 2]) for n in range(0, len(session.order), 2)]
+    assert len(pairs) == 13
+    assert set(pairs) == {("old", "new"), ("new", "old")}
+
+
+def test_decisions_that_differ_are_named(files: tuple[Path, Path]) -> None:
+    decided: list[str] = []
+    listening = Replay({"old": 1.0, "new": 1.0}, lambda name, row: decided.append(row["decision"]))
+    compared(files, listening, pairs=6)
+    golden = decided[-8::2]
+    wrong = golden[-1]
+
+    def changed(name: str, row: dict[str, Any]) -> None:
+        if name == "new" and row["decision"] == wrong:
+            row["decision"] = "toad"
+
+    found = compared(files, Replay({"old": 1.0, "new": 0.8}, changed), pairs=6)
+    assert found.differ == [f"golden image {n}: {wrong}, toad" for n, word in enumerate(golden) if word == wrong]
+    assert (found.verdict, found.status) == (FASTER, 1)
+    assert any("are decided differently" in line for line in lines(found))
