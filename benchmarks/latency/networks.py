@@ -84,9 +84,7 @@ def write(path: Path, what: Operator | Baseline) -> None:
     if operator is not None and operator.kind == CALL:
         ends = [builder.end(start)]
     else:
-        made = [
-            heads[0] if operator is None else _ADD[operator.kind](builder, operator, heads) for _ in range(COPIES)
-        ]
+        made = [heads[0] if operator is None else _ADD[operator.kind](builder, operator, heads) for _ in range(COPIES)]
         # All outputs live to the end: each is written to memory of its own, as in a network.
         ends = [builder.end(tensor) for tensor in (*made, *heads[1:])]
     last = ends[0]
