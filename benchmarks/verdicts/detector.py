@@ -27,10 +27,10 @@ from scipy import stats
 BASELINE = 14  # nights before anything is judged
 WINDOW = 14  # nights back, at most, that a step may lie
 MEMORY = 90  # nights of a level that are remembered before the window
-CONFIRMATIONS = 6  # fresh starts of the re-run that confirms a suspicion
+CONFIRMATIONS = 9  # fresh starts of the re-run that confirms a suspicion
 CANARY_STARTS = 6  # of the canary, before the others and after them: it is small, and its noise is in every verdict
 SUSPICION = 2.2  # |z| from which on the night is measured again
-ALPHA = 1e-5  # two-sided share of nights beyond the alarm's bound
+ALPHA = 1.5e-6  # two-sided share of nights beyond the alarm's bound
 CONFIRMED = 2.0  # |z| of the re-run alone
 PRIOR, PRIOR_STARTS = 0.03, 2.0  # noise of a start before any was seen, and how many starts that is worth
 OUTLIER = 4.0  # noises from the night's median
