@@ -74,7 +74,7 @@ def main() -> None:
     with open_store(options.history, create=False) as store:
         night, times = timing.load(store, setting, grid())
     with tempfile.TemporaryDirectory() as name:
-        paths = {}
+        paths: dict[tuple[str, str], Path] = {}
         for path in edge.model.shipped():
             file = edge.model.read(path)
             twin = Path(name) / f"{file.manifest.name}.tflite"
