@@ -28,9 +28,9 @@ SHAPE = Shape(nights=365, devices=10, models=20)
 BYTES, CONTENT_S, PAINT_S = 3_000_000, 2.0, 1.0  # the targets
 COMMAND = "python -m benchmarks.page.weight"
 NOTES = """
-Medians of the runs. From history to content: the SQLite file opened, all nights read, steps found by ruptures, the object
-for the page made. First paint: `first-contentful-paint` of a new context of headless Chromium that loads the page as a file.
-The history is made up (`python -m benchmarks.history.example`).
+Medians of the runs. From history to content: the SQLite file opened, all nights read, steps found by ruptures, the
+object for the page made. First paint: `first-contentful-paint` of a new context of headless Chromium that loads the
+page as a file. The history is made up (`python -m benchmarks.history.example`).
 """
 
 
