@@ -72,7 +72,11 @@ def run(options: argparse.Namespace) -> int:
     for number in _ENDS:
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup has set another
             signal.signal(number, _interrupt)
-    inventory = inventories.load(options.inventory)
+    return measure(inventories.load(options.inventory), options)
+
+
+def measure(inventory: Inventory, options: argparse.Namespace) -> int:
+    """Do the same on an inventory that is loaded."""
     plan = _plan(options, inventory)
     with alone(options.history):
         night, verdicts, unsent = _night(plan, inventory, options.history, options.new_history)

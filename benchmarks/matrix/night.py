@@ -116,7 +116,7 @@ class Course:
                 self.add(Measurement(cell, MODEL, missing[0], now(), fault=fault))
 
     def judge(self) -> None:
-        """Give each cell that has something tonight its verdict."""
+        """Give each cell that has something tonight its verdict, once."""
         judged = {verdict.cell for verdict in self.verdicts}
         for cell in sorted({m.cell for m in self._measured if m.role == MODEL} - judged):
             tonight = _latest(m for m in self._measured if m.cell == cell and m.role in (MODEL, CONFIRMATION))
