@@ -22,15 +22,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 BASELINE = 14  # nights before anything is judged
 WINDOW = 14  # nights back, at most, that a step may lie
 MEMORY = 90  # nights of a level that are remembered before the window
-CONFIRMATIONS = 6  # fresh starts of the re-run that confirms a suspicion
+CONFIRMATIONS = 9  # fresh starts of the re-run that confirms a suspicion
 CANARY_STARTS = 6  # of the canary, before the others and after them: it is small, and its noise is in every verdict
 SUSPICION = 2.2  # |z| from which on the night is measured again
-ALPHA = 1e-5  # two-sided share of nights beyond the alarm's bound
+ALPHA = 1.5e-6  # two-sided share of nights beyond the alarm's bound
 CONFIRMED = 2.0  # |z| of the re-run alone
 PRIOR, PRIOR_STARTS = 0.03, 2.0  # noise of a start before any was seen, and how many starts that is worth
 OUTLIER = 4.0  # noises from the night's median
@@ -215,7 +215,7 @@ class Detector:
         moved = canary.mean - _median(self.canaries)
         known = (np.isfinite(self.canaries).sum(1) >= CANARY_NIGHTS // 2) & (canary.count > 0)
         allowed = CANARY_BOUND * np.sqrt(self._canary_variance * (1 + np.pi / 2 / CANARY_NIGHTS)) + CANARY_DRIFT
-        limit = stats.chi2.isf(SPREAD_SHARE, np.maximum(own.count - 1, 1)) * self.noise.variance
+        limit = special.chdtri(np.maximum(own.count - 1, 1), SPREAD_SHARE) * self.noise.variance
         noisy = np.full(self.count, CALM)
         with np.errstate(invalid="ignore"):
             noisy[own.apart | (own.squares > limit)] = STARTS_DIFFER
@@ -274,7 +274,7 @@ class Detector:
         """Return the bound of |z|: Student's, with Satterthwaite's degrees of freedom for the sum of two variances."""
         own, canary = self.noise.variance / np.maximum(self._own.count, 1), self._canary_variance
         degrees = (own + canary) ** 2 / (own**2 / self.noise.degrees + canary**2 / self.canary_noise.degrees)
-        return np.asarray(stats.t.isf(ALPHA / 2, degrees))
+        return np.asarray(-special.stdtrit(degrees, ALPHA / 2))
 
     def _base(self, nights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and variance of the nights before a step that began `nights` ago."""

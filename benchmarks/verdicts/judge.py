@@ -68,10 +68,12 @@ def judge(cell: Cell, series: Sequence[Sample], tonight: Sequence[Measurement]) 
 
 
 def _failed(cell: Cell, tonight: Sequence[Measurement], earlier: Verdict | None) -> Verdict | None:
-    """Return the verdict where there are no numbers; None where there are."""
-    if any(found.fault is None for found in tonight if found.role in (MODEL, CONFIRMATION)):
+    """Return the verdict where the device was lost or there are no numbers; None elsewhere."""
+    faults = [found.fault for found in tonight if found.fault]
+    lost = next((fault for fault in faults if fault["code"].startswith(_DEVICE)), None)
+    if lost is None and any(found.fault is None for found in tonight if found.role in (MODEL, CONFIRMATION)):
         return None
-    fault = next((found.fault for found in tonight if found.fault), None)
+    fault = lost or next(iter(faults), None)
     code = fault["code"] if fault else "measure.none"
     message = fault["message"] if fault else "nothing was measured"
     word = Word.DEVICE_DOWN if fault is None or code.startswith(_DEVICE) else Word.REGRESSED

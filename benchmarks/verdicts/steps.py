@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from statistics import median
 
 import numpy as np
 
@@ -18,7 +20,7 @@ def levels(samples: Sequence[Sample]) -> np.ndarray:
     for index, sample in enumerate(samples):
         if sample.p50_ms:
             canary = [*sample.canary_before, *sample.canary_after]
-            found[index] = np.log(np.median(sample.p50_ms)) - (np.log(np.median(canary)) if canary else 0.0)
+            found[index] = math.log(median(sample.p50_ms)) - (math.log(median(canary)) if canary else 0.0)
     return found
 
 
