@@ -164,6 +164,10 @@ def test_another_programs_database_is_refused_and_stays(tmp_path: Path, begin_ne
 def test_none_is_there(tmp_path: Path) -> None:
     assert code(tmp_path / "none.sqlite", create=False) == "history.missing"
     assert list(tmp_path.iterdir()) == []
+    (tmp_path / "none.sqlite").write_text("")
+    assert code(tmp_path / "none.sqlite", create=False) == "history.missing"
+    with open_store(tmp_path / "none.sqlite") as store:
+        assert store.all_nights() == []
 
 
 def test_places_where_no_file_can_be(tmp_path: Path) -> None:
