@@ -84,10 +84,9 @@ def write(path: Path, what: Operator | Baseline) -> None:
     if operator is not None and operator.kind == CALL:
         ends = [builder.end(start)]
     else:
-        ends = [
-            builder.end(heads[0] if operator is None else _ADD[operator.kind](builder, operator, heads))
-            for _ in range(COPIES)
-        ] + [builder.end(head) for head in heads[1:]]
+        made = [heads[0] if operator is None else _ADD[operator.kind](builder, operator, heads) for _ in range(COPIES)]
+        # All outputs live to the end: each is written to memory of its own, as in a network.
+        ends = [builder.end(tensor) for tensor in (*made, *heads[1:])]
     last = ends[0]
     for end in ends[1:]:
         last = builder.add("ADD", [last, end], builder.shape(last), "AddOptions")

@@ -92,7 +92,7 @@ class Timer:
     def _timed(self, files: Mapping[What, Path], what: What) -> float:
         guess = _guess(what)
         invokes = min(MOST_INVOKES, max(LEAST_INVOKES, round(PROCESS_MS / (guess * self._slower))))
-        least = self.network(files[what], invokes, _dot())
+        least = self.network(files[what], invokes, dot())
         self._slower = max(1.0, least / guess)
         return least
 
@@ -114,7 +114,7 @@ def run(
     """
     setting, begun = timer.setting, time.monotonic()
     baseline = networks.baseline(operators[0])
-    timer.network(files[baseline], LEAST_INVOKES, _dot())  # now it is known what runs there
+    timer.network(files[baseline], LEAST_INVOKES, dot())  # now it is known what runs there
     night, done = unfinished(store, setting, timer.identity, operators) or (store.new_night(), Counter())
     first = min(done[operator] for operator in operators)
     took = 0.0
@@ -228,7 +228,7 @@ def _guess(what: What) -> float:
 
 
 @functools.cache
-def _dot() -> bytes:
+def dot() -> bytes:
     """Return the smallest image there is: what it shows does not matter, and reading it is not timed."""
     file = io.BytesIO()
     Image.new("L", (1, 1)).save(file, "PNG")

@@ -1,0 +1,166 @@
+"""`edge-bench latency` with real processes of the program in Python, on a few operators."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.cli import main
+from benchmarks.devices.local import Local
+from benchmarks.history.store import open_store
+from benchmarks.inventory import Inventory
+from benchmarks.latency import command, evaluation, timing
+from benchmarks.latency.operators import ADDITION, CALL, CONVOLUTION, Operator, grid
+from benchmarks.latency.timing import Setting, Timer
+from edge.engine import load
+from edge.errors import EdgeError
+from edge.model import find, read
+
+CONVOLVED = Operator(CONVOLUTION, "int8", 1, 1, 16, 8, 16)
+ADDED = Operator(ADDITION, "int8", 1, 1, 8, 8, 8)
+CALLED = Operator(CALL, "int8", 1, 1, 32, 1, 1)
+SETTING = Setting("here", "litert", 1)
+
+
+class Broken(Local):
+    """A device that is not there."""
+
+    @contextlib.contextmanager
+    def open(self, models: Any, log: Any) -> Iterator[Any]:
+        raise EdgeError(f"{self.name} can't be reached: expected a board; switch it on", "board.unreachable")
+        yield
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Two operators, one pass, and a folder of its own; return the history's file."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command, "grid", lambda: [CONVOLVED, CALLED])
+    monkeypatch.setattr(timing, "PASSES", 1)
+    return tmp_path / "history.sqlite"
+
+
+def test_times_are_kept_and_a_table_is_had_from_them(few: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["latency", "--runtime", "litert", "--history", str(few)]
+    assert main(words) == 0
+    assert capsys.readouterr().out.startswith("here: 2 operators, litert, 1 thread, ")
+    with open_store(few, create=False) as store:
+        _, table = timing.load(store, SETTING, [CONVOLVED, CALLED])
+        rows = [row for found in store.latencies("here") for row in found.rows]
+        assert all(found.identity and found.identity.runtime_version for found in store.latencies("here"))
+    assert {Operator(**row["operator"]) for row in rows} == {CONVOLVED, CALLED}
+    (row,) = (row for row in rows if Operator(**row["operator"]) == CONVOLVED)
+    assert table.ms(CALLED) > 0 and row["network_ms"] > 0 and row["baseline_ms"] > 0
+    expected = max(1e-4, timing.difference(row["network_ms"], row["baseline_ms"]))
+    assert table.ms(CONVOLVED) == pytest.approx(expected)
+
+
+def test_what_was_interrupted_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    operators = [CONVOLVED, ADDED]
+    files = timing.write_all(operators, tmp_path)
+    monkeypatch.setattr(timing, "PASSES", 1)
+    said: list[str] = []
+
+    def interrupting(text: str) -> None:
+        said.append(text)
+        if len(said) == 2:
+            raise KeyboardInterrupt
+
+    with open_store(tmp_path / "history.sqlite") as store, Local("here").open([], print) as session:
+        timer = Timer(session, SETTING)
+        with pytest.raises(KeyboardInterrupt):
+            timing.run(timer, files, operators, store, 60, interrupting)
+        with pytest.raises(EdgeError, match="an unfinished table"):
+            timing.load(store, SETTING, operators)
+        (first,) = store.latencies("here")
+        timing.run(timer, files, operators, store, 60, said.append)
+        tables = store.latencies("here")
+        assert [len(table.rows) for table in tables] == [1, 1]
+        assert {table.night for table in tables} == {first.night}
+        assert timing.load(store, SETTING, operators)[0] == first.night
+        # A whole one is not gone on with: the next night begins one.
+        assert timing.unfinished(store, SETTING, timer.identity, operators) is None
+
+
+def test_another_device_under_the_same_name_begins_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = {"operator": CALLED._asdict(), "runtime": "litert", "threads": 1, "network_ms": 1.0, "baseline_ms": 1.0}
+    with open_store(tmp_path / "history.sqlite") as store, Local("here").open([], print) as session:
+        identity = session.identity("litert")
+        store.add_latencies(store.new_night(), "here", identity, [row])
+        found = timing.unfinished(store, SETTING, identity, [CALLED])
+        assert found is not None and found[1][CALLED] == 1
+        assert timing.unfinished(store, SETTING, dataclasses.replace(identity, machine="other"), [CALLED]) is None
+        store.add_latencies("2020-01-01T00:00:00Z", "there", identity, [row])  # too long ago
+        assert timing.unfinished(store, Setting("there", "litert", 1), identity, [CALLED]) is None
+
+
+def test_a_device_that_fails_costs_the_others_nothing(
+    few: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "load", lambda path: Inventory([Broken("gone"), Local("here")]))
+    assert main(["latency", "--runtime", "litert", "--history", str(few)]) == 1
+    out = capsys.readouterr().out
+    assert "gone: gone can't be reached" in out
+    assert "here: 2 operators" in out
+
+
+def test_predictions_are_of_the_newest_whole_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    history = tmp_path / "history.sqlite"
+
+    def rows(ms: float, operators: list[Operator]) -> list[dict[str, Any]]:
+        setting = {"runtime": "native", "threads": 1, "network_ms": ms, "baseline_ms": 0.0}
+        return [{"operator": operator._asdict(), **setting} for operator in operators]
+
+    with open_store(history) as store:
+        store.add_latencies("2026-01-01T00:00:00Z", "here", None, rows(9.0, grid()))
+        store.add_latencies("2026-01-02T00:00:00Z", "here", None, rows(0.4, grid()))
+        store.add_latencies("2026-01-03T00:00:00Z", "here", None, rows(0.1, grid()[:5]))
+    assert main(["latency", "predict", "bpcp", "polyp", "--history", str(history), "--json"]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(each["model"], each["table"], each["measured_ms"]) for each in found] == [
+        ("bpcp", "2026-01-02T00:00:00Z", None),
+        ("polyp", "2026-01-02T00:00:00Z", None),
+    ]
+    operators = len(read(find("polyp")).network().graphs[0].operators)
+    # Each costs a quarter of what its network takes longer, or more where it lies beyond the grid; the call all of it.
+    assert 0.1 * operators + 0.4 <= found[1]["predicted_ms"] + 1e-9 <= 0.2 * operators + 0.4
+    assert main(["latency", "--history", str(history), "predict"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 5
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["latency", "--device", "pi"], "there is no device 'pi' in the inventory: expected one of here"),
+        (["latency", "predict", "--history", "none.sqlite"], "none.sqlite does not exist"),
+        (["latency", "predict", "--history", "empty.sqlite"], "the history has no table of here"),
+        (["latency", "predict", "nothing", "--history", "empty.sqlite"], "nothing"),
+        (["latency", "--minutes", "0"], "expected a whole number from 1 to 1440"),
+    ],
+)
+def test_bad_input_is_said_in_a_sentence(
+    words: list[str], said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with open_store(Path("empty.sqlite")):
+        pass
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert said in error and len(error.splitlines()) == 1
+
+
+def test_a_network_in_float_answers_as_the_one_in_int8(tmp_path: Path) -> None:
+    """The twin that the evaluation times is the same network, not one that looks like it."""
+    path = tmp_path / "twin.tflite"
+    evaluation.in_float(read(find("pneumonia")), path)
+    image = Path(__file__).parents[3] / "docs/phantom.png"
+    twin, whole = load(path, "litert"), load("pneumonia", "litert")
+    assert twin.file.manifest.raw["runtime"]["type"] == "float32"
+    mine, theirs = ({row["label"]: row["score"] for row in engine(image).results} for engine in (twin, whole))
+    assert mine == pytest.approx(theirs, abs=0.05)
