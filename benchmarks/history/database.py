@@ -142,8 +142,9 @@ def opened(path: Path, *, begin_new: bool, create: bool, wait: float, log: Calla
             "history.busy", "history.full", "history.unwritable".
     """
     if not create and not (path.exists() and path.stat().st_size):
+        state = "is empty" if path.exists() else "does not exist"
         raise EdgeError(
-            f"{path} {'is empty' if path.exists() else 'does not exist'}: expected a history; `edge-bench matrix` begins one, --history names another",
+            f"{path} {state}: expected a history; `edge-bench matrix` begins one, --history names another",
             "history.missing",
         )
     if path.is_dir():
