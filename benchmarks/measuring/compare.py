@@ -21,7 +21,7 @@ from benchmarks.measurement import MODEL, Cell, Measurement
 from benchmarks.measuring import choice, models, programs
 from benchmarks.measuring.measure import Effort, ask, measure
 from benchmarks.measuring.programs import Program
-from benchmarks.verdicts.ratio import Ratio, compare_ratio
+from benchmarks.verdicts.ratio import LEAST_PAIRS, Ratio, compare_ratio
 from edge.arguments import count
 from edge.command import Progress, log
 from edge.errors import EdgeError
@@ -29,7 +29,6 @@ from edge.strict_json import dumps
 from edge.terminal import columns
 
 SLOWER, FASTER, UNKNOWN = "slower", "faster", "no difference that could be shown"
-_LEAST_PAIRS = 6
 # What is compared: title, and where a measurement has it.
 _ROWS: dict[str, Callable[[Measurement], float]] = {
     "invoke p50, ms": lambda found: found.latency_ms["p50"],
@@ -98,7 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("new", metavar="NEW", help="another of the same kind, to be compared with it")
     parser.add_argument("--model", metavar="NAME|FILE", help="that two programs run (default: pneumonia)")
     choice.add_arguments(parser)
-    parser.add_argument("--pairs", type=count(_LEAST_PAIRS, 1000), default=15, metavar="N", help="default: 15")
+    parser.add_argument("--pairs", type=count(LEAST_PAIRS, 1000), default=15, metavar="N", help="default: 15")
     parser.add_argument("--invokes", type=count(1, 100_000), default=50, metavar="N", help="of a start (default: 50)")
     parser.add_argument(
         "--timeout", type=count(1, 86_400), default=120, metavar="S", help="seconds of a process (default: 120)"

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import table
+from benchmarks.papers import turns
 from benchmarks.papers.speed import measure
 from compress.tasks.metrics import cell
 from edge.errors import EdgeError
@@ -131,8 +132,7 @@ def measured(runs: list[Finished], rounds: int) -> list[Point]:
     points = []
     for title, (run, kind) in entries.items():
         base = times[f"{run.base} float32, {100 * run.accuracy('baseline'):.2f} %"]
-        ratio = statistics.median(a / b for a, b in zip(base, times[title], strict=True))
-        points.append(Point(title, run, kind, statistics.median(times[title]), ratio))
+        points.append(Point(title, run, kind, statistics.median(times[title]), turns.times(base, times[title])))
     return points
 
 

@@ -9,32 +9,18 @@ from __future__ import annotations
 
 import argparse
 import compileall
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
-
-from PIL import Image
 
 import edge
 from benchmarks import table
-from compress.data.phantom import phantom
+from benchmarks.papers import turns
 from edge.model import find
 
 TIME_LIMIT, MEMORY_LIMIT = 1.2, 1.1
-
-
-def once(command: list[str]) -> tuple[float, float]:
-    """Return wall milliseconds and peak resident MB of one process."""
-    begun = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{' '.join(command)} failed with status {status}")
-    return (time.perf_counter() - begun) * 1e3, usage.ru_maxrss * 1024 / 1e6
 
 
 def main() -> None:
@@ -46,26 +32,20 @@ def main() -> None:
     compileall.compile_dir(Path(edge.__file__).parent, quiet=1)
     model = str(find(options.model))
     with tempfile.TemporaryDirectory() as folder:
-        image = str(Path(folder) / "phantom.png")
-        Image.fromarray(phantom(1, opacity=True, size=1024)).save(image)
+        image = turns.scan(Path(folder))
         commands = {
             "shortest script": [sys.executable, str(Path(__file__).with_name("minimal.py")), model, image],
             "edge-infer": [sys.executable, "-m", "edge", "--threads", "1", "--model", model, image],
             "edge-infer --json": [sys.executable, "-m", "edge", "--threads", "1", "--json", "--model", model, image],
         }
-        runs: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
-        for turn in range(options.runs + 1):
-            for name, command in commands.items():
-                result = once(command)
-                if turn:
-                    runs[name].append(result)
-    peer = runs["shortest script"]
+        actions = {name: partial(turns.process, command) for name, command in commands.items()}
+        runs = turns.in_turns(actions, options.runs)
+    walls = {name: [run.wall for run in results] for name, results in runs.items()}
+    memories = {name: [run.memory for run in results] for name, results in runs.items()}
     rows = []
-    for name, results in runs.items():
-        ratios = [
-            statistics.median(mine[i] / theirs[i] for mine, theirs in zip(results, peer, strict=True)) for i in (0, 1)
-        ]
-        medians = [statistics.median(result[i] for result in results) for i in (0, 1)]
+    for name in runs:
+        ratios = [turns.times(figures[name], figures["shortest script"]) for figures in (walls, memories)]
+        medians = [statistics.median(figures[name]) for figures in (walls, memories)]
         met = ""
         if name != "shortest script":
             met = table.met(ratios[0] <= TIME_LIMIT and ratios[1] <= MEMORY_LIMIT)

@@ -3,8 +3,8 @@
     python -m benchmarks.papers.native [--model pneumonia cpgresnet50 polyp] [--runs 21]
 
 Whole processes in turns, both with the LiteRT of this environment; time is the wall clock's, memory the peak resident
-set that each program reads from the kernel at its end. The native program is built in build/native (cmake and a C
-compiler are needed).
+set that each program reads from the kernel at its end. The native program is the one that `edge-bench` measures on this
+machine.
 """
 
 from __future__ import annotations
@@ -15,22 +15,18 @@ import importlib.util
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
-
 import edge
 from benchmarks import table
-from compress.data.phantom import phantom
+from benchmarks.devices.local import native
+from benchmarks.papers import turns
 from edge.model import find
 
-ROOT = Path(__file__).parents[2]
-BUILD = ROOT / "build/native"
 OVERHEAD_MS, FASTER, MEMORY_MB = 30, 5, 20
 
 
@@ -44,42 +40,22 @@ class Run(NamedTuple):
 
 def once(command: list[str], environment: dict[str, str]) -> Run:
     """Run one process that prints the JSON of one image."""
-    begun = time.perf_counter()
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
-    wall = (time.perf_counter() - begun) * 1e3
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed with status {done.returncode}")
-    said = json.loads(done.stdout)
-    # The program's own word, from the kernel: getrusage would count what a process inherits from this one.
-    return Run(wall, said["memory_mb"]["peak"], said["latency_ms"]["first_invoke"])
+    done = turns.process(command, environment)
+    said = json.loads(done.output)
+    # The program's own word, from the kernel: what `turns.process` counts is inherited from this process in part.
+    return Run(done.wall, said["memory_mb"]["peak"], said["latency_ms"]["first_invoke"])
 
 
-def build() -> str:
-    """Build the native program; return its path."""
-    for command in (
-        ["cmake", "-S", str(ROOT / "firmware_bridge/native"), "-B", str(BUILD)],
-        ["cmake", "--build", str(BUILD)],
-    ):
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return str(BUILD / "edge-infer")
-
-
-def measure(native: str, model: str, image: str, runs: int) -> list[list[str]]:
+def measure(program: str, model: str, image: str, runs: int) -> list[list[str]]:
     """Return the rows of one model."""
     litert = importlib.util.find_spec("ai_edge_litert")
     assert litert is not None and litert.origin is not None
     environment = {**os.environ, "EDGE_INFER_LITERT": str(Path(litert.origin).with_name("libLiteRt.so"))}
     words = ["--threads", "1", "--json", "--model", model, image]
-    commands = {"Python": [sys.executable, "-m", "edge", *words], "native": [native, *words]}
-    results: dict[str, list[Run]] = {name: [] for name in commands}
-    for turn in range(runs + 1):
-        for name, command in commands.items():
-            result = once(command, environment)
-            if turn:
-                results[name].append(result)
-    faster = statistics.median(
-        theirs.wall / mine.wall for mine, theirs in zip(results["native"], results["Python"], strict=True)
-    )
+    commands = {"Python": [sys.executable, "-m", "edge", *words], "native": [program, *words]}
+    actions = {name: partial(once, command, environment) for name, command in commands.items()}
+    results = turns.in_turns(actions, runs)
+    faster = turns.times(*([run.wall for run in results[name]] for name in ("Python", "native")))
     file_mb = os.path.getsize(model) / 1e6
     rows = []
     for name, measured in results.items():
@@ -104,13 +80,12 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=21)
     options = parser.parse_args()
     compileall.compile_dir(Path(edge.__file__).parent, quiet=1)
-    native = build()
+    program = str(native())
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        image = str(Path(folder) / "phantom.png")
-        Image.fromarray(phantom(1, opacity=True, size=1024)).save(image)
+        image = turns.scan(Path(folder))
         for model in options.model:
-            rows += measure(native, str(find(model)), image, options.runs)
+            rows += measure(program, str(find(model)), image, options.runs)
     table.write(
         "native",
         "Native and Python: cold start and peak memory, PNG of 1024x1024 to answer",

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import copy
 import statistics
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks import table
+from benchmarks.papers.turns import in_turns, milliseconds, times
 from compress.networks.cifar import bottleneck56, resnet56
 from compress.networks.resnet import resnet50, resnet101
 from compress.pruning.channels import prune
@@ -71,6 +71,14 @@ def theirs(network: nn.Module, examples: Examples, settings: Pruning) -> None:
     ).step()
 
 
+def timed(
+    action: Callable[[nn.Module, Examples, Pruning], None], network: nn.Module, examples: Examples, settings: Pruning
+) -> float:
+    """Return the milliseconds that an action takes with a copy of the network."""
+    copied = copy.deepcopy(network)
+    return milliseconds(lambda: action(copied, examples, settings))
+
+
 def grown(network: nn.Module) -> nn.Module:
     """Return `network` with scales as a training leaves them; of equal ones torch-pruning's pruner would take none."""
     for module in network.modules():
@@ -90,16 +98,15 @@ def main() -> None:
         images = torch.randn(PICTURES, 3, side, side)
         whole, examples = grown(build(10)), Examples(images, torch.zeros(PICTURES, dtype=torch.long), losses)
         for way, settings in WAYS.items():
-            seconds: dict[str, list[float]] = {"ours": [], "theirs": []}
-            for turn in range(options.rounds + 1):
-                for who, action in (("ours", ours), ("theirs", theirs)):
-                    network = copy.deepcopy(whole)
-                    begun = time.perf_counter()
-                    action(network, examples, settings)
-                    if turn:  # the first round warms up
-                        seconds[who].append(time.perf_counter() - begun)
-            ratio = statistics.median(b / a for a, b in zip(seconds["ours"], seconds["theirs"], strict=True))
-            median = [f"{statistics.median(values):.3f}" for values in seconds.values()]
+            found = in_turns(
+                {
+                    "ours": partial(timed, ours, whole, examples, settings),
+                    "theirs": partial(timed, theirs, whole, examples, settings),
+                },
+                options.rounds,
+            )
+            ratio = times(found["theirs"], found["ours"])
+            median = [f"{statistics.median(values) / 1e3:.3f}" for values in found.values()]
             rows.append([name, way, *median, f"{ratio:.2f}", f">= 1: {table.met(ratio >= 1)}"])
     table.write(
         "pruning_time",

@@ -23,6 +23,7 @@ from PIL import Image
 
 import edge
 from benchmarks import table
+from benchmarks.papers import turns
 from benchmarks.papers.speed import measure
 from benchmarks.table import met
 from compress.tasks.metrics import cell
@@ -80,7 +81,7 @@ def speed(folder: Path, images: list[Path], rounds: int) -> None:
     base = times["unpruned float32"]
     rows = []
     for name, values in times.items():
-        ratio = statistics.median(a / b for a, b in zip(base, values, strict=True))
+        ratio = turns.times(base, values)
         said = f">= 8: {met(ratio >= 8)}" if name.endswith("int8") else ""
         rows.append([name, f"{statistics.median(values):.2f}", f"{min(values):.2f}", f"{ratio:.1f}", said])
     notes = [f"Batch 1, 256x256, 1 thread, {rounds} rounds, all in turns in one process."]

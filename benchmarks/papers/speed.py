@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks import table
+from benchmarks.papers import turns
+from benchmarks.papers.turns import in_turns, milliseconds
 from edge.runtime import Runtime, open_runtime
 
 BASELINE = "resnet50.float32"
@@ -23,21 +25,20 @@ TARGETS = {"cpgresnet50.int8": 8.0, "pneumonia.float32": 12.0, "pneumonia.int8":
 
 def measure(runners: dict[str, Runtime], rounds: int) -> dict[str, list[float]]:
     """Return name -> milliseconds of each invoke; in every round each network has its turn, after one warm-up round."""
-    random = np.random.default_rng(0)
-    times: dict[str, list[float]] = {name: [] for name in runners}
-    inputs = {}
-    for name, runner in runners.items():
-        whole = runner.inputs[0].dtype == "int8"
-        shape = runner.inputs[0].shape
-        inputs[name] = random.integers(-128, 128, shape, np.int8) if whole else random.random(shape, np.float32)
-    for turn in range(rounds + 1):
-        for name, runner in runners.items():
-            for repeat in range(2):  # the first invoke brings the network back into the caches, the second is timed
-                begun = time.perf_counter()
-                runner.run(inputs[name])
-                if turn and repeat:
-                    times[name].append((time.perf_counter() - begun) * 1e3)
-    return times
+    return in_turns({name: _invoke(runner) for name, runner in runners.items()}, rounds)
+
+
+def _invoke(runner: Runtime) -> Callable[[], float]:
+    """Return what times an invoke: the second, as the first brings the network back into the caches."""
+    random, (tensor, *_) = np.random.default_rng(0), runner.inputs
+    whole = tensor.dtype == "int8"
+    image = random.integers(-128, 128, tensor.shape, np.int8) if whole else random.random(tensor.shape, np.float32)
+
+    def timed() -> float:
+        runner.run(image)
+        return milliseconds(lambda: runner.run(image))
+
+    return timed
 
 
 def main() -> None:
@@ -51,10 +52,9 @@ def main() -> None:
     files = sorted(path for path in options.folder.glob("*.tflite"))
     runners = {path.stem: open_runtime(path.read_bytes(), "litert", options.threads) for path in files}
     times = measure(runners, options.rounds)
-    base = np.array(times[BASELINE])
     rows = []
     for name in sorted(times, key=lambda name: -statistics.median(times[name])):
-        ratio = statistics.median(base / np.array(times[name]))  # turn by turn: the machine's own drift cancels
+        ratio = turns.times(times[BASELINE], times[name])
         target = TARGETS.get(name)
         said = f">= {target:g}: {table.met(ratio >= target)}" if target and options.threads == 1 else ""
         network, _, kind = name.rpartition(".")

@@ -1,6 +1,6 @@
 """Nights on stand-in devices: in this process, or in one of their own that can be interrupted.
 
-`python -m tests.benchmarks.matrix.nights DEVICES WORD ...` is `edge-bench matrix WORD ...` on devices of a JSON file.
+`python -m tests.benchmarks.matrix.nights WORD ...` is `edge-bench matrix WORD ...` that knows the kind "stand-in".
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from unittest.mock import patch
 
+from benchmarks.cli import main
+from benchmarks.devices import KINDS
 from benchmarks.history.store import open_store
 from benchmarks.inventory import Inventory
 from benchmarks.lab.stand_in import StandIn
 from benchmarks.matrix import command
 from benchmarks.measurement import Measurement, Verdict
 from edge.arguments import Parser
-from edge.command import ended
 from tests.edge.processes import Ended, environment, usual_ends
 
 TWO = ("bpcp", "polyp")  # models; in a test they are as good as four
@@ -53,12 +53,20 @@ def last(history: Path) -> tuple[str, list[Measurement], list[Verdict]]:
 
 def start(history: Path, devices: Iterable[StandIn], *words: str) -> subprocess.Popen[bytes]:
     """Start a night in a process of its own."""
-    file = history.with_name("devices.json")
-    file.write_text(json.dumps([dataclasses.asdict(device) for device in devices]))
-    words = ("--history", str(history), "--models", "bpcp", *words)
-    line = [sys.executable, "-m", __name__, str(file), *words]
+    file = history.with_name("inventory.toml")
+    file.write_text("".join(map(_table, devices)))
+    words = ("--inventory", str(file), "--history", str(history), "--models", "bpcp", *words)
     pipe = subprocess.PIPE
-    return subprocess.Popen(line, stdout=pipe, stderr=pipe, env=environment(), preexec_fn=usual_ends)
+    return subprocess.Popen(
+        [sys.executable, "-m", __name__, *words], stdout=pipe, stderr=pipe, env=environment(), preexec_fn=usual_ends
+    )
+
+
+def _table(device: StandIn) -> str:
+    """Return its table in an inventory."""
+    fields = {field.name: getattr(device, field.name) for field in dataclasses.fields(device)} | {"kind": "stand-in"}
+    said = {key: value for key, value in fields.items() if value not in (None, {})}
+    return "[[device]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in said.items())
 
 
 def end(process: subprocess.Popen[bytes], seconds: float = 60) -> Ended:
@@ -67,19 +75,6 @@ def end(process: subprocess.Popen[bytes], seconds: float = 60) -> Ended:
     return Ended(subprocess.CompletedProcess(process.args, process.returncode, out, err))
 
 
-def run(words: Sequence[str]) -> int:
-    devices = [StandIn(**record) for record in json.loads(Path(words[0]).read_text())]
-    parser = Parser()
-    command.add_arguments(parser)
-    statuses: list[int] = []
-    with patch("benchmarks.inventory.load", return_value=inventory(devices)):
-        status = ended(
-            "edge-bench",
-            lambda: statuses.append(command.run(parser.parse_args(words[1:]))),
-            "the same command goes on where it stopped",
-        )
-    return status or statuses[0]
-
-
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[1:]))
+    KINDS["stand-in"] = ("benchmarks.lab.stand_in", "StandIn")
+    sys.exit(main(["matrix", *sys.argv[1:]]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -17,11 +16,12 @@ from benchmarks.lab import stand_in
 from benchmarks.lab.stand_in import StandIn
 from benchmarks.matrix.plan import RESUMED_HOURS
 from benchmarks.measurement import Word
+from benchmarks.verdicts.detector import CANARY_STARTS
 from edge.errors import EdgeError
 from tests.benchmarks.matrix.nights import end, last, measure, options, start
 
-SLOWLY = [StandIn("one", seconds=0.1), StandIn("two", seconds=0.1)]
-ALL = len(SLOWLY) * (6 + 3)  # starts of a night on these
+SLOWLY = [StandIn("one", seconds=0.03), StandIn("two", seconds=0.03)]
+ALL = len(SLOWLY) * (2 * CANARY_STARTS + 3)  # starts of a night on these
 
 
 @pytest.fixture
@@ -83,29 +83,39 @@ def test_a_night_that_was_killed_leaves_nothing_running_and_goes_on(number: sign
     assert last(history)[0] > night  # the devices are others, so it is another night
 
 
-def test_a_device_that_was_measured_when_the_night_was_interrupted_is_left_alone(history: Path) -> None:
-    devices = [StandIn("quick"), StandIn("slow", seconds=0.2)]
+def test_a_device_that_was_measured_when_the_night_was_interrupted_is_left_alone(history: Path, tmp_path: Path) -> None:
+    switch = tmp_path / "off"
+    devices = [StandIn("quick", off=str(switch)), StandIn("slow", seconds=0.1)]
     first = start(history, devices)
     until(lambda: len(last(history)[2]) == 1 if count(history) else False)
     first.send_signal(signal.SIGINT)
     assert end(first).status == 130
-    _, before, said = last(history)
-    # Were it opened once more it would now be lost.
-    assert end(start(history, [StandIn("quick", failure=stand_in.UNREACHABLE), devices[1]])).status == 0
-    _, after, verdicts = last(history)
+    night, before, _ = last(history)
+    switch.touch()  # were it opened once more, it would be lost
+    assert end(start(history, devices)).status == 0
+    same, after, verdicts = last(history)
+    assert same == night
     assert [row for row in after if row.cell.device == "quick"] == [row for row in before if row.cell.device == "quick"]
-    assert len(verdicts) == 2 * len(said)
+    assert [verdict.word for verdict in verdicts] == [Word.PASS] * 2
 
 
-def test_a_device_that_was_lost_before_an_interruption_is_tried_once_more(history: Path) -> None:
-    devices = [StandIn("lost", failure=stand_in.GONE, after=7), StandIn("slow", seconds=0.2)]
+def test_a_device_that_was_lost_before_an_interruption_is_tried_once_more(history: Path, tmp_path: Path) -> None:
+    switch = tmp_path / "off"
+    devices = [StandIn("lost", off=str(switch), seconds=0.02), StandIn("slow", seconds=0.1)]
     first = start(history, devices)
-    until(lambda: any(row.fault for row in last(history)[1]) if count(history) else False)
-    os.kill(first.pid, signal.SIGKILL)
+    until(lambda: count(history) > 2)
+    switch.touch()
+    until(lambda: any(row.fault for row in last(history)[1]))
+    first.send_signal(signal.SIGKILL)
     end(first)
-    assert not last(history)[2]
-    assert end(start(history, [StandIn("lost"), devices[1]])).status == 0
-    assert {verdict.word for verdict in last(history)[2]} == {Word.PASS}
+    night, _, verdicts = last(history)
+    assert not verdicts
+    switch.unlink()
+    assert end(start(history, devices)).status == 0
+    same, measured, verdicts = last(history)
+    assert same == night
+    assert [verdict.word for verdict in verdicts] == [Word.PASS] * 2
+    assert sum(row.cell.device == "lost" and row.fault is not None for row in measured) == 1
 
 
 def test_two_matrices_at_once(history: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,8 +10,8 @@ import pytest
 from benchmarks.lab import stand_in
 from benchmarks.lab.stand_in import StandIn
 from benchmarks.matrix import lane, worker
-from benchmarks.matrix.night import CANARIES
 from benchmarks.measurement import CANARY_AFTER, CANARY_BEFORE, MODEL, Measurement, Word
+from benchmarks.verdicts.detector import CANARY_STARTS
 from tests.benchmarks.matrix.nights import TWO, last, measure
 
 STARTS = 3
@@ -42,7 +42,7 @@ def test_a_night_has_the_canary_before_and_after_and_each_start_of_all_cells_bef
     for device, runtimes, canary in (("one", ["litert"], "litert"), ("two", ["native", "litert"], "native")):
         rows = of(measured, device)
         cells = {(model, runtime) for model in TWO for runtime in runtimes}
-        first = [(CANARY_BEFORE, n) for n in range(CANARIES)]
+        first = [(CANARY_BEFORE, n) for n in range(CANARY_STARTS)]
         between = [(MODEL, n) for n in range(STARTS) for _ in cells]
         assert [(row.role, row.start) for row in rows] == [*first, *between, *((CANARY_AFTER, n) for _, n in first)]
         for n in range(STARTS):
