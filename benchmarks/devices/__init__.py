@@ -8,6 +8,7 @@ from typing import Any
 # kind in an inventory -> module, class. The class is a frozen dataclass: its fields are the keys of a [[device]] table.
 KINDS = {
     "local": ("benchmarks.devices.local", "Local"),
+    "ssh": ("benchmarks.devices.ssh", "Ssh"),
 }
 
 

@@ -123,7 +123,7 @@ class LocalSession:
 
     def __init__(self, programs: Mapping[str, Sequence[str]], name: str = "here") -> None:
         self.programs, self.name = programs, name
-        self.runtimes = tuple(programs)
+        self.runtimes: Sequence[str] = tuple(programs)
         self.cores = board.usable_cores()
 
     def infer(
@@ -133,28 +133,7 @@ class LocalSession:
         chosen = [] if runtime == "native" else ["--runtime", runtime]
         command = [*self.programs[runtime], *chosen, *words]
         environment = {**os.environ, "PYTHONPATH": str(Path(edge.__file__).parents[1]), "LC_ALL": "C.UTF-8"}
-        with Watch() as watch:
-            begun = time.perf_counter()
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE if image is not None else subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=environment,
-                start_new_session=True,
-            )
-            try:
-                output, complaints = process.communicate(image, timeout=seconds)
-            except subprocess.TimeoutExpired:
-                raise EdgeError(
-                    f"{self.name} did not end edge-infer within {seconds:g} s: expected its answer; give it longer "
-                    "with --timeout, or find out what holds it up",
-                    "board.timeout",
-                ) from None
-            finally:
-                _end(process)
-            wall = (time.perf_counter() - begun) * 1e3
-        return Ran(process.returncode, output, complaints.decode(errors="replace").splitlines(), wall, watch.states)
+        return run(command, image, seconds, environment, self.name)
 
     def fetch(self, path: str, seconds: float) -> bytes | None:
         """Do as `Session.fetch`."""
@@ -183,6 +162,38 @@ class LocalSession:
     def archive_bytes(self) -> int | None:
         """Return None: nothing was deployed."""
         return None
+
+
+def run(
+    command: Sequence[str], image: bytes | None, seconds: float, environment: Mapping[str, str] | None, name: str
+) -> Ran:
+    """Run a process of this machine, and whatever it starts, for no longer than `seconds`.
+
+    Args:
+        image: for its standard input. environment: None for this process's own. name: of the device, for messages.
+    """
+    with Watch() as watch:
+        begun = time.perf_counter()
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE if image is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            start_new_session=True,
+        )
+        try:
+            output, complaints = process.communicate(image, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise EdgeError(
+                f"{name} did not end edge-infer within {seconds:g} s: expected its answer; give it longer with "
+                "--timeout, or find out what holds it up",
+                "board.timeout",
+            ) from None
+        finally:
+            _end(process)
+        wall = (time.perf_counter() - begun) * 1e3
+    return Ran(process.returncode, output, complaints.decode(errors="replace").splitlines(), wall, watch.states)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

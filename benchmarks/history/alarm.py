@@ -94,7 +94,7 @@ class _Tail(threading.Thread):
             while piece := os.read(self._stream.fileno(), 1 << 16):
                 self._kept = (self._kept + piece)[-_KEPT:]
 
-    def join(self, timeout: float | None = 5.0) -> None:
+    def join(self, timeout: float | None = 1.0) -> None:
         """Wait for the end, not for a process outside of the session that still has it open."""
         super().join(timeout)
         if not self.is_alive():
@@ -102,5 +102,5 @@ class _Tail(threading.Thread):
 
     def text(self) -> str:
         """Return what was kept."""
-        self.join(1.0)
+        self.join()
         return self._kept.decode(errors="replace").strip()

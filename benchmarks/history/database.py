@@ -119,6 +119,12 @@ def said(path: Path, wait: float) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _sentence(path, wait, error) from None
+    except UnicodeEncodeError as error:
+        raise EdgeError(
+            f"{path} can't keep {error.object!a}: expected Unicode text, this has half of a surrogate pair; "
+            "correct the name",
+            "history.invalid",
+        ) from None
 
 
 def opened(path: Path, *, begin_new: bool, create: bool, wait: float, log: Callable[[str], None]) -> Database:
@@ -140,7 +146,14 @@ def opened(path: Path, *, begin_new: bool, create: bool, wait: float, log: Calla
     if path.is_dir():
         raise EdgeError(f"{path} is a folder: expected the file of a history", "history.unwritable")
     if create:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EdgeError(
+                f"{path.parent} can't be made ({error.strerror}): expected the folder of a history; check the path and "
+                "its permissions",
+                "history.unwritable",
+            ) from None
     if begin_new and path.exists():
         with _alone(path.parent, wait):
             if faults := _damage(path, wait):
@@ -150,7 +163,7 @@ def opened(path: Path, *, begin_new: bool, create: bool, wait: float, log: Calla
         if create and _is_empty(database):
             with _alone(path.parent, wait):  # two processes may begin it at once
                 if _is_empty(database):
-                    database.script(_SCHEMA.read_text(encoding="utf-8"))
+                    _begin(database)
         check_version(database)
     except BaseException:
         database.close()
@@ -179,6 +192,15 @@ def check_version(database: Database) -> None:
         raise damaged(database.path, reason)
 
 
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Say as EdgeError that a JSON text of the history can't be read in this block."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError) as error:
+        raise damaged(path, f"a record can't be read: {type(error).__name__} {error}") from None
+
+
 def damaged(path: Path, reason: str) -> EdgeError:
     """Return the error that says so."""
     return EdgeError(
@@ -189,6 +211,15 @@ def damaged(path: Path, reason: str) -> EdgeError:
 def _is_empty(database: Database) -> bool:
     """Whether there is no table yet, and nobody else's mark."""
     return database.value("PRAGMA application_id") == 0 and not database.value("SELECT count(*) FROM sqlite_master")
+
+
+def _begin(database: Database) -> None:
+    try:
+        database.script(_SCHEMA.read_text(encoding="utf-8"))
+    except EdgeError:
+        if not database.path.stat().st_size:  # a full disk
+            database.path.unlink()
+        raise
 
 
 def _damage(path: Path, wait: float) -> list[str]:
@@ -267,4 +298,6 @@ def _sentence(path: Path, wait: float, error: sqlite3.Error) -> EdgeError:
             "and the disk",
             "history.unwritable",
         )
+    if isinstance(error, sqlite3.OperationalError):  # tables or columns that are not as they were made
+        return damaged(path, str(error))
     raise error

@@ -13,7 +13,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +151,8 @@ class Store:
         One that was left unfinished when a later one began is given up.
         """
         rows = self.database.rows("SELECT name, plan, finished FROM nights ORDER BY id DESC LIMIT 1")
-        return (rows[0][0], json.loads(rows[0][1])) if rows and not rows[0][2] else None
+        with file.readable(self.path):
+            return (rows[0][0], json.loads(rows[0][1])) if rows and not rows[0][2] else None
 
     def finish(self, night: str) -> None:
         """Say that nothing more comes of a night."""
@@ -181,11 +182,6 @@ class Store:
             for row, name, finished, pruned, number, faults in rows
         ]
 
-    def plan(self, night: str) -> dict[str, Any]:
-        """Return a night's plan."""
-        text = self.database.value("SELECT plan FROM nights WHERE id = ?", (self._night(night),))
-        return dict(json.loads(text))
-
     # What was measured
 
     def add(self, night: str, measured: Measurement) -> None:
@@ -193,9 +189,10 @@ class Store:
 
         Raises EdgeError "history.twice" for another, and "history.invalid" where a number is not finite.
         """
-        record = measured.record() | {"identity": None}  # which has a row of its own
+        # The same as `measured.record()` and three times as fast. The identity has a row of its own.
+        record = vars(measured) | {"identity": None}
         text = strict_json.dumps(
-            record, f"the measurement of {measured.cell}", "history.invalid", separators=(",", ":")
+            record, f"the measurement of {measured.cell}", "history.invalid", separators=(",", ":"), default=vars
         )
         try:
             with self.database.transaction():
@@ -228,10 +225,8 @@ class Store:
             "LEFT JOIN identities ON identities.id = identity WHERE night = ? ORDER BY measurements.id",
             (self._night(night),),
         )
-        try:
+        with file.readable(self.path):
             return [measurement(json.loads(text) | {"identity": json.loads(about or "null")}) for text, about in rows]
-        except (ValueError, KeyError, TypeError):
-            raise file.damaged(self.path, f"a record of the night {night} is none") from None
 
     def add_verdict(self, night: str, verdict: Verdict) -> None:
         """Keep a verdict, one for a cell and night: EdgeError "history.twice" for another."""
@@ -256,10 +251,9 @@ class Store:
             "JOIN cells ON cells.id = cell WHERE night = ?",
             (self._night(night),),
         )
-        return sorted(
-            (Verdict(Cell(*row[:4]), Word(row[4]), row[5], json.loads(row[6])) for row in rows),
-            key=lambda verdict: verdict.cell,
-        )
+        with file.readable(self.path):
+            found = [Verdict(Cell(*row[:4]), Word(row[4]), row[5], json.loads(row[6])) for row in rows]
+        return sorted(found, key=lambda verdict: verdict.cell)
 
     # Series
 
@@ -273,8 +267,9 @@ class Store:
         Args:
             until: the last night.
         """
-        found = series.read(self.database, cell, None if until is None else self._night(until))
-        return found.get(cell, [])
+        last = None if until is None else self._night(until)
+        with file.readable(self.path):
+            return series.read(self.database, cell, last).get(cell, [])
 
     def all_series(self, evidence: bool = True) -> dict[Cell, list[Sample]]:
         """Return the finished nights of all cells, in one pass over a year.
@@ -282,7 +277,8 @@ class Store:
         Args:
             evidence: False leaves the verdicts' evidence away ({}), which takes half of the time.
         """
-        return series.read(self.database, finished=True, evidence=evidence)
+        with file.readable(self.path):
+            return series.read(self.database, finished=True, evidence=evidence)
 
     # Latency tables
 
@@ -304,10 +300,11 @@ class Store:
             "WHERE device = ? ORDER BY night, latencies.id",
             (device,),
         )
-        return [
-            LatencyTable(night, device, Identity(**json.loads(text)) if text else None, json.loads(table))
-            for night, text, table in rows
-        ]
+        with file.readable(self.path):
+            return [
+                LatencyTable(night, device, Identity(**json.loads(text)) if text else None, json.loads(table))
+                for night, text, table in rows
+            ]
 
     # Care
 
@@ -330,7 +327,7 @@ class Store:
                 self.database.rows("DELETE FROM measurements WHERE night = ?", (night,))
             tables = self.database.value("SELECT count(*) FROM latencies WHERE night < ?", (limit,))
             self.database.rows("DELETE FROM latencies WHERE night < ?", (limit,))
-        self.database.rows("PRAGMA incremental_vacuum")
+        self.database.script("PRAGMA incremental_vacuum")  # a script steps through all pages, one statement does one
         return Pruned([name for _, name in old], count, tables, max(0, before - self.path.stat().st_size))
 
     @contextlib.contextmanager
@@ -352,7 +349,7 @@ class Store:
 
     def _cell(self, cell: Cell) -> int:
         """Return the row of a cell, a new one where it is new; in a transaction."""
-        values = astuple(cell)
+        values = cell.device, cell.model, cell.runtime, cell.threads
         number = self.database.value(
             "SELECT id FROM cells WHERE device = ? AND model = ? AND runtime = ? AND threads = ?", values
         )
@@ -366,7 +363,7 @@ class Store:
         """Return the row of an identity, a new one where it is new; in a transaction."""
         if identity is None:
             return None
-        text = strict_json.dumps(asdict(identity), "the device's identity", "history.invalid", sort_keys=True)
+        text = strict_json.dumps(vars(identity), "the device's identity", "history.invalid", sort_keys=True)
         number = self.database.value("SELECT id FROM identities WHERE record = ?", (text,))
         if number is None:
             number = self.database.insert(

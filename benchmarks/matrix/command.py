@@ -63,7 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object a line for each verdict")
     parser.add_argument(
         "--fail-on", type=_list(_word), default=list(FAILING), metavar="WORD,WORD",
-        help="verdicts that make the exit status 1 (default: REGRESSED,DEVICE-DOWN)",
+        help="verdicts that make the exit status 1, a step's from its second night on (default: "
+        "REGRESSED,DEVICE-DOWN)",
     )  # fmt: skip
 
 
@@ -72,7 +73,11 @@ def run(options: argparse.Namespace) -> int:
     for number in _ENDS:
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup has set another
             signal.signal(number, _interrupt)
-    inventory = inventories.load(options.inventory)
+    return measure(inventories.load(options.inventory), options)
+
+
+def measure(inventory: Inventory, options: argparse.Namespace) -> int:
+    """Do the same on an inventory that is loaded."""
     plan = _plan(options, inventory)
     with alone(options.history):
         night, verdicts, unsent = _night(plan, inventory, options.history, options.new_history)
@@ -83,7 +88,12 @@ def run(options: argparse.Namespace) -> int:
         print(summary.table(night, verdicts))
     if unsent is not None:
         raise unsent
-    return int(any(verdict.word in options.fail_on for verdict in verdicts))
+    return int(any(verdict.word in options.fail_on and not _is_watched(verdict) for verdict in verdicts))
+
+
+def _is_watched(verdict: Verdict) -> bool:
+    """Whether it is a step's first night: the second one says whether it stays."""
+    return verdict.word is Word.REGRESSED and "fault" not in verdict.evidence and not verdict.evidence.get("alarm")
 
 
 def _plan(options: argparse.Namespace, inventory: Inventory) -> Plan:

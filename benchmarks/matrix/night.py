@@ -5,6 +5,7 @@ All that decides what is done next is read from the history, so that an interrup
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import random
 from collections import Counter
@@ -25,13 +26,12 @@ from benchmarks.measurement import (
     Verdict,
 )
 from benchmarks.measuring.measure import Effort
-from benchmarks.verdicts.judge import judge, suspects
+from benchmarks.verdicts.detector import CANARY_STARTS
+from benchmarks.verdicts.judge import CONFIRMATIONS, judge, suspects
 from edge.record import now
 
-CANARIES = 3  # fresh starts of the canary before, and after
-CONFIRMATIONS = 6  # fresh starts of the re-run that confirms a step
 FAULTS = 2  # after so many the night tries a cell no more
-INVOKES, WARMUP = 50, 5  # a start
+EFFORT = Effort(invokes=50, warmup=5, budget=0.7)  # of a start: the shipped models on this machine in three minutes
 
 _SLOW = "measure.timeout"
 
@@ -91,13 +91,13 @@ class Course:
         """Return what is to be done, one after the other; `add` takes what became of each."""
         runtimes = [runtime for runtime in RUNTIMES if runtime in ready.runtimes]
         self.cells = self._plan.cells(self.device, runtimes, ready.cores)
-        self.total = len(self.cells) * self._plan.starts + 2 * CANARIES
+        self.total = len(self.cells) * self._plan.starts + 2 * CANARY_STARTS
         if not self.cells:
             return
         canary = Cell(self.device.name, self._plan.canary.name, runtimes[0], 1)
-        yield from self._starts([canary], CANARY_BEFORE, CANARIES)
+        yield from self._starts([canary], CANARY_BEFORE, CANARY_STARTS)
         yield from self._starts(self.cells, MODEL, self._plan.starts)
-        yield from self._starts([canary], CANARY_AFTER, CANARIES)
+        yield from self._starts([canary], CANARY_AFTER, CANARY_STARTS)
         suspected = [cell for cell in self.cells if self._is_suspected(cell)]
         self.total += len(suspected) * CONFIRMATIONS
         yield from self._starts(suspected, CONFIRMATION, CONFIRMATIONS)
@@ -116,7 +116,7 @@ class Course:
                 self.add(Measurement(cell, MODEL, missing[0], now(), fault=fault))
 
     def judge(self) -> None:
-        """Give each cell that has something tonight its verdict."""
+        """Give each cell that has something tonight its verdict, once."""
         judged = {verdict.cell for verdict in self.verdicts}
         for cell in sorted({m.cell for m in self._measured if m.role == MODEL} - judged):
             tonight = _latest(m for m in self._measured if m.cell == cell and m.role in (MODEL, CONFIRMATION))
@@ -144,7 +144,7 @@ class Course:
             network.path,
             accuracy=role == MODEL and start == 0,
             images=self.device.images.get(network.task),
-            effort=Effort(INVOKES, WARMUP, self._plan.seconds),
+            effort=dataclasses.replace(EFFORT, seconds=self._plan.seconds),
         )
 
     def _network(self, name: str) -> Network:

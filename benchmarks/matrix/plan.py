@@ -14,6 +14,7 @@ from typing import Any
 import edge.model
 from benchmarks.devices.device import Device
 from benchmarks.measurement import Cell
+from benchmarks.measuring import models
 from edge.errors import EdgeError
 
 MOST_THREADS = 4  # of the default: what edge-infer takes itself
@@ -143,9 +144,12 @@ def networks(words: Sequence[str]) -> tuple[Network, ...]:
 
 
 def read(path: Path) -> Network:
-    """Return the checked model file at `path`; EdgeError where it is none."""
-    file = edge.model.read(path)
-    return Network(file.manifest.name, path, file.sha256, file.manifest.task.name)
+    """Return the checked model file at `path`; EdgeError where it is none.
+
+    The image that it is measured with is made here too, once for the processes of all devices.
+    """
+    file = models.read(path)
+    return Network(file.name, path, file.sha256, file.task)
 
 
 def is_recent(name: str, now: datetime.datetime) -> bool:

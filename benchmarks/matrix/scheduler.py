@@ -70,6 +70,8 @@ class Scheduler:
                 self._lines.show({run.course.device.name: run.text() for run in self._runs})
         finally:
             lanes.end_all([run.lane for run in self._runs if not run.is_over])
+        for run in self._runs:
+            run.course.judge()  # those that were lost: until here an interrupted night would have tried them once more
 
     def _open(self, left: Sequence[_Run]) -> None:
         """Open the devices whose turn it is: an emulator on this machine waits until nobody's times count there."""
@@ -127,10 +129,12 @@ class Scheduler:
     def _lost(self, run: _Run, down: Down) -> None:
         if run.is_closing:
             self._lines.say(f"{run.course.device.name} was measured, and not let go of: {down.message}")
-        else:
-            self._lines.say(f"{run.course.device.name}: {Word.DEVICE_DOWN.value}: {down.message}")
-            run.course.down(down)
-        self._over(run)
+            self._over(run)
+            return
+        self._lines.say(f"{run.course.device.name}: {Word.DEVICE_DOWN.value}: {down.message}")
+        run.course.down(down)
+        run.lane.finish()
+        run.is_over, run.doing = True, Word.DEVICE_DOWN.value
 
     def _over(self, run: _Run) -> None:
         run.lane.finish()

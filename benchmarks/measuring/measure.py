@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import edge.model
 from benchmarks.devices.device import Ran, Session
@@ -33,14 +33,16 @@ class Effort:
     """How much is done for a measurement.
 
     Attributes:
-        invokes: that are counted, at most; a network for which they would take half of `seconds` gets fewer.
+        invokes: that are counted, at most; a network for which they take longer than `budget` gets fewer.
         warmup: invokes before that, uncounted.
         seconds: that each process may take.
+        budget: seconds that the counted invokes may take, by what the first invoke took; but LEAST_INVOKES are counted.
     """
 
     invokes: int = 50
     warmup: int = 5
     seconds: float = 120.0
+    budget: float = 2.0
 
 
 def measure(session: Session, cell: Cell, path: Path, role: str, start: int, effort: Effort) -> Measurement:
@@ -56,7 +58,7 @@ def measure(session: Session, cell: Cell, path: Path, role: str, start: int, eff
     cold_run, cold = ask(session, cell, model, word, [], effort.seconds)
     between = time.monotonic() - begun
     count = _invokes(cold, effort, between / max(cold_run.wall_ms / 1000, 0.001))
-    words = ["--repeat", str(count), "--warmup", str(effort.warmup)]
+    words = ["--repeat", str(count), "--warmup", str(min(effort.warmup, max(1, count // 5)))]
     timed_run, timed = ask(session, cell, model, word, words, effort.seconds)
     if not timed.count:
         raise _fault(cell, f"counted no warm invoke, and {count} were asked for", "measure.answer")
@@ -123,17 +125,8 @@ def accuracy(
     return found
 
 
-class Runner(Protocol):
-    """The part of a session that runs `edge-infer`."""
-
-    def infer(
-        self, runtime: str, words: Sequence[str], image: bytes | None, seconds: float, power: bool = False
-    ) -> Ran:
-        """As `Session.infer`."""
-
-
 def ask(
-    session: Runner, cell: Cell, model: models.Model, word: str, more: Sequence[str], seconds: float,
+    session: Session, cell: Cell, model: models.Model, word: str, more: Sequence[str], seconds: float,
     image: bytes | None = None, power: bool = False,
 ) -> tuple[Ran, Answer]:  # fmt: skip
     """Return one process's run and its answer to `image`, by default the measuring image.
@@ -207,7 +200,7 @@ def _check_wall(cell: Cell, ran: Ran, answer: Answer, seconds: float) -> None:
 def _invokes(cold: Answer, effort: Effort, stretch: float) -> int:
     """Return how many invokes are timed; `stretch` is the host's time over the device's: above 1 on an emulator."""
     each = cold.latency_ms["first_invoke"] / 1000 * max(stretch, 1.0)
-    fitting = int(_SHARE * effort.seconds / each) if each else effort.invokes
+    fitting = int(min(effort.budget, _SHARE * effort.seconds) / each) if each else effort.invokes
     return min(effort.invokes, max(LEAST_INVOKES, fitting))
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import itertools
-import json
 import re
 import statistics
 import time
@@ -27,6 +26,7 @@ from benchmarks.measuring import choice, models
 from benchmarks.measuring.energy import Energy, energy
 from benchmarks.measuring.measure import ask
 from edge.command import Progress, log
+from edge.files import write_beside
 from edge.record import now
 from edge.strict_json import dumps, loads
 from edge.terminal import columns
@@ -141,12 +141,10 @@ def begun(cell: Cell, sha256: str, seconds: float, folder: Path, progress: Calla
         gap = here.began - before.began - before.done
         if 0 <= gap <= COOLS:
             progress(f"going on at {_clock(before.done)}, after a break of {gap:.0f} s\n")
+            _write(file, before)  # without what a kill left of a last line
             return before, file
         progress(f"an interrupted run is {gap / 60:.0f} minutes old, in which the board cooled: it begins again\n")
-    folder.mkdir(parents=True, exist_ok=True)
-    head = dataclasses.asdict(here)
-    del head["pieces"]
-    file.write_text(json.dumps(head) + "\n")
+    _write(file, here)
     return here, file
 
 
@@ -158,14 +156,14 @@ def heated(session: Session, heat: Heat, path: Path, file: Path, progress: Calla
     cell, model = heat.cell, models.read(path)
     word = session.model(path)
     length = min(PIECE_SECONDS, heat.window / 4)
+    timeout = 60 + 10 * length  # a board that is throttled takes several times as long
     p50 = heat.pieces[-1].p50_ms if heat.pieces else 0.0
     if not p50:
-        p50 = ask(session, cell, model, word, ["--repeat", "5"], 10 * PIECE_SECONDS)[1].warm_ms["p50"]
+        p50 = ask(session, cell, model, word, ["--repeat", "5"], timeout)[1].warm_ms["p50"]
     with file.open("a") as lines:
         while (since := time.monotonic() - heat.began) < heat.seconds:
             repeat = max(2, round(min(length, heat.seconds - since) * 1000 / p50))
-            # A board that is throttled may take several times as long.
-            ran, answer = ask(session, cell, model, word, ["--repeat", str(repeat)], 10 * PIECE_SECONDS)
+            ran, answer = ask(session, cell, model, word, ["--repeat", str(repeat)], timeout)
             p50 = answer.warm_ms["p50"]
             piece = Piece(since, time.monotonic() - heat.began - since, p50, answer.count, ran.states)
             heat.pieces.append(piece)
@@ -293,6 +291,13 @@ def _read(file: Path) -> Heat | None:
     except (OSError, ValueError, TypeError, KeyError, IndexError):
         return None
     return head if all(isinstance(value, (int, float)) for value in numbers) else None
+
+
+def _write(file: Path, heat: Heat) -> None:
+    """Write a run to its file: a line about it, and one for each piece."""
+    head = dataclasses.asdict(heat)
+    rows = [head, *head.pop("pieces")]
+    write_beside(file, "".join(dumps(row, "a run") + "\n" for row in rows).encode())
 
 
 def _boot() -> str:

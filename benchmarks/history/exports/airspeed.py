@@ -138,7 +138,7 @@ def _results(commit: str, night: str, machine: Mapping[str, str], here: Sequence
         "durations": {},
         "env_name": ENVIRONMENT,
         "env_vars": {},
-        "params": {**machine, "python": ""},
+        "params": dict(machine),
         "python": "",
         "requirements": {},
         "result_columns": list(_COLUMNS),

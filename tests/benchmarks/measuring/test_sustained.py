@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import subprocess
+import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,7 +19,8 @@ from benchmarks.measuring.sustained import Heat, Piece, begun, duration, heated,
 from edge.command import Progress
 from edge.errors import EdgeError
 from edge.model import find, read
-from tests.benchmarks.measuring.stand_in import Here
+from tests.benchmarks.measuring.stand_in import Again
+from tests.edge.processes import environment, usual_ends
 
 BPCP = Path(find("bpcp"))
 CELL = Cell("here", "bpcp", "litert", 1)
@@ -57,36 +62,85 @@ def test_a_board_that_says_nothing_has_dashes(capsys: pytest.CaptureFixture[str]
     assert "throttled: the board does not say" in out
 
 
+class Quick(Again):
+    """A tenth of a second for each process, and what edge-infer once said; `raises` instead of the third."""
+
+    def __init__(self, raises: BaseException | None = None) -> None:
+        super().__init__()
+        self.raises = raises
+
+    def infer(
+        self, runtime: str, words: Sequence[str], image: bytes | None, seconds: float, power: bool = False
+    ) -> Ran:
+        if self.raises is not None and len(self.asked) == 3:
+            raise self.raises
+        time.sleep(0.1)
+        at = words.index("--repeat") + 1
+        return super().infer(runtime, [*words[:at], "5", *words[at + 1 :]], image, seconds, power)
+
+
 def test_pieces_are_run_until_the_time_is_over(tmp_path: Path) -> None:
     heat, file = begun(CELL, SHA256, 2.0, tmp_path, quiet)
-    heated(Here(), heat, BPCP, file, quiet)
-    assert len(heat.pieces) >= 2
+    heated(Quick(), heat, BPCP, file, quiet)
     assert heat.done >= 2.0
-    assert all(piece.p50_ms > 0 and piece.invokes > 1 for piece in heat.pieces)
+    assert all(piece.p50_ms > 0 and piece.invokes == 4 for piece in heat.pieces)  # the first of five is not counted
     again, _ = begun(CELL, SHA256, 2.0, tmp_path, quiet)
     assert again.pieces == []  # a complete one is not gone on with
 
 
-class _Interrupting(Here):
-    def infer(self, *words: object, **more: object) -> Ran:  # type: ignore[override]
-        if len(self.asked) == 2:
-            raise KeyboardInterrupt
-        return super().infer(*words, **more)  # type: ignore[arg-type]
-
-
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    heat, file = begun(CELL, SHA256, 3.0, tmp_path, quiet)
+    heat, file = begun(CELL, SHA256, 60.0, tmp_path, quiet)
     with pytest.raises(KeyboardInterrupt):
-        heated(_Interrupting(), heat, BPCP, file, quiet)
+        heated(Quick(KeyboardInterrupt()), heat, BPCP, file, quiet)
     with file.open("a") as lines:
         lines.write('{"since": 1.0, "sec')  # as a kill leaves it
     said: list[str] = []
-    again, _ = begun(CELL, SHA256, 3.0, tmp_path, said.append)
+    again, _ = begun(CELL, SHA256, 60.0, tmp_path, said.append)
     assert again.pieces == heat.pieces
-    assert len(again.pieces) == 1
+    assert len(again.pieces) == 2
     assert said[0].startswith("going on at 00:0")
-    heated(Here(), again, BPCP, file, quiet)
-    assert again.done >= 3.0
+    again.seconds = again.done + 0.5
+    heated(Quick(), again, BPCP, file, quiet)
+    assert len(again.pieces) > 2
+    assert again.pieces[2].since > heat.done
+    assert len(file.read_bytes().splitlines()) == 1 + len(again.pieces)
+
+
+def test_a_device_that_fails_keeps_what_was_measured(tmp_path: Path) -> None:
+    heat, file = begun(CELL, SHA256, 60.0, tmp_path, quiet)
+    with pytest.raises(EdgeError, match="is gone"):
+        heated(Quick(EdgeError("here is gone", "board.lost")), heat, BPCP, file, quiet)
+    assert len(heat.pieces) == 2
+
+
+def test_ctrl_c_shows_what_there_is_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    inventory = tmp_path / "inventory.toml"
+    inventory.write_text('[[device]]\nname = "desk"\nkind = "local"\nruntimes = ["litert"]\n')
+    words = ["sustained", "--sustained", "2m", "--model", "bpcp", "--inventory", str(inventory), "--energy"]
+    kept = tmp_path / "build/bench/sustained/desk-bpcp-litert-1.jsonl"
+    short = (
+        "import sys, benchmarks.cli, benchmarks.measuring.sustained as sustained\n"
+        "sustained.PIECE_SECONDS = 0.2\nsys.exit(benchmarks.cli.main())"
+    )
+    ends = []
+    for least in (2, 4):
+        process = subprocess.Popen(
+            [sys.executable, "-c", short, *words],
+            cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=usual_ends,
+        )  # fmt: skip
+        while process.poll() is None and not (kept.exists() and len(kept.read_bytes().splitlines()) > least):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 130, err
+        ends.append((out.decode(), err.decode()))
+    (out, err), (_, after) = ends
+    assert "bpcp on desk, litert, 1 thread: 00:" in out
+    assert "first minute" in out
+    assert "no energy is measured" in err
+    assert "interrupted; the same command goes on where it stopped" in err
+    assert "Traceback" not in err + after
+    assert "going on at 00:" in after
 
 
 @pytest.mark.parametrize("what", ["cooled", "model", "threads", "time", "started", "garbage"])
@@ -113,19 +167,6 @@ def test_what_is_no_longer_the_same_run_begins_again(
         file.write_text(file.read_text().replace('"since": 0.0', '"since": "x"'))
     assert begun(cell, sha256, seconds, tmp_path, said.append)[0].pieces == []
     assert bool(said) == (what == "cooled")
-
-
-def test_a_device_that_fails_keeps_what_was_measured(tmp_path: Path) -> None:
-    class Failing(Here):
-        def infer(self, *words: object, **more: object) -> Ran:  # type: ignore[override]
-            if len(self.asked) == 2:
-                raise EdgeError("here is gone", "board.lost")
-            return super().infer(*words, **more)  # type: ignore[arg-type]
-
-    heat, file = begun(CELL, SHA256, 4.0, tmp_path, quiet)
-    with pytest.raises(EdgeError):
-        heated(Failing(), heat, BPCP, file, quiet)
-    assert len(heat.pieces) == 1
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90.0), ("30m", 1800.0), ("2h", 7200.0)])

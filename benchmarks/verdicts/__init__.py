@@ -1,0 +1,1 @@
+"""What a night says: noise learned, steps found, verdicts with their evidence."""

@@ -1,0 +1,43 @@
+"""Where a cell's level changed, over its whole history: for the page, which marks it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import median
+
+import numpy as np
+
+from benchmarks.measurement import Sample
+
+_LEAST = 3  # nights of a level
+_PENALTY = 6.0  # times the variance of a night and the logarithm of their number; 2 would be BIC's
+
+
+def levels(samples: Sequence[Sample]) -> np.ndarray:
+    """Return the logarithm of each night's time, the canary's taken off; NaN where nothing was measured."""
+    found = np.full(len(samples), np.nan)
+    for index, sample in enumerate(samples):
+        if sample.p50_ms:
+            canary = [*sample.canary_before, *sample.canary_after]
+            found[index] = math.log(median(sample.p50_ms)) - (math.log(median(canary)) if canary else 0.0)
+    return found
+
+
+def steps(series: Sequence[Sample]) -> list[int]:
+    """Return the indices of the nights with which a new level begins.
+
+    Least squares with a penalty for each step (ruptures' linear kernel, Celisse et al. 2018, JMLR 19(26)); the noise is
+    that of neighbouring nights' differences, which steps and drift hardly touch.
+    """
+    import ruptures
+
+    found = levels(series)
+    there = np.flatnonzero(np.isfinite(found))
+    if len(there) < 2 * _LEAST:
+        return []
+    values = found[there]
+    spread = float(np.median(np.abs(np.diff(values)))) * 1.4826 / np.sqrt(2)
+    penalty = _PENALTY * max(spread, 1e-3) ** 2 * np.log(len(values))
+    ends = ruptures.KernelCPD(kernel="linear", min_size=_LEAST).fit(values[:, None]).predict(pen=penalty)
+    return [int(there[end]) for end in ends[:-1]]

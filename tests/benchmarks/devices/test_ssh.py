@@ -1,0 +1,112 @@
+"""A board over a real ssh: this machine with the native release that such a board gets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from benchmarks.devices.ssh import Ssh, SshSession
+from benchmarks.measurement import MODEL, Cell
+from benchmarks.measuring.measure import Effort, measure
+from edge.errors import EdgeError
+from edge.model import find
+from tests.firmware_bridge.boards import LocalBoard
+
+pytestmark = [pytest.mark.compile, pytest.mark.timeout(300)]
+QUICK = Effort(invokes=5, warmup=1, seconds=60)
+
+
+@pytest.fixture(scope="module")
+def reached(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBoard]:
+    """A board that trusts the key, reached by this process's ssh as a user's configuration would have it."""
+    board = LocalBoard(tmp_path_factory.mktemp("board"))
+    before = dict(os.environ)
+    try:
+        os.environ |= {key: board.environment[key] for key in ("PATH", "HOME", "XDG_CACHE_HOME")}
+        done = board.deploy("trust", "board", "--key", f"{board.signer}.pub")
+        assert done.returncode == 0, done.stderr
+        yield board
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        board.stop()
+
+
+@pytest.fixture
+def device(reached: LocalBoard) -> Ssh:
+    return Ssh("pi", "board", "x86-64", key=str(reached.signer))
+
+
+@contextmanager
+def session(device: Ssh, said: list[str] | None = None) -> Iterator[SshSession]:
+    with device.open([Path(find("bpcp"))], (said if said is not None else []).append) as opened:
+        yield opened
+
+
+def test_a_board_is_deployed_once_and_measured(device: Ssh, reached: LocalBoard) -> None:
+    said: list[str] = []
+    with session(device, said) as opened:
+        assert any(line.startswith("pushing edge-infer-") for line in said)
+        found = measure(opened, Cell("pi", "bpcp", "native", 1), Path(find("bpcp")), MODEL, 0, QUICK)
+        assert found.invokes == 5 and 0 < found.latency_ms["p50"] < found.latency_ms["cold_start"]
+        assert [state.when for state in found.states][0] == "before" and found.states[-1].when == "after"
+        assert found.identity is not None and found.identity.machine and found.identity.release
+        assert found.sizes["archive"] > found.sizes["file"] > 0
+        assert opened.fetch("/no/such/file", 10) is None
+        assert opened.fetch("/etc/hostname", 10) == Path("/etc/hostname").read_bytes()
+        with pytest.raises(EdgeError) as raised:
+            opened.infer(
+                "native", ["--repeat", "1000000", "--model", opened.model(Path(find("polyp"))), "-"], _phantom(), 1
+            )
+        assert raised.value.code == "board.timeout"
+    said.clear()
+    with session(device, said):
+        assert not any(line.startswith("pushing") for line in said)
+    kept = reached.ssh("ls ~/.cache/edge-bench/models").split()
+    assert len(kept) == 1  # of the session's own models
+
+
+def _phantom() -> bytes:
+    return (Path(__file__).parents[3] / "docs/colon.jpg").read_bytes()
+
+
+def test_a_host_that_is_down(device: Ssh) -> None:
+    with pytest.raises(EdgeError) as raised, session(Ssh("gone", "127.0.0.9", "x86-64", key=device.key)):
+        pass
+    assert raised.value.code == "board.unreachable"
+
+
+def test_a_key_that_is_refused(device: Ssh, reached: LocalBoard) -> None:
+    keys = reached.folder / "authorized_keys"
+    known = keys.read_text()
+    keys.write_text("")
+    try:
+        with pytest.raises(EdgeError) as raised, session(device):
+            pass
+    finally:
+        keys.write_text(known)
+    assert raised.value.code == "board.login"
+
+
+def test_a_signer_that_is_not_trusted(device: Ssh, reached: LocalBoard) -> None:
+    with (
+        pytest.raises(EdgeError, match="trust") as raised,
+        session(Ssh("pi", "board", "x86-64", key=str(reached.user), folder="other")),
+    ):
+        pass
+    assert raised.value.code == "board.refused"
+
+
+def test_a_board_whose_disk_is_full(device: Ssh, reached: LocalBoard) -> None:
+    with session(device) as opened:
+        reached.ssh("mv ~/.cache/edge-bench/models ~/kept && ln -s /dev/full ~/.cache/edge-bench/models")
+        try:
+            with pytest.raises(EdgeError) as raised:
+                opened.model(Path(find("pneumonia")))
+        finally:
+            reached.ssh("rm ~/.cache/edge-bench/models && mv ~/kept ~/.cache/edge-bench/models")
+    assert raised.value.code == "board.disk"
