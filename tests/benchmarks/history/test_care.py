@@ -143,8 +143,8 @@ def test_backup_and_prune_say_what_they_did(store: Store, tmp_path: Path) -> Non
     done = edge_bench("history", "backup", tmp_path / "copy", "--history", store.path)
     assert done.status == 0, done.err
     assert "read back and found the same" in done.out
-    done = edge_bench("history", "prune", "--keep", "1", "--history", store.path)
-    assert "nothing is more than 1 day older" in done.out
+    done = edge_bench("history", "prune", "--keep", "2", "--history", store.path)
+    assert "nothing is older than the newest 2 days with a night" in done.out
     store.begin("2027-01-01T02:00:00Z", {})
     done = edge_bench("history", "prune", "--keep", "1", "--history", store.path)
     assert f"51 measurements of 2 nights from {FIRST} to {SECOND} are gone; their verdicts stay" in done.out
