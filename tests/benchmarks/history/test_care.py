@@ -31,7 +31,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def test_a_backup_is_the_history_of_one_moment(store: Store, tmp_path: Path) -> None:
-    target = tmp_path / "new" / "backup.sqlite"
+    target = tmp_path / "new" / "folder" / "backup.sqlite"
     assert backup(store, target) == target.stat().st_size
     store.begin(SECOND, {})
     with open_store(target, create=False) as copy:
