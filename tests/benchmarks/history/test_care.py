@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.history.care import backup, faults
+from benchmarks.history.database import Database
 from benchmarks.history.store import Store, open_store
 from edge.errors import EdgeError
 from tests.benchmarks.history.samples import CELL, FIRST, IDENTITY, SECOND, edge_bench, start, verdict
@@ -58,6 +59,24 @@ def test_a_backup_replaces_backups_alone(store: Store, tmp_path: Path) -> None:
         assert raised.value.code == "history.backup"
     assert letter.read_text() == "dear reader"
     assert len(store.measurements(FIRST)) == 50
+
+
+@pytest.mark.parametrize("fault", ["DELETE FROM latencies", "PRAGMA user_version = 0", "DELETE FROM identities"])
+def test_a_copy_that_is_not_the_same_does_not_count(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    copy_to = Database.copy_to
+
+    def badly(database: Database, target: Path) -> None:
+        copy_to(database, target)
+        with contextlib.closing(sqlite3.connect(target)) as connection:
+            connection.executescript(fault)
+
+    monkeypatch.setattr(Database, "copy_to", badly)
+    with pytest.raises(EdgeError) as raised:
+        backup(store, tmp_path / "backup.sqlite")
+    assert raised.value.code in ("history.backup", "history.damaged")
+    assert [path.name for path in tmp_path.iterdir()] == ["history.sqlite"]
 
 
 def test_a_full_disk_leaves_the_older_backup(store: Store, tmp_path: Path) -> None:
