@@ -204,7 +204,15 @@ def test_a_step_is_marked_at_its_night_with_its_size() -> None:
     assert row["steps"] == [[21, 1.1]]
     assert row["trend"][19:22] == [10, None, 11]
     assert row["marks"] == []
-    assert step_ratio([None, None], 1) is None
+    assert step_ratio([None], [None, 1.0]) is None
+
+
+def test_a_step_is_as_large_as_the_levels_on_both_of_its_sides() -> None:
+    """Three nights of heat are two steps, and not none."""
+    found = samples([10.0] * 20 + [15.0] * 3 + [10.0] * 20)
+    drawn = axis([sample.night for sample in found], 1, 10_000)
+    row = trend(found, drawn, places_of(drawn), lambda series: [20, 23])
+    assert row["steps"] == [[20, 1.5], [23, 0.6667]]
 
 
 @pytest.mark.parametrize(
