@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+import re
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
+from edge.errors import EdgeError, brief
 from edge.files import write_beside
 
 RESULTS = Path(__file__).with_name("results")
@@ -26,6 +29,37 @@ def write(
     RESULTS.mkdir(exist_ok=True)
     page = f"# {title}\n\n    {command}\n\n{machine()}\n\n{table}\n\n{notes.strip()}\n"
     write_beside(RESULTS / f"{name}.md", page.encode())
+
+
+class Kept(NamedTuple):
+    """A table that was written.
+
+    Attributes:
+        date: when, "2026-11-22".
+        command: that made it.
+        rows: of each row its cells by the header's names; where a name is there twice, the first.
+    """
+
+    date: str
+    command: str
+    rows: list[dict[str, str]]
+
+
+def kept(name: str) -> Kept:
+    """Return the table `results/NAME.md`; EdgeError ("results.invalid") where there is none."""
+    path = RESULTS / f"{name}.md"
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        command = next(line.strip() for line in lines if line.startswith("    "))
+        date = next(found[0] for line in lines if (found := re.match(r"\d{4}-\d\d-\d\d", line)))
+        header, _, *rows = ([cell.strip() for cell in line[1:-1].split("|")] for line in lines if line.startswith("|"))
+    except (OSError, UnicodeDecodeError, StopIteration, ValueError) as error:
+        raise EdgeError(
+            f"{path} can't be read as a table of results ({brief(str(error)) or 'a line lacks'}): expected one; run "
+            "its command again",
+            "results.invalid",
+        ) from None
+    return Kept(date, command, [dict(reversed(list(zip(header, row, strict=False)))) for row in rows])
 
 
 def met(value: bool) -> str:
