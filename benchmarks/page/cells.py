@@ -29,7 +29,7 @@ def cell_row(measured: Sequence[Measurement], verdict: Verdict | None) -> dict[s
     row["latency"] = _medians([one.latency_ms for one in good])
     row["memory"] = _medians([one.memory_mb for one in good])
     row["invokes"] = max((one.invokes for one in good), default=0)
-    row["sizes"] = dict(good[-1].sizes) if good else {}
+    row["sizes"] = clean(good[-1].sizes) if good else {}
     row["accuracy"] = next((_accuracy(one.accuracy) for one in good if one.accuracy), {})
     identity = next((one.identity for one in good if one.identity), None)
     if identity and identity.model_sha256:

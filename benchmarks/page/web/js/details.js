@@ -15,7 +15,7 @@ function openDetails(cell) {
   const dialog = byId("details");
   const close = h("button", { type: "button", class: "button", onclick: () => dialog.close() }, "Close");
   dialog.replaceChildren(h("div", { class: "sheet" },
-    h("header", {}, h("div", {}, h("h2", { id: "details-title" }, cellLabel(cell)), h("p", {}, badge(cell.word), isEmulated(cell) ? [" ", emulatedBadge()] : null)), close),
+    h("header", {}, h("div", {}, h("h2", { id: "details-title" }, cellLabel(cell)), h("p", {}, badge(cell.word))), close),
     h("p", {}, cell.reason || (cell.p50 === undefined ? "Not measured in this night." : "Nothing was judged.")),
     cell.fault ? h("p", { class: "notice" }, h("strong", {}, "Fault: "), name(cell.fault.message), " ", quiet(`(${cell.fault.code})`)) : null,
     detailEvidence(cell), detailNumbers(cell), detailTrend(cell), detailAbout(cell)));
