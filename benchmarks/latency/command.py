@@ -25,6 +25,7 @@ from edge.strict_json import dumps
 from edge.terminal import columns
 
 FAILED = 1
+EMULATED = "virtual-pi"
 FOLDER = DEFAULT.with_name("operators")  # of the model files; about 200 MB
 
 
@@ -65,6 +66,15 @@ def _add_shared(parser: argparse.ArgumentParser, defaults: dict[str, Any]) -> No
 
 def _time(options: argparse.Namespace) -> int | None:
     devices, operators, progress = _devices(options), grid(), Progress()
+    if options.device is None:
+        for device in devices:
+            if device.kind == EMULATED:
+                progress.log(
+                    f"{one_line(device.name)}: left out, as an emulator's times are nobody's; --device asks for it"
+                )
+        devices = [device for device in devices if device.kind != EMULATED]
+    if not devices:
+        return None
     progress(f"writing the model files of {len(operators)} operators to {FOLDER}")
     files = timing.write_all(operators, FOLDER)
     failures: list[str] = []
@@ -77,7 +87,7 @@ def _time(options: argparse.Namespace) -> int | None:
                     raise KeyboardInterrupt
                 progress(text)
 
-            with device.open(files.values(), say) as session:
+            with device.open([], say) as session:  # each file is brought before it is timed
                 runtime = _runtime(options.runtime, device.name, session.runtimes)
                 timer = Timer(session, Setting(device.name, runtime, options.threads))
                 timing.run(timer, files, operators, store, 60 * options.minutes, say)

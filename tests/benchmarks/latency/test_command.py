@@ -110,6 +110,15 @@ def test_a_device_that_fails_costs_the_others_nothing(
     assert "here: 2 operators" in out
 
 
+def test_an_emulator_is_left_out_and_said(
+    few: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "load", lambda path: Inventory([Broken("virtual", kind="virtual-pi")]))
+    assert main(["latency", "--history", str(few)]) == 0
+    assert capsys.readouterr().out == "virtual: left out, as an emulator's times are nobody's; --device asks for it\n"
+    assert main(["latency", "--history", str(few), "--device", "virtual"]) == 1
+
+
 def test_predictions_are_of_the_newest_whole_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     history = tmp_path / "history.sqlite"
 
