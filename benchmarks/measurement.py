@@ -188,6 +188,11 @@ class Verdict:
     reason: str
     evidence: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether it is a step's first night: the second one says whether it stays, and alarms."""
+        return self.word is Word.REGRESSED and "fault" not in self.evidence and not self.evidence.get("alarm")
+
     def record(self) -> dict[str, Any]:
         """Return it as an object for JSON."""
         return {

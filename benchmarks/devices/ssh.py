@@ -29,6 +29,7 @@ RUNTIMES = {"native": ("native",), "python": ("tflite",)}  # a release's program
 _ASKED_SECONDS = 60.0  # for what takes no time on a board that answers
 _MARGIN_SECONDS = 30.0  # for the connection, beside what edge-infer may take
 _CLOCK_CENTISECONDS, _CLOCK_SHARE = 10, 0.05  # by how much a board's two clocks may differ
+_EMULATED_TIMES = 20  # that an emulator takes longer here than by its own clock, at most
 _KILLED = (124, 137)  # exit statuses of `timeout`
 
 
@@ -67,7 +68,8 @@ class Ssh:
         chosen = target.load(self.target)
         target.check_buildable(chosen)
         with Connection(self.host) as connection, tempfile.TemporaryDirectory(prefix="edge-bench-") as work:
-            archive = _deployed(self, connection, chosen, Path(work), log)
+            key = signature.default_key() if self.key is None else Path(self.key).expanduser()
+            archive = deployed(connection, self.folder, chosen, key, Path(work), log)
             with opened(self.name, connection, self.folder, archive.size) as session:
                 for path in models:
                     log(f"bringing {path.name}")
@@ -76,9 +78,11 @@ class Ssh:
 
 
 @contextmanager
-def opened(name: str, connection: Connection, folder: str, archive: int | None) -> Iterator[SshSession]:
+def opened(
+    name: str, connection: Connection, folder: str, archive: int | None, emulated: bool = False
+) -> Iterator[SshSession]:
     """Return a session of a board that has a release; its models are tidied up in the end."""
-    session = SshSession(name, connection, folder, archive)
+    session = SshSession(name, connection, folder, archive, emulated)
     try:
         yield session
     finally:
@@ -86,18 +90,23 @@ def opened(name: str, connection: Connection, folder: str, archive: int | None) 
             session.tidy()
 
 
-def _deployed(
-    device: Ssh, connection: Connection, chosen: target.Target, work: Path, log: Callable[[str], None]
+def deployed(
+    connection: Connection,
+    folder: str,
+    chosen: target.Target,
+    key: Path,
+    work: Path,
+    log: Callable[[str], None],
+    models: Sequence[str] = (),
 ) -> Archive:
-    """Return the release that the board has now: this checkout's, with the shipped models."""
-    key = signature.default_key() if device.key is None else Path(device.key).expanduser()
-    now = _status(connection, device.folder)
+    """Return the release that the board has now: this checkout's, with `models` or all that ship, signed with `key`."""
+    now = _status(connection, folder)
     log(f"building {chosen.program} edge-infer for {chosen.title}")
-    archive = release.read(build.write(build.content(chosen, []), _number(now), key, work))
+    archive = release.read(build.write(build.content(chosen, models), _number(now), key, work))
     if now.active is not None and not now.damaged and now.active.endswith(archive.sha256[:12]):
         return archive
     log(f"pushing {archive.release.name}")
-    board.push(connection, device.folder, archive, False, log, log, archive.models)
+    board.push(connection, folder, archive, False, log, log, archive.models)
     return archive
 
 
@@ -147,7 +156,8 @@ class SshSession:
             file.write(image or b"")
             file.seek(0)
             asked = ["infer", f"{seconds:.1f}", "yes" if power and self.power else "no", *chosen, *words]
-            said = self._ask(*asked, stdin=file, seconds=seconds + _MARGIN_SECONDS)
+            patience = seconds * (_EMULATED_TIMES if self.emulated else 1) + _MARGIN_SECONDS
+            said = self._ask(*asked, stdin=file, seconds=patience)
         of: dict[str, list[str]] = {}
         for kind, text in said:
             of.setdefault(kind, []).append(text)

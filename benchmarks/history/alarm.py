@@ -25,7 +25,8 @@ def send(command: Sequence[str], night: str, verdicts: Sequence[Verdict], second
         command: the program and its arguments; no shell reads them.
         night: its name.
         verdicts: those to tell of, each as `Verdict.record` gives it.
-        seconds: until the command, and what it started, is ended.
+        seconds: until the command and what it started are ended. What a command that ended leaves in the background
+            is its own.
 
     Raises:
         EdgeError: "alarm.failed" where it can't be started, fails, or takes longer: with its exit status and the end
@@ -48,16 +49,17 @@ def send(command: Sequence[str], night: str, verdicts: Sequence[Verdict], second
         raise _failed(f"{name} can't be started ({reason})", "") from None
     complaints = _Tail(process.stderr)
     try:
-        writer = threading.Thread(target=_write, args=(process.stdin, letter.encode()), daemon=True)
-        writer.start()
+        threading.Thread(target=_write, args=(process.stdin, letter.encode()), daemon=True).start()
         status = process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        raise _failed(f"{name} has not ended within {seconds:g} s and was ended", complaints.text()) from None
-    finally:
-        # Also what it left behind in its session, which would keep its standard error open.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
+    except BaseException as error:
+        with contextlib.suppress(PermissionError):  # where it became another user
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        if isinstance(error, subprocess.TimeoutExpired):
+            what = f"{name} has not ended within {seconds:g} s and was ended"
+            raise _failed(what, complaints.text()) from None
+        raise
+    finally:
         complaints.join()
     if status:
         raise _failed(f"{name} ended with exit status {status}", complaints.text())
@@ -95,7 +97,7 @@ class _Tail(threading.Thread):
                 self._kept = (self._kept + piece)[-_KEPT:]
 
     def join(self, timeout: float | None = 1.0) -> None:
-        """Wait for the end, not for a process outside of the session that still has it open."""
+        """Wait for the end, not for what the command left in the background with it open."""
         super().join(timeout)
         if not self.is_alive():
             self._stream.close()

@@ -80,6 +80,9 @@ class Database:
     def reading(self) -> Iterator[None]:
         """Everything that is read in the block is of one moment."""
         with self._lock, said(self.path, self._wait):
+            if self._connection.in_transaction:
+                yield
+                return
             self._connection.execute("BEGIN")
             try:
                 yield
@@ -138,9 +141,10 @@ def opened(path: Path, *, begin_new: bool, create: bool, wait: float, log: Calla
         EdgeError: "history.missing", "history.damaged", "history.version", "history.foreign" (another program's),
             "history.busy", "history.full", "history.unwritable".
     """
-    if not create and not path.exists():
+    if not create and not (path.exists() and path.stat().st_size):
+        state = "is empty" if path.exists() else "does not exist"
         raise EdgeError(
-            f"{path} does not exist: expected a history; `edge-bench matrix` begins one, --history names another",
+            f"{path} {state}: expected a history; `edge-bench matrix` begins one, --history names another",
             "history.missing",
         )
     if path.is_dir():

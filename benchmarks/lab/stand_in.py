@@ -40,6 +40,7 @@ class StandIn:
         name, kind, images, threads, runtimes: as there.
         seconds: that each process takes.
         p50_ms: median of its invokes. noise: its relative standard deviation from one process to the next.
+        factors: by a model's name, what its p50_ms is multiplied by.
         has: the runtimes that it has.
         failure: one of those above, from process number `after` on; "" for none.
         refuses: name of a model that it can't run.
@@ -55,6 +56,7 @@ class StandIn:
     seconds: float = 0.0
     p50_ms: float = 0.2
     noise: float = 0.0
+    factors: Mapping[str, float] = field(default_factory=dict)
     has: Sequence[str] = ("litert",)
     failure: str = ""
     after: int = 0
@@ -151,11 +153,11 @@ class StandInSession:
                 {"image": f"golden/{n}.png", "verdict": "bit-exact", "reason": ""} for n in range(len(manifest.golden))
             )
             return "".join(json.dumps(row) + "\n" for row in rows)
-        p50 = self._device.p50_ms * random.gauss(1.0, self._device.noise)
+        p50 = self._device.p50_ms * self._device.factors.get(manifest.name, 1.0) * random.gauss(1.0, self._device.noise)
         spread = {name: round(p50 * scale, 4) for name, scale in _SPREAD.items()}
         phases = dict.fromkeys(("load", "first_invoke", "read", "decode", "preprocess", "invoke", "postprocess"), 0.1)
         count = int(_after(words, "--repeat", "1"))
-        record = {
+        record: dict[str, object] = {
             "image": "-",
             "model": {"name": manifest.name, "sha256": model.sha256, "bytes": model.size},
             "program": {"name": "edge-infer", "version": __version__, "implementation": "stand-in"},

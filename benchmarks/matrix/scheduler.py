@@ -13,7 +13,7 @@ from benchmarks.matrix.night import Course
 from benchmarks.matrix.plan import Plan
 from benchmarks.matrix.progress import Lines
 from benchmarks.matrix.worker import Busy, Down, Job, Message, Ready
-from benchmarks.measurement import Measurement, Word
+from benchmarks.measurement import MODEL, Measurement, Word
 
 _HERE, _EMULATED_HERE = "local", "virtual-pi"  # kinds that share this machine's processor
 
@@ -122,8 +122,9 @@ class Scheduler:
             run.is_closing, run.doing = True, "is closed"
             run.lane.close()
             return
-        role = "" if job.role == "model" else f", {job.role}"
-        run.doing = f"{job.cell.model}, {job.cell.runtime}, {job.cell.threads} threads{role}"
+        cell = job.cell
+        role = "" if job.role == MODEL else f" ({job.role})"
+        run.doing = f"{cell.model}, {cell.runtime}, {cell.threads} thread{'s' if cell.threads > 1 else ''}{role}"
         run.lane.do(job)
 
     def _lost(self, run: _Run, down: Down) -> None:

@@ -21,7 +21,7 @@ from edge.strict_json import loads
 MOST_MS = 86_400_000.0  # a day
 _MOST_LINE = 1 << 26  # bytes: a mask's runs are the longest
 _MOST_TARGETS = 256
-_CODE = re.compile(r"[a-z][a-z-]{0,30}(\.[a-z][a-z-]{0,30})?")
+_CODE = re.compile(r"[a-z][a-z0-9-]{0,30}(\.[a-z][a-z0-9-]{0,30})?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PHASES = ("load", "first_invoke", "read", "decode", "preprocess", "invoke", "postprocess", "total")
 _SPREAD = ("least", "p50", "p90", "p99", "most")

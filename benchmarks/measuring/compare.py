@@ -77,7 +77,9 @@ class Comparison:
 
     def record(self) -> dict[str, Any]:
         """Return it as an object for JSON."""
-        rows = {row.name: {"old": row.old, "new": row.new, **_ratio(row.ratio)} for row in self.rows}
+        rows = {
+            row.name: {"old": round(row.old, 4), "new": round(row.new, 4), **_ratio(row.ratio)} for row in self.rows
+        }
         return {
             "cells": [dataclasses.asdict(cell) for cell in self.cells],
             "names": list(self.names),
@@ -238,4 +240,4 @@ def _share(ratio: float) -> str:
 
 
 def _ratio(ratio: Ratio) -> dict[str, float]:
-    return {"ratio": ratio.ratio, "low": ratio.low, "high": ratio.high}
+    return {name: round(value, 5) for name, value in ratio._asdict().items()}

@@ -257,7 +257,8 @@ def _of_folder(
     ran = session.infer(cell.runtime, words, model.image, deadline - time.monotonic())
     found = answers.read(ran.output, cell.device)
     said = found.pop() if found else None
-    whole = [item for item in found if isinstance(item, Refusal) and item.image == inside]  # the folder itself
+    # An error of no image, or of the folder itself, is one of the whole run.
+    whole = [item for item in found if isinstance(item, Refusal) and item.image in (None, inside)]
     if not isinstance(said, Answer) or said.image != _STDIN or ran.status not in (0, 2) or whole or not found:
         raise failed(cell, ran, whole or found)
     for item in (*found, said):

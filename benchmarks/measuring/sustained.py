@@ -178,9 +178,9 @@ def heated(session: Session, heat: Heat, path: Path, file: Path, progress: Calla
 def summary(heat: Heat) -> dict[str, Any]:
     """Return the first and the last minute, their ratio, and each minute between, for JSON.
 
-    A minute has `from` and `to` (seconds), `p50_ms` (the median of its pieces' p50), `busy` (the share of the time in
-    which the network was invoked), `temperature_c` (the highest), `clock_mhz` (the mean of the cores, the lowest of the
-    minute), `throttled` (causes that held). null is what the board does not say. `breaks` are gaps of more than 2 s
+    A minute has `from` and `to` (seconds), `p50_ms` (the median of its pieces' p50), `busy` (invokes times their
+    median, as a share of the time), `temperature_c` (the highest), `clock_mhz` (the mean of the cores, the lowest of
+    the minute), `throttled` (causes that held). null is what the board does not say. `breaks` are gaps of more than 2 s
     between two pieces: [when, seconds].
     """
     end = heat.done

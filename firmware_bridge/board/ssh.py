@@ -67,8 +67,18 @@ class Connection:
     not know the user.
     """
 
-    def __init__(self, host: str, watch: Callable[[subprocess.Popen[bytes]], None] | None = None) -> None:
-        """`watch` is given the process that holds the connection, as soon as there is one."""
+    def __init__(
+        self,
+        host: str,
+        watch: Callable[[subprocess.Popen[bytes]], None] | None = None,
+        config: Path | None = None,
+    ) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            watch: is given the process that holds the connection, as soon as there is one.
+            config: read in place of the user's configuration of ssh, for a board that only this program knows.
+        """
         # ssh takes a host that begins with a dash for an option.
         if not re.fullmatch(r"(ssh://)?[\w.][\w.@:%\[\]-]*", host):
             raise EdgeError(
@@ -76,7 +86,7 @@ class Connection:
             )
         if shutil.which("ssh") is None:
             raise EdgeError("ssh is not installed: expected OpenSSH; apt-get install openssh-client")
-        self.host, self._watch = host, watch
+        self.host, self._watch, self._config = host, watch, config
 
     def __enter__(self) -> Connection:
         self._kept = contextlib.ExitStack()
@@ -93,7 +103,8 @@ class Connection:
         self._errors = (folder / "errors").open("w+", errors="replace")
         self._kept.callback(self._errors.close)
         options = [word for key, value in _OPTIONS.items() for word in ("-o", f"{key}={value}")]
-        self._command = ["ssh", *options, "-o", f"ControlPath={control}"]
+        own = [] if self._config is None else ["-F", str(self._config)]
+        self._command = ["ssh", *own, *options, "-o", f"ControlPath={control}"]
         # The one handshake: it says a word when it is through, and goes on until its standard input ends.
         self._master = subprocess.Popen(
             [*self._command, "-o", "ControlMaster=yes", "--", self.host, "echo connected; exec /bin/cat >/dev/null"],

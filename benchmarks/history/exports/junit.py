@@ -1,7 +1,8 @@
 """JUnit XML as CI servers read it: a suite a device, a test case a cell.
 
 After the schema of Apache Ant's reports (https://github.com/windyroad/JUnit-Schema), which Jenkins, GitLab and GitHub
-actions read: REGRESSED and MISSED are failures, DEVICE-DOWN is an error, NOISY is skipped, PASS and IMPROVED pass.
+actions read. As for the exit status of `edge-bench matrix`, REGRESSED is a failure from its second night on, and
+DEVICE-DOWN is an error. NOISY, MISSED and a step's first night are skipped, with their reason; PASS and IMPROVED pass.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from xml.etree import ElementTree
 
 from benchmarks.history.exports.nightly import Nightly, latency, nightly
 from benchmarks.history.store import Store
-from benchmarks.measurement import Word
+from benchmarks.measurement import Verdict, Word
 from edge.errors import one_line
 
 _KINDS = {
     Word.REGRESSED: "failure",
-    Word.MISSED: "failure",
     Word.DEVICE_DOWN: "error",
     Word.NOISY: "skipped",
+    Word.MISSED: "skipped",
 }
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -37,7 +38,7 @@ def files(store: Store, nights: Sequence[str], output: Path) -> dict[Path, bytes
 
 
 def _suite(root: ElementTree.Element, number: int, device: str, night: str, judged: Sequence[Nightly]) -> None:
-    kinds = [_KINDS.get(each.verdict.word) for each in judged if each.verdict]
+    kinds = [_kind(each.verdict) for each in judged if each.verdict]
     suite = ElementTree.SubElement(
         root,
         "testsuite",
@@ -70,10 +71,15 @@ def _case(suite: ElementTree.Element, each: Nightly) -> None:
     case = ElementTree.SubElement(
         suite, "testcase", classname=_text(cell.device), name=_text(name), time=f"{_seconds(each):.6f}"
     )
-    kind = _KINDS.get(verdict.word)
+    kind = _kind(verdict)
     if kind:
         found = ElementTree.SubElement(case, kind, message=_text(verdict.reason), type=verdict.word.value)
         found.text = "\n".join(_text(f"{key}: {value}") for key, value in verdict.evidence.items())
+
+
+def _kind(verdict: Verdict) -> str | None:
+    """Return the name of a test case's outcome; None where it passes."""
+    return "skipped" if verdict.is_watched else _KINDS.get(verdict.word)
 
 
 def _seconds(each: Nightly) -> float:

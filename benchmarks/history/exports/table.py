@@ -89,5 +89,5 @@ def _throttled(states: Sequence[State]) -> str | None:
 
 
 def _safe(text: str) -> str:
-    text = one_line(text)
+    text = text if text.isprintable() else one_line(text)  # most are, and a year has millions
     return f"'{text}" if text.startswith(_FORMULA) else text

@@ -53,7 +53,7 @@ def test_a_board_is_deployed_once_and_measured(device: Ssh, reached: LocalBoard)
         assert any(line.startswith("pushing edge-infer-") for line in said)
         found = measure(opened, Cell("pi", "bpcp", "native", 1), Path(find("bpcp")), MODEL, 0, QUICK)
         assert found.invokes == 5 and 0 < found.latency_ms["p50"] < found.latency_ms["cold_start"]
-        assert [state.when for state in found.states][0] == "before" and found.states[-1].when == "after"
+        assert found.states[0].when == "before" and found.states[-1].when == "after"
         assert found.identity is not None and found.identity.machine and found.identity.release
         assert found.sizes["archive"] > found.sizes["file"] > 0
         assert opened.fetch("/no/such/file", 10) is None

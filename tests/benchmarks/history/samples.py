@@ -49,9 +49,11 @@ def start(
     )
 
 
-def verdict(word: Word = Word.PASS, cell: Cell = CELL, reason: str = "1.5 ms against 1.5 ms") -> Verdict:
+def verdict(
+    word: Word = Word.PASS, cell: Cell = CELL, reason: str = "1.5 ms against 1.5 ms", alarm: bool = False
+) -> Verdict:
     """Return one with some evidence."""
-    return Verdict(cell, word, reason, {"p50_ms": 1.5, "ratio": 1.0, "interval": [0.98, 1.02], "alarm": False})
+    return Verdict(cell, word, reason, {"p50_ms": 1.5, "ratio": 1.0, "interval": [0.98, 1.02], "alarm": alarm})
 
 
 def edge_bench(*words: object, cwd: Path | None = None) -> Ended:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -164,6 +166,10 @@ def test_another_programs_database_is_refused_and_stays(tmp_path: Path, begin_ne
 def test_none_is_there(tmp_path: Path) -> None:
     assert code(tmp_path / "none.sqlite", create=False) == "history.missing"
     assert list(tmp_path.iterdir()) == []
+    (tmp_path / "none.sqlite").write_text("")
+    assert code(tmp_path / "none.sqlite", create=False) == "history.missing"
+    with open_store(tmp_path / "none.sqlite") as store:
+        assert store.all_nights() == []
 
 
 def test_places_where_no_file_can_be(tmp_path: Path) -> None:
@@ -223,3 +229,61 @@ def test_a_full_disk_begins_no_history(small_disk: Path) -> None:
     (small_disk / "filler").write_bytes(bytes(252 * 1024))
     assert code(small_disk / "history.sqlite") in ("history.full", "history.unwritable")
     assert [path.name for path in small_disk.iterdir()] == ["filler"]
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may enter, which those of the tests are not."""
+    with tempfile.TemporaryDirectory(prefix="edge-infer-test-") as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+def as_nobody(action: Callable[[], object]) -> str:
+    """Do it in a process of a user without rights; return the code of its EdgeError, or what it returned."""
+    if os.geteuid():
+        pytest.skip("only root can become another user")
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            os.setgroups([])
+            os.setresgid(65534, 65534, 65534)
+            os.setresuid(65534, 65534, 65534)
+            said = str(action())
+        except EdgeError as error:
+            said = error.code
+        except BaseException as error:
+            said = repr(error)
+        os.write(writer, said.encode())
+        os._exit(0)
+    os.close(writer)
+    with open(reader) as stream:
+        said = stream.read()
+    os.waitpid(child, 0)
+    return said
+
+
+def test_without_rights_a_history_is_read_and_not_written(history: Path, open_folder: Path) -> None:
+    path = open_folder / "history.sqlite"
+    shutil.copy(history, path)
+    path.chmod(0o444)
+
+    def read() -> object:
+        with open_store(path, create=False) as store:
+            return len(store.measurements(FIRST))
+
+    def write() -> None:
+        with open_store(path) as store:
+            store.begin(SECOND, {})
+
+    def begin() -> None:
+        with open_store(open_folder / "new.sqlite"):
+            pass
+
+    assert as_nobody(read) == "200"
+    assert as_nobody(write) == "history.unwritable"
+    assert as_nobody(begin) == "history.unwritable"
+    path.chmod(0o000)
+    assert as_nobody(read) == "history.unwritable"
+    assert [each.name for each in open_folder.iterdir()] == ["history.sqlite"]

@@ -40,7 +40,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
                             opened.add(night, start(number, p50 * factor, cell))
                         else:
                             opened.add(night, start(number, cell=cell, identity=None, fault="board.lost"))
-                    opened.add_verdict(night, verdict(word, cell))
+                    opened.add_verdict(night, verdict(word, cell, alarm=word in (Word.REGRESSED, Word.DEVICE_DOWN)))
                 opened.add(night, start(0, 1.0, HOSTILE))
                 opened.add_verdict(night, verdict(Word.REGRESSED, HOSTILE, "=1+1 \x00\x1b<!-- ]]> -->"))
                 opened.finish(night)
@@ -98,10 +98,25 @@ def test_junit_has_a_test_case_a_verdict(store: Store) -> None:
             assert all(outcome.get("type") for outcome in case)
     found = {case.attrib["name"].split(",")[0]: [outcome.tag for outcome in case] for case in root.iter("testcase")}
     outcomes = [found[f"model-{place}"] for place in range(len(WORDS))]
-    assert outcomes == [[], ["failure"], [], ["skipped"], ["error"], ["failure"]]
+    assert outcomes == [[], ["failure"], [], ["skipped"], ["error"], ["skipped"]]
     case = root.find("testsuite[@name='pi4']/testcase[@name='model-0, native, 1 thread']")
     assert case is not None
     assert float(case.attrib["time"]) == pytest.approx(0.003)
+
+
+def test_a_steps_first_night_fails_no_build(tmp_path: Path) -> None:
+    with open_store(tmp_path / "history.sqlite") as store:
+        for night, alarm in ((FIRST, False), (SECOND, True)):
+            store.begin(night, {})
+            store.add_verdict(night, verdict(Word.REGRESSED, alarm=alarm))
+        outcomes = [
+            [
+                outcome.tag
+                for outcome in ElementTree.fromstring(written(store, "junit", [night])).iterfind(".//testcase/*")
+            ]
+            for night in (FIRST, SECOND)
+        ]
+    assert outcomes == [["skipped"], ["failure"]]
 
 
 # https://github.com/benchmark-action/github-action-benchmark, "Custom benchmarks"

@@ -151,6 +151,18 @@ def test_what_fails_in_the_midst_leaves_nothing(store: Store) -> None:
     assert (store.measurements(FIRST), store.verdicts(FIRST), store.cells()) == ([], [], [])
 
 
+def test_what_is_added_together_is_read_there(store: Store) -> None:
+    with store.together():
+        store.begin(FIRST, {})
+        store.add(FIRST, start(0, 1.5))
+        assert store.series(CELL)[0].p50_ms == [1.5]
+        assert len(store.summary()) == 1
+        with open_store(store.path) as other:
+            assert other.all_nights() == [], "others see it when all is there"
+    with open_store(store.path) as other:
+        assert len(other.measurements(FIRST)) == 1
+
+
 # Nights
 
 

@@ -154,3 +154,14 @@ def test_a_device_that_drops_the_measuring_image_is_a_fault(lungs: Path) -> None
     with pytest.raises(EdgeError) as raised:
         accuracy(Here(shorter), LUNGS, PNEUMONIA, str(lungs), 60)
     assert raised.value.code == "measure.failed"
+
+
+def test_a_program_that_ends_in_the_midst_is_a_fault_of_the_whole_run(lungs: Path) -> None:
+    def full(ran: Ran) -> Ran:
+        lines = ran.output.splitlines()
+        error = json.dumps({"error": {"code": "memory", "message": "the memory is full"}}).encode()
+        return dataclasses.replace(ran, status=2, output=b"\n".join([*lines[:3], error, lines[-1]]))
+
+    with pytest.raises(EdgeError, match="the memory is full") as raised:
+        accuracy(Here(full), LUNGS, PNEUMONIA, str(lungs), 60)
+    assert raised.value.code == "memory"

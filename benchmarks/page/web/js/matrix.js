@@ -1,4 +1,4 @@
-// The night as a table: a row for each model, runtime and number of threads, a column for each device.
+// The night as a table: a column for each device, a row for each model, runtime and number of threads.
 const COLOURS = {
   change: { title: "change against the baseline", unit: "ms", of: (cell) => cell.p50 },
   p50: { title: "latency, p50", unit: "ms", of: (cell) => cell.p50 },
@@ -24,29 +24,49 @@ function renderMatrix() {
   const place = byId("matrix-table");
   const cells = shownCells();
   if (!cells.length) return place.replaceChildren(h("p", { class: "empty" }, content.cells.length ? "No cell fits these filters." : EMPTY));
-  const devices = [...new Set(cells.map((cell) => cell.device))].sort((a, b) => a - b);
-  const rows = new Map();
-  for (const cell of cells) {
-    const key = `${cell.model}|${cell.runtime}|${cell.threads}`;
-    if (!rows.has(key)) rows.set(key, { first: cell, cells: new Map() });
-    rows.get(key).cells.set(cell.device, cell);
-  }
-  const ordered = [...rows.values()].sort((a, b) => a.first.model - b.first.model
-    || content.runtimes.indexOf(a.first.runtime) - content.runtimes.indexOf(b.first.runtime) || a.first.threads - b.first.threads);
   const heat = heatOf(cells);
+  const { columns, rows, corner } = new Set(cells.map((cell) => cell.device)).size > 1 ? byDevice(cells) : byRuntime(cells);
   let before = null;
-  const body = ordered.map((row) => {
-    const again = before === row.first.model;
-    before = row.first.model;
-    return h("tr", { class: again ? "again" : "first" },
-      h("th", { scope: "row" }, name(modelName(row.first)), h("br"), h("small", {}, name(row.first.runtime), `, ${threadsText(row.first)}`)),
-      devices.map((index) => h("td", {}, row.cells.has(index) ? matrixCell(row.cells.get(index), heat) : h("span", { class: "nothing" }, "–", hidden(" not in the matrix")))));
+  const body = rows.map((row) => {
+    const again = before === row.cell.model;
+    before = row.cell.model;
+    return h("tr", { class: again ? "again" : "first" }, h("th", { scope: "row" }, row.head),
+      columns.map((column) => h("td", {}, row.cells.has(column.key) ? matrixCell(row.cells.get(column.key), heat) : h("span", { class: "nothing" }, "–", hidden(" not in the matrix")))));
   });
-  const head = devices.map((index) => deviceHead(content.devices[index]));
   const grid = h("table", { class: "grid", role: "grid", "aria-labelledby": "matrix-title", onkeydown: moveInGrid },
-    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Model ", hidden("and how it ran")), head)), h("tbody", {}, body));
+    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, corner), columns.map((column) => column.head))), h("tbody", {}, body));
   place.replaceChildren(h("div", { class: "scroll" }, grid), matrixLegend(heat));
   rove(grid, grid.querySelector("button"));
+}
+
+const byRuntimeAndThreads = (a, b) => content.runtimes.indexOf(a.runtime) - content.runtimes.indexOf(b.runtime) || a.threads - b.threads;
+const runtimeText = (cell) => [name(cell.runtime), `, ${threadsText(cell)}`];
+
+// {key, cell, cells: key of a column -> cell} for each row, in the order of `compare`.
+function gathered(cells, rowKey, columnKey, compare) {
+  const rows = new Map();
+  for (const cell of cells) {
+    if (!rows.has(rowKey(cell))) rows.set(rowKey(cell), { cell, cells: new Map() });
+    rows.get(rowKey(cell)).cells.set(columnKey(cell), cell);
+  }
+  return [...rows.values()].sort((a, b) => compare(a.cell, b.cell));
+}
+
+function byDevice(cells) {
+  const rows = gathered(cells, (cell) => JSON.stringify([cell.model, cell.runtime, cell.threads]), (cell) => cell.device, (a, b) => a.model - b.model || byRuntimeAndThreads(a, b));
+  for (const row of rows) row.head = [name(modelName(row.cell)), h("br"), h("small", {}, runtimeText(row.cell))];
+  const devices = [...new Set(cells.map((cell) => cell.device))].sort((a, b) => a - b);
+  return { rows, columns: devices.map((index) => ({ key: index, head: deviceHead(content.devices[index]) })), corner: ["Model ", hidden("and how it ran")] };
+}
+
+// Of one device: what would be one long column is a table of models and runtimes.
+function byRuntime(cells) {
+  const key = (cell) => JSON.stringify([cell.runtime, cell.threads]);
+  const rows = gathered(cells, (cell) => cell.model, key, (a, b) => a.model - b.model);
+  for (const row of rows) row.head = name(modelName(row.cell));
+  const first = [...new Map(cells.map((cell) => [key(cell), cell])).values()].sort(byRuntimeAndThreads);
+  const columns = first.map((cell) => ({ key: key(cell), head: h("th", { scope: "col" }, name(cell.runtime), h("small", {}, threadsText(cell))) }));
+  return { rows, columns, corner: ["Model on ", name(device(cells[0]).name), isEmulated(cells[0]) ? [" ", emulatedBadge()] : ""] };
 }
 
 function deviceHead(one) {

@@ -15,8 +15,10 @@ function grouped(cells) {
 }
 
 function groupButton(cells) {
-  const show = () => { setFilters({ device: device(cells[0]).name, verdict: cells[0].word }); byId("matrix").scrollIntoView(); };
-  return h("button", { type: "button", class: "link", onclick: show }, `${cells.length} cells on `, name(device(cells[0]).name));
+  const models = new Set(cells.map(modelName)), where = device(cells[0]).name;
+  const values = { device: where, verdict: cells[0].word, model: models.size === 1 ? modelName(cells[0]) : "" };
+  const show = () => { setFilters(values); byId("matrix").scrollIntoView(); };
+  return h("button", { type: "button", class: "link", onclick: show }, values.model ? name(values.model) : `${models.size} models`, " on ", name(where), `, ${cells.length} cells`);
 }
 
 function renderLook() {
@@ -29,7 +31,7 @@ function renderLook() {
     [{ title: "Cell" }, { title: "Verdict" }, { title: "p50", number: true }, { title: "Against baseline", number: true }, { title: "Why" }], rows, "list"));
 }
 
-const TARGET_UNITS = { latency_ms: "ms", memory_mb: "MB" };
+const TARGET_UNITS = { latency_ms: ["latency", "ms"], memory_mb: ["memory", "MB"], file_bytes: ["file", "bytes"] };
 
 function renderTargets() {
   const cells = shownCells();
@@ -43,13 +45,13 @@ function renderTargets() {
 }
 
 function targetRow(row) {
-  const unit = TARGET_UNITS[row.name] ? ` ${TARGET_UNITS[row.name]}` : "";
+  const [title, unit] = Object.hasOwn(TARGET_UNITS, row.name) ? [TARGET_UNITS[row.name][0], ` ${TARGET_UNITS[row.name][1]}`] : [row.name.replaceAll("_", " "), ""];
   const sign = { lower: "≤ ", higher: "≥ " }[row.better] || "";
   const measured = row.low === null ? "–" : row.low === row.high ? exact(row.low) + unit : `${exact(row.low)} to ${exact(row.high)}${unit}`;
   const emulated = row.device !== null && content.devices.some((one) => one.name === row.device && one.emulated);
   const several = row.met && row.missed ? ` in ${row.missed} of ${row.met + row.missed} cells` : "";
   const verdict = row.low === null ? quiet("not measured") : row.missed ? badge("MISSED", `missed${several}`) : badge("PASS", "met");
-  return [[name(row.model), " ", h("span", { class: "target" }, row.name.replaceAll("_", " "))], sign + exact(row.target) + unit, measured, verdict,
+  return [[name(row.model), " ", h("span", { class: "target" }, name(title))], sign + exact(row.target) + unit, measured, verdict,
     [row.device === null ? "host" : name(row.device), emulated ? [" ", emulatedBadge()] : null, row.device !== null && row.basis ? quiet(` (${row.basis})`) : null], row.source || "–"];
 }
 

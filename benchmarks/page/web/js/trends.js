@@ -29,7 +29,7 @@ function buildTrends() {
   byId("trends").append(
     h("p", { class: "note" }, "Medians of each night's fresh starts. Dashed upright lines: steps found in the whole history, with their size. Triangles: nights that were judged REGRESSED or IMPROVED; crosses: DEVICE-DOWN, at the first of its nights; rings: NOISY.",
       content.thinned > 1 ? ` Older nights are drawn as medians of ${content.thinned}, so that a year stays a small page; steps are found in all nights.` : ""),
-    h("div", { class: "bar" }, h("label", { class: "control" }, "Scale", unit), h("label", { class: "control" }, "Range", range), cellPager.element), drawn);
+    h("div", { class: "bar", hidden: content.nights.length < 2 }, h("label", { class: "control" }, "Scale", unit), h("label", { class: "control" }, "Range", range), cellPager.element), drawn);
   renderers.push(() => { cellPager.reset(); update(trendFigure); });
 }
 
