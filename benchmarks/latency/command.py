@@ -82,15 +82,14 @@ def _time(options: argparse.Namespace) -> int | None:
     with open_store(options.history) as store, ThreadPoolExecutor(len(devices)) as pool:
 
         def work(device: Device) -> Setting:
-            def say(text: str) -> None:
+            def check() -> None:
                 if stopped.is_set():
                     raise KeyboardInterrupt
-                progress(text)
 
-            with device.open([], say) as session:  # each file is brought before it is timed
+            with device.open([], progress) as session:  # each file is brought before it is timed
                 runtime = _runtime(options.runtime, device.name, session.runtimes)
-                timer = Timer(session, Setting(device.name, runtime, options.threads))
-                timing.run(timer, files, operators, store, 60 * options.minutes, say)
+                timer = Timer(session, Setting(device.name, runtime, options.threads), check)
+                timing.run(timer, files, operators, store, 60 * options.minutes, progress)
                 return timer.setting
 
         tasks = {pool.submit(work, device): device.name for device in devices}

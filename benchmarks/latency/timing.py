@@ -50,8 +50,9 @@ class Timer:
         identity: the device and its software; what `edge-infer` says of itself is in it from the first answer on.
     """
 
-    def __init__(self, session: Session, setting: Setting) -> None:
-        self.session, self.setting = session, setting
+    def __init__(self, session: Session, setting: Setting, check: Callable[[], None] = lambda: None) -> None:
+        """`check` is called before each process; what it raises ends the work."""
+        self.session, self.setting, self._check = session, setting, check
         self.identity: Identity = session.identity(setting.runtime)
         self._slower = 1.0  # than a middling core
 
@@ -73,6 +74,7 @@ class Timer:
 
     def network(self, path: Path, invokes: int, image: bytes) -> float:
         """Return the milliseconds of the fastest warm invoke of a model file in a fresh process."""
+        self._check()
         file = edge.model.read(path)
         task, name = file.manifest.task.name, file.manifest.name
         model = models.Model(name, file.sha256, file.size, task, (), image, (), {})
@@ -110,7 +112,7 @@ def run(
     Args:
         files: the model file of each operator and of what stands before it.
         seconds: a second or third pass begins only where it would end within so many; the first always does.
-        say: gets lines of progress; what it raises ends the work.
+        say: gets lines of progress.
     """
     setting, begun = timer.setting, time.monotonic()
     baseline = networks.baseline(operators[0])

@@ -5,6 +5,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +26,7 @@ from benchmarks.latency.timing import Setting, Timer
 from edge.engine import load
 from edge.errors import EdgeError
 from edge.model import find, read
+from tests.documents import ROOT
 
 CONVOLVED = Operator(CONVOLUTION, "int8", 1, 1, 16, 8, 16)
 ADDED = Operator(ADDITION, "int8", 1, 1, 8, 8, 8)
@@ -65,27 +71,62 @@ def test_what_was_interrupted_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path:
     operators = [CONVOLVED, ADDED]
     files = timing.write_all(operators, tmp_path)
     monkeypatch.setattr(timing, "PASSES", 1)
-    said: list[str] = []
+    asked: list[None] = []
 
-    def interrupting(text: str) -> None:
-        said.append(text)
-        if len(said) == 2:
+    def interrupting() -> None:
+        asked.append(None)
+        if len(asked) == 6:  # one process to know what runs there, three of the first group
             raise KeyboardInterrupt
 
     with open_store(tmp_path / "history.sqlite") as store, Local("here").open([], print) as session:
-        timer = Timer(session, SETTING)
         with pytest.raises(KeyboardInterrupt):
-            timing.run(timer, files, operators, store, 60, interrupting)
+            timing.run(Timer(session, SETTING, interrupting), files, operators, store, 60, print)
         with pytest.raises(EdgeError, match="an unfinished table"):
             timing.load(store, SETTING, operators)
         (first,) = store.latencies("here")
-        timing.run(timer, files, operators, store, 60, said.append)
+        timer = Timer(session, SETTING)
+        timing.run(timer, files, operators, store, 60, print)
         tables = store.latencies("here")
         assert [len(table.rows) for table in tables] == [1, 1]
         assert {table.night for table in tables} == {first.night}
         assert timing.load(store, SETTING, operators)[0] == first.night
         # A whole one is not gone on with: the next night begins one.
         assert timing.unfinished(store, SETTING, timer.identity, operators) is None
+
+
+ENDLESS = f"""
+import sys
+from benchmarks.cli import main
+from benchmarks.latency import command, timing
+from benchmarks.latency.operators import Operator
+command.grid = lambda: [Operator{tuple(CONVOLVED)}]
+timing.PASSES = 1_000_000
+sys.exit(main(["latency", "--runtime", "litert", "--history", "history.sqlite", "--minutes", "1440"]))
+"""
+
+
+def test_a_ctrl_c_ends_it_in_seconds_and_what_was_timed_is_kept(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", ENDLESS], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    history = tmp_path / "history.sqlite"
+
+    def kept() -> int:
+        if not history.exists():
+            return 0
+        with open_store(history) as store:
+            return len(store.latencies("here"))
+
+    until = time.monotonic() + 60
+    while not kept() and time.monotonic() < until:
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert said.splitlines()[-1] == "edge-bench: interrupted; the same command goes on where it stopped"
+    assert "Traceback" not in said
+    assert kept() > 0
 
 
 def test_another_device_under_the_same_name_begins_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
