@@ -36,6 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--minutes", type=count(1, 1440), default=10, metavar="N",
         help="a further pass over the operators begins only where it would end within N (default: 10)",
     )  # fmt: skip
+    parser.add_argument(
+        "--after", type=count(0, 10_000), default=0, metavar="DAYS",
+        help="leave a whole table alone that is younger, of the same device and software (default: 0)",
+    )  # fmt: skip
     parser.set_defaults(work=_time)
     commands = parser.add_subparsers(metavar="COMMAND", title="of what was timed")
     predict = add_command(commands, "predict", "predict a network's invoke from its operators' times")
@@ -89,7 +93,7 @@ def _time(options: argparse.Namespace) -> int | None:
             with device.open([], progress) as session:  # each file is brought before it is timed
                 runtime = _runtime(options.runtime, device.name, session.runtimes)
                 timer = Timer(session, Setting(device.name, runtime, options.threads), check)
-                timing.run(timer, files, operators, store, 60 * options.minutes, progress)
+                timing.run(timer, files, operators, store, 60 * options.minutes, progress, options.after)
                 return timer.setting
 
         tasks = {pool.submit(work, device): device.name for device in devices}
@@ -168,7 +172,7 @@ def _measured(store: Store, cell: Cell) -> float | None:
 def _newest(store: Store, device: str, options: argparse.Namespace) -> Setting:
     """Return the setting of a device's newest table that fits the options."""
     for table in reversed(store.latencies(device)):
-        for row in table.rows:
+        for row in table.rows[:1]:
             if row["threads"] == options.threads and options.runtime in (None, row["runtime"]):
                 return Setting(device, row["runtime"], row["threads"])
     return Setting(device, options.runtime or RUNTIMES[0], options.threads)  # `timing.load` says that it lacks
