@@ -16,6 +16,7 @@ from benchmarks.inventory import Inventory
 from benchmarks.matrix import night as nights
 from benchmarks.matrix import plan as plans
 from benchmarks.matrix import summary
+from benchmarks.matrix.ends import interrupt_once
 from benchmarks.matrix.lane import Lane, end_all
 from benchmarks.matrix.lock import alone
 from benchmarks.matrix.night import Course
@@ -70,9 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure a night; return 1 where a verdict is among those to fail on, else 0."""
-    for number in _ENDS:
-        if signal.getsignal(number) is signal.SIG_DFL:  # nohup has set another
-            signal.signal(number, _interrupt)
+    interrupt_once(number for number in _ENDS if signal.getsignal(number) is signal.SIG_DFL)  # nohup has set another
     return measure(inventories.load(options.inventory), options)
 
 
@@ -167,13 +166,6 @@ def _say_absent(store: Store, night: str, plan: Plan, verdicts: Sequence[Verdict
     ]
     if gone:
         complain(one_line(f"{len(gone)} cells of the last night are not in this one: {'; '.join(map(str, gone))}"))
-
-
-def _interrupt(number: int, frame: object) -> None:
-    """Let an end from outside tidy up as a Ctrl-C does, and no second one cut that short."""
-    for each in _ENDS:
-        signal.signal(each, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def _list(read: Callable[[str], object]) -> Callable[[str], list[object]]:

@@ -153,7 +153,7 @@ def _write(history: Path, devices: Sequence[Device], seconds: float) -> None:
         f"The night ended after {seconds:.1f} s. The slowest healthy device took {slowest:.0f} s, the time-out is "
         f"{TIMEOUT} s: {FACTOR} x {slowest:.0f} + {TIMEOUT} = {bound:.1f} s, {table.met(seconds <= bound)}.\n\n"
         f"`{STOPPED}` is a server that was stopped after five starts, its connections open; `{STUCK}`'s processes "
-        "never end from number {_LAST} on. What stands in runs processes that sleep and answer.",
+        f"never end from number {_LAST} on. What stands in runs processes that sleep and answer.",
     )
 
 

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from benchmarks.devices.device import Device, Ran, Session
+from benchmarks.matrix.ends import interrupt_once
 from benchmarks.measurement import Cell, Identity, Measurement
 from benchmarks.measuring import measure as measuring
 from benchmarks.measuring.measure import Effort
@@ -119,8 +120,7 @@ def work(device: Device, models: Sequence[Path], connection: Connection, parent:
     Args:
         parent: its process; with its end this one ends too.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, _interrupt)
+    interrupt_once((signal.SIGTERM, signal.SIGHUP, signal.SIGINT))
     ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGTERM)
     try:
         if os.getppid() != parent:  # it ended before that was asked for
@@ -131,13 +131,6 @@ def work(device: Device, models: Sequence[Path], connection: Connection, parent:
         pass  # the parent ends or has ended; it says so itself
     finally:
         connection.close()
-
-
-def _interrupt(number: int, frame: object) -> None:
-    """Let go of the device on the way out, which no second signal cuts short."""
-    for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(each, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def _drive(device: Device, models: Sequence[Path], connection: Connection) -> None:

@@ -52,13 +52,14 @@ def last(history: Path) -> tuple[str, list[Measurement], list[Verdict]]:
 
 
 def start(history: Path, devices: Iterable[StandIn], *words: str) -> subprocess.Popen[bytes]:
-    """Start a night in a process of its own."""
+    """Start a night in a process of its own, which leads a group as it does on a terminal."""
     file = history.with_name("inventory.toml")
     file.write_text("".join(map(_table, devices)))
     words = ("--inventory", str(file), "--history", str(history), "--models", "bpcp", *words)
     pipe = subprocess.PIPE
+    line = [sys.executable, "-m", __name__, *words]
     return subprocess.Popen(
-        [sys.executable, "-m", __name__, *words], stdout=pipe, stderr=pipe, env=environment(), preexec_fn=usual_ends
+        line, stdout=pipe, stderr=pipe, env=environment(), preexec_fn=usual_ends, start_new_session=True
     )
 
 

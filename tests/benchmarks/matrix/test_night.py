@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -52,7 +53,7 @@ def children(pid: int) -> list[int]:
 def test_a_night_that_was_interrupted_goes_on_and_measures_nothing_twice(history: Path) -> None:
     first = start(history, SLOWLY)
     until(lambda: count(history) >= 5)
-    first.send_signal(signal.SIGINT)
+    os.killpg(first.pid, signal.SIGINT)  # as a terminal does: the processes of the devices get it too
     ended = end(first, seconds=20)
     assert ended.status == 130
     assert "the same command goes on where it stopped" in ended.err

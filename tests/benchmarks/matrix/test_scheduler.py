@@ -9,18 +9,18 @@ import pytest
 
 from benchmarks.lab import stand_in
 from benchmarks.lab.stand_in import StandIn
-from benchmarks.matrix import lane, worker
+from benchmarks.matrix import lane, night, worker
 from benchmarks.measurement import CANARY_AFTER, CANARY_BEFORE, MODEL, Measurement, Word
-from benchmarks.verdicts.detector import CANARY_STARTS
 from tests.benchmarks.matrix.nights import TWO, last, measure
 
-STARTS = 3
+STARTS, CANARIES = 3, 1
 MODELS = ("--models", *TWO)
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bounds of a second, where a night has minutes."""
+    """Bounds of a second where a night has minutes, and a short canary."""
+    monkeypatch.setattr(night, "CANARY_STARTS", CANARIES)
     monkeypatch.setattr(lane, "OPENING", 1.0)
     monkeypatch.setattr(lane, "GRACE", 0.5)
     monkeypatch.setattr(worker, "PROBE", 0.5)
@@ -42,7 +42,7 @@ def test_a_night_has_the_canary_before_and_after_and_each_start_of_all_cells_bef
     for device, runtimes, canary in (("one", ["litert"], "litert"), ("two", ["native", "litert"], "native")):
         rows = of(measured, device)
         cells = {(model, runtime) for model in TWO for runtime in runtimes}
-        first = [(CANARY_BEFORE, n) for n in range(CANARY_STARTS)]
+        first = [(CANARY_BEFORE, n) for n in range(CANARIES)]
         between = [(MODEL, n) for n in range(STARTS) for _ in cells]
         assert [(row.role, row.start) for row in rows] == [*first, *between, *((CANARY_AFTER, n) for _, n in first)]
         for n in range(STARTS):
@@ -89,7 +89,7 @@ def test_a_device_that_is_lost_is_down_and_the_others_are_measured(
 
 
 def test_a_device_that_is_lost_behind_its_last_start_is_down_too(history: Path) -> None:
-    processes = 2 * CANARY_STARTS + 2 * STARTS + 2  # two a start, and two for the accuracy
+    processes = 2 * CANARIES + 2 * STARTS + 2  # two a start, and two for the accuracy
     assert measure(history, [StandIn("lost", failure=stand_in.GONE, after=processes + 1)]) == 1
     _, measured, verdicts = last(history)
     assert sum(row.role == MODEL and row.fault is None for row in measured) == STARTS
