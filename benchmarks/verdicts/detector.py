@@ -285,7 +285,7 @@ class Detector:
         there = np.isfinite(night.level)
         rows = there & (night.noisy == CALM)
         expected = np.sqrt(2 * (self.noise.variance / np.maximum(self._own.count, 1) + self._canary_variance))
-        _push(self.differences, (night.level - self.last) / expected, rows & np.isfinite(self.last) & ~night.suspected)
+        _push(self.differences, (night.level - self.last) / expected, rows & np.isfinite(self.last))
         self.noise.add(self._own, rows)
         for side in (self._before, self._after):
             self.canary_noise.add(combine(side, self.canary_noise.variance), rows)
