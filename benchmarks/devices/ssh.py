@@ -87,7 +87,12 @@ def _connected(host: str) -> Iterator[Connection]:
     ssh itself bounds all but what login scripts do.
     """
     processes: list[subprocess.Popen[bytes]] = []
-    late = threading.Timer(_CONNECT_SECONDS, lambda: [process.kill() for process in processes])
+
+    def give_up() -> None:
+        for process in processes:
+            process.kill()
+
+    late = threading.Timer(_CONNECT_SECONDS, give_up)
     late.daemon = True
     late.start()
     with ExitStack() as kept:

@@ -27,10 +27,11 @@ def wheel(folder: Path, version: str) -> str:
 
 
 def says(place: Path) -> str:
-    command = [place / "bin/python", "-I", "-m", "tiny_tool"]
+    command = [str(place / "bin/python"), "-I", "-m", "tiny_tool"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
+@pytest.mark.compile  # pip takes seconds for each environment
 def test_an_environment_is_made_once_and_again_for_other_requirements(tmp_path: Path) -> None:
     said: list[str] = []
     first, second = wheel(tmp_path, "1.0"), wheel(tmp_path, "2.0")
@@ -43,6 +44,7 @@ def test_an_environment_is_made_once_and_again_for_other_requirements(tmp_path: 
     assert len(said) == 1
 
 
+@pytest.mark.compile
 def test_what_pip_can_not_install(tmp_path: Path) -> None:
     with pytest.raises(EdgeError, match="the environment of tiny can't be made") as raised:
         environment.ready("tiny", [str(tmp_path / "none-1.0-py3-none-any.whl")], lambda text: None, tmp_path)
