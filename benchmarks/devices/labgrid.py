@@ -207,6 +207,7 @@ def _turn(device: Labgrid, client: _Client, token: str, filters: str, log: Calla
     """Wait until the reservation has a place; return its name."""
     begun = time.monotonic()
     while True:
+        log(f"waiting for a place ({filters}): {time.monotonic() - begun:.0f} s")
         left = begun + device.wait_seconds - time.monotonic()
         place = _allocated(client, token, min(_POLL_SECONDS, max(left, _LEAST_SECONDS)))
         if place is not None:
@@ -218,7 +219,6 @@ def _turn(device: Labgrid, client: _Client, token: str, filters: str, log: Calla
                 "longer with wait_seconds",
                 "board.busy",
             )
-        log(f"waiting for a place ({filters}): {time.monotonic() - begun:.0f} s")
 
 
 def _allocated(client: _Client, token: str, seconds: float) -> str | None:
