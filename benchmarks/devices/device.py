@@ -80,11 +80,21 @@ class Device(Protocol):
         threads, runtimes: what is measured there; None where the inventory leaves it to the device.
     """
 
-    name: str
-    kind: str
-    images: Mapping[str, str]
-    threads: Sequence[int] | None
-    runtimes: Sequence[str] | None
+    # Properties, so that a frozen dataclass is one.
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def images(self) -> Mapping[str, str]: ...
+
+    @property
+    def threads(self) -> Sequence[int] | None: ...
+
+    @property
+    def runtimes(self) -> Sequence[str] | None: ...
 
     def open(self, models: Iterable[Path], log: Any) -> AbstractContextManager[Session]:
         """Reach it, deploy what it lacks (models among it), and return it ready; log(text) gets lines of progress."""

@@ -88,7 +88,7 @@ class StandInSession:
 
     def __init__(self, device: StandIn) -> None:
         self._device = device
-        self.runtimes = tuple(device.has)
+        self.runtimes: Sequence[str] = tuple(device.has)
         self._count = 0
         self._models: dict[str, edge.model.ModelFile] = {}
 

@@ -88,12 +88,7 @@ def measure(inventory: Inventory, options: argparse.Namespace) -> int:
         print(summary.table(night, verdicts))
     if unsent is not None:
         raise unsent
-    return int(any(verdict.word in options.fail_on and not _is_watched(verdict) for verdict in verdicts))
-
-
-def _is_watched(verdict: Verdict) -> bool:
-    """Whether it is a step's first night: the second one says whether it stays."""
-    return verdict.word is Word.REGRESSED and "fault" not in verdict.evidence and not verdict.evidence.get("alarm")
+    return int(any(verdict.word in options.fail_on and not verdict.is_watched for verdict in verdicts))
 
 
 def _plan(options: argparse.Namespace, inventory: Inventory) -> Plan:

@@ -73,6 +73,7 @@ class Course:
         self.cells: list[Cell] = []
         self.total = 0
         self.verdicts: list[Verdict] = []
+        self._is_lost = False
 
     @property
     def done(self) -> int:
@@ -108,21 +109,36 @@ class Course:
         self._measured.append(measured)
 
     def down(self, down: Down) -> None:
-        """Keep that the device was lost: every cell that lacks a start has that as its fault."""
+        """Keep that the device was lost, as a fault of each cell: of its first start that is missing, else of one more.
+
+        A device that is lost behind its last start has measured everything, and is down all the same.
+        """
+        self._is_lost = True
         fault = {"code": down.code, "message": down.message}
         for cell in self.cells or self._plan.expected(self.device, self._store.cells()):
             missing = [start for start in range(self._plan.starts) if not self._has(cell, MODEL, start)]
-            if missing:
-                self.add(Measurement(cell, MODEL, missing[0], now(), fault=fault))
+            self.add(Measurement(cell, MODEL, [*missing, self._plan.starts][0], now(), fault=fault))
 
     def judge(self) -> None:
         """Give each cell that has something tonight its verdict, once."""
         judged = {verdict.cell for verdict in self.verdicts}
         for cell in sorted({m.cell for m in self._measured if m.role == MODEL} - judged):
-            tonight = _latest(m for m in self._measured if m.cell == cell and m.role in (MODEL, CONFIRMATION))
-            verdict = judge(cell, self._store.series(cell, self._night), tonight)
+            verdict = judge(cell, self._store.series(cell, self._night), self._tonight(cell))
             self._store.add_verdict(self._night, verdict)
             self.verdicts.append(verdict)
+
+    def _tonight(self, cell: Cell) -> list[Measurement]:
+        """Return what is judged: of a start that was tried once more, how it came out.
+
+        That the device had been lost before an interruption is past where it was not lost again.
+        """
+        tonight = {
+            (m.role, m.start): m
+            for m in self._measured
+            if m.cell == cell and m.role in (MODEL, CONFIRMATION)
+            if self._is_lost or not (m.fault and _is_devices(m.fault["code"]))
+        }
+        return list(tonight.values())
 
     def _starts(self, cells: Sequence[Cell], role: str, count: int) -> Iterator[Job]:
         """Return fresh starts, each number of all cells before the next one, so that what drifts meets all alike.
@@ -170,8 +186,3 @@ class Course:
 
 def _is_devices(code: str) -> bool:
     return code.startswith("board.") or code == "matrix.driver"
-
-
-def _latest(measured: Iterator[Measurement]) -> list[Measurement]:
-    """Return the last of each role and start: what was tried once more counts as it came out."""
-    return list({(m.role, m.start): m for m in measured}.values())

@@ -1,18 +1,12 @@
-"""A board that is this machine: a real sshd of its own, with its own keys, on a port of its own."""
+"""A board that is this machine, where there can be one; without an sshd the test is left out."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from benchmarks.lab import debian
-from benchmarks.lab.host import Host, free_port, new_key
-from tests.edge.processes import usual_ends
+from benchmarks.lab import debian, local_board
 
 
 def with_path(folder: Path) -> str:
@@ -21,49 +15,11 @@ def with_path(folder: Path) -> str:
     return f"ForceCommand exec /bin/sh -c \"$(printf '%s' \"$SSH_ORIGINAL_COMMAND\" | sed '{replace}')\""
 
 
-class LocalBoard(Host):
-    """This machine as a board, reached as the user that runs the tests."""
+class LocalBoard(local_board.LocalBoard):
+    """This machine as a board."""
 
     def __init__(self, folder: Path, settings: str = "") -> None:
         try:
-            debian.need({"sshd": "openssh-server", "ssh": "openssh-client"})
+            super().__init__(folder, settings)
         except debian.Unavailable as error:
             pytest.skip(str(error))
-        if os.geteuid() == 0:
-            Path("/run/sshd").mkdir(exist_ok=True)
-        key, user = new_key(folder / "host_key"), new_key(folder / "user")
-        settings = (
-            f"ListenAddress 127.0.0.1\nHostKey {key}\nAuthorizedKeysFile {folder}/authorized_keys\n"
-            f"UsePAM no\nStrictModes no\nPidFile none\nPasswordAuthentication no\nMaxStartups 100\n{settings}\n"
-        )
-        for _ in range(5):  # a free port may be another's a moment later
-            port = free_port()
-            self.process = _started(folder, f"Port {port}\n{settings}")
-            if self.process.poll() is None:
-                break
-        else:
-            raise AssertionError((folder / "sshd.log").read_text())
-        super().__init__(folder, port, user, " ".join(key.with_suffix(".pub").read_text().split()[:2]))
-        self.config.write_text(self.config.read_text().replace("User root", f"User {os.environ.get('USER', 'root')}"))
-        (folder / "authorized_keys").write_text(self.user.with_suffix(".pub").read_text())
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait()
-
-
-def _started(folder: Path, settings: str) -> subprocess.Popen[bytes]:
-    """Start a server; return it when it listens or has ended."""
-    (folder / "sshd_config").write_text(settings)
-    (folder / "sshd.log").write_text("")
-    server = shutil.which("sshd", path=debian.PATH)
-    assert server is not None
-    command = [server, "-D", "-f", folder / "sshd_config", "-E", folder / "sshd.log"]
-    process = subprocess.Popen(command, preexec_fn=usual_ends)
-    for _ in range(400):
-        if process.poll() is not None or "Server listening on" in (folder / "sshd.log").read_text():
-            return process
-        time.sleep(0.05)
-    process.kill()
-    process.wait()
-    return process

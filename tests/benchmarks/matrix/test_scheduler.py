@@ -88,6 +88,14 @@ def test_a_device_that_is_lost_is_down_and_the_others_are_measured(
     assert words in capsys.readouterr().err
 
 
+def test_a_device_that_is_lost_behind_its_last_start_is_down_too(history: Path) -> None:
+    processes = 2 * CANARY_STARTS + 2 * STARTS + 2  # two a start, and two for the accuracy
+    assert measure(history, [StandIn("lost", failure=stand_in.GONE, after=processes + 1)]) == 1
+    _, measured, verdicts = last(history)
+    assert sum(row.role == MODEL and row.fault is None for row in measured) == STARTS
+    assert [verdict.word for verdict in verdicts] == [Word.DEVICE_DOWN]
+
+
 def test_a_model_that_fails_on_one_device_only_is_that_cell_s_fault(history: Path) -> None:
     assert measure(history, [StandIn("one"), StandIn("two", refuses="polyp")], "--fail-on", "DEVICE-DOWN", *MODELS) == 0
     _, measured, verdicts = last(history)
