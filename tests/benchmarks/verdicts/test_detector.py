@@ -90,7 +90,7 @@ def test_nights_that_differ_more_than_their_starts_are_noise_too() -> None:
         alarms += int(detect.settle(night, np.where(night.suspected[:, None], more, np.nan)).alarm.sum())
     # tau^2 is what one night of starts does not explain; the nights are independent, and so some of 10,000 alarm.
     assert np.sqrt(np.median(detect._tau())) == pytest.approx(0.03, rel=0.4)
-    assert alarms <= 10
+    assert alarms <= 25
 
 
 def test_a_machine_that_is_slow_is_noisy_and_no_step() -> None:
