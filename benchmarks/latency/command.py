@@ -25,6 +25,7 @@ from edge.strict_json import dumps
 from edge.terminal import columns
 
 FAILED = 1
+EMULATED = "virtual-pi"
 FOLDER = DEFAULT.with_name("operators")  # of the model files; about 200 MB
 
 
@@ -34,6 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--minutes", type=count(1, 1440), default=10, metavar="N",
         help="a further pass over the operators begins only where it would end within N (default: 10)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--after", type=count(0, 10_000), default=0, metavar="DAYS",
+        help="leave a whole table alone that is younger, of the same device and software (default: 0)",
     )  # fmt: skip
     parser.set_defaults(work=_time)
     commands = parser.add_subparsers(metavar="COMMAND", title="of what was timed")
@@ -65,6 +70,15 @@ def _add_shared(parser: argparse.ArgumentParser, defaults: dict[str, Any]) -> No
 
 def _time(options: argparse.Namespace) -> int | None:
     devices, operators, progress = _devices(options), grid(), Progress()
+    if options.device is None:
+        for device in devices:
+            if device.kind == EMULATED:
+                progress.log(
+                    f"{one_line(device.name)}: left out, as an emulator's times are nobody's; --device asks for it"
+                )
+        devices = [device for device in devices if device.kind != EMULATED]
+    if not devices:
+        return None
     progress(f"writing the model files of {len(operators)} operators to {FOLDER}")
     files = timing.write_all(operators, FOLDER)
     failures: list[str] = []
@@ -72,15 +86,14 @@ def _time(options: argparse.Namespace) -> int | None:
     with open_store(options.history) as store, ThreadPoolExecutor(len(devices)) as pool:
 
         def work(device: Device) -> Setting:
-            def say(text: str) -> None:
+            def check() -> None:
                 if stopped.is_set():
                     raise KeyboardInterrupt
-                progress(text)
 
-            with device.open(files.values(), say) as session:
+            with device.open([], progress) as session:  # each file is brought before it is timed
                 runtime = _runtime(options.runtime, device.name, session.runtimes)
-                timer = Timer(session, Setting(device.name, runtime, options.threads))
-                timing.run(timer, files, operators, store, 60 * options.minutes, say)
+                timer = Timer(session, Setting(device.name, runtime, options.threads), check)
+                timing.run(timer, files, operators, store, 60 * options.minutes, progress, options.after)
                 return timer.setting
 
         tasks = {pool.submit(work, device): device.name for device in devices}
@@ -159,7 +172,7 @@ def _measured(store: Store, cell: Cell) -> float | None:
 def _newest(store: Store, device: str, options: argparse.Namespace) -> Setting:
     """Return the setting of a device's newest table that fits the options."""
     for table in reversed(store.latencies(device)):
-        for row in table.rows:
+        for row in table.rows[:1]:
             if row["threads"] == options.threads and options.runtime in (None, row["runtime"]):
                 return Setting(device, row["runtime"], row["threads"])
     return Setting(device, options.runtime or RUNTIMES[0], options.threads)  # `timing.load` says that it lacks

@@ -66,17 +66,23 @@ def name(what: Operator | Baseline) -> str:
     return "-".join(map(str, what if isinstance(what, Operator) else ("baseline", *what)))
 
 
+def operator(name: str) -> Operator:
+    """Return the operator of a name; ValueError or TypeError for what is none's."""
+    kind, type_, *numbers = name.rsplit("-", 6)
+    return Operator(kind, type_, *map(int, numbers))
+
+
 def write(path: Path, what: Operator | Baseline) -> None:
     """Write the model file of an operator, or of what stands before it; the same one always has the same bytes."""
-    operator, before = (what, baseline(what)) if isinstance(what, Operator) else (None, what)
+    chosen, before = (what, baseline(what)) if isinstance(what, Operator) else (None, what)
     builder = Builder(before.type, shares=True)
     image = before.channels if before.channels in IMAGES else 1
     start = builder.tensor((1, before.side, before.side, image))
     heads = [builder.convolution(start, before.channels, 1, 1) for _ in range(before.heads)] or [start]
-    if operator is not None and operator.kind == CALL:
+    if chosen is not None and chosen.kind == CALL:
         ends = [builder.end(start)]
     else:
-        made = [heads[0] if operator is None else _ADD[operator.kind](builder, operator, heads) for _ in range(COPIES)]
+        made = [heads[0] if chosen is None else _ADD[chosen.kind](builder, chosen, heads) for _ in range(COPIES)]
         # All outputs live to the end: each is written to memory of its own, as in a network.
         ends = [builder.end(tensor) for tensor in (*made, *heads[1:])]
     last = ends[0]

@@ -50,29 +50,29 @@ class Timer:
         identity: the device and its software; what `edge-infer` says of itself is in it from the first answer on.
     """
 
-    def __init__(self, session: Session, setting: Setting) -> None:
-        self.session, self.setting = session, setting
+    def __init__(self, session: Session, setting: Setting, check: Callable[[], None] = lambda: None) -> None:
+        """`check` is called before each process; what it raises ends the work."""
+        self.session, self.setting, self._check = session, setting, check
         self.identity: Identity = session.identity(setting.runtime)
         self._slower = 1.0  # than a middling core
 
-    def group(
-        self, files: Mapping[What, Path], baseline: Baseline, operators: Sequence[Operator]
-    ) -> list[dict[str, Any]]:
-        """Return a row for each operator, timed between two timings of their baseline.
+    def group(self, files: Mapping[What, Path], baseline: Baseline, operators: Sequence[Operator]) -> dict[str, Any]:
+        """Return the milliseconds of networks of the operators, timed between two timings of their baseline.
 
         Raises EdgeError where the device fails.
         """
         first = self._timed(files, baseline)
-        found = [(operator, self._timed(files, operator)) for operator in operators]
-        before = min(first, self._timed(files, baseline))
-        setting = {"runtime": self.setting.runtime, "threads": self.setting.threads}
-        return [
-            {"operator": operator._asdict(), **setting, "network_ms": ms, "baseline_ms": before}
-            for operator, ms in found
-        ]
+        found = {networks.name(operator): _rounded(self._timed(files, operator)) for operator in operators}
+        return {
+            "runtime": self.setting.runtime,
+            "threads": self.setting.threads,
+            "baseline_ms": _rounded(min(first, self._timed(files, baseline))),
+            "network_ms": found,
+        }
 
     def network(self, path: Path, invokes: int, image: bytes) -> float:
         """Return the milliseconds of the fastest warm invoke of a model file in a fresh process."""
+        self._check()
         file = edge.model.read(path)
         task, name = file.manifest.task.name, file.manifest.name
         model = models.Model(name, file.sha256, file.size, task, (), image, (), {})
@@ -104,17 +104,24 @@ def run(
     store: Store,
     seconds: float,
     say: Callable[[str], None],
-) -> None:
+    after: int = 0,
+) -> bool:
     """Time the operators, and keep the times in the history group by group; what was interrupted goes on.
 
     Args:
         files: the model file of each operator and of what stands before it.
         seconds: a second or third pass begins only where it would end within so many; the first always does.
-        say: gets lines of progress; what it raises ends the work.
+        say: gets lines of progress.
+        after: days; a whole table of the same device and software that is younger is left as it is.
+
+    Returns whether there was something to time.
     """
     setting, begun = timer.setting, time.monotonic()
     baseline = networks.baseline(operators[0])
     timer.network(files[baseline], LEAST_INVOKES, dot())  # now it is known what runs there
+    since = age(store, setting, timer.identity, operators)
+    if since is not None and abs(since) < datetime.timedelta(days=after):
+        return False
     night, done = unfinished(store, setting, timer.identity, operators) or (store.new_night(), Counter())
     first = min(done[operator] for operator in operators)
     took = 0.0
@@ -127,10 +134,11 @@ def run(
             say(f"{setting.device}: pass {number + 1} of {PASSES}, {count} of {len(operators)} operators")
             wanted = [operator for operator in members if done[operator] <= number]
             if wanted:
-                rows = timer.group(files, baseline, wanted)
-                store.add_latencies(night, setting.device, timer.identity, rows)
+                row = timer.group(files, baseline, wanted)
+                store.add_latencies(night, setting.device, timer.identity, [row])
             count += len(members)
         took = time.monotonic() - pass_begun
+    return True
 
 
 def unfinished(
@@ -145,12 +153,25 @@ def unfinished(
         if table.night > newest:
             newest, done = table.night, Counter()
         if table.identity == identity:
-            done[Operator(**row["operator"])] += 1
+            done.update(map(networks.operator, row["network_ms"]))
     if not done or all(done[operator] >= PASSES for operator in operators):
         return None
-    moment = datetime.datetime.fromisoformat(newest.replace("Z", "+00:00"))
-    age = datetime.datetime.now(datetime.timezone.utc) - moment
-    return (newest, done) if abs(age) <= datetime.timedelta(hours=RESUMED_HOURS) else None
+    return (newest, done) if abs(_since(newest)) <= datetime.timedelta(hours=RESUMED_HOURS) else None
+
+
+def _since(night: str) -> datetime.timedelta:
+    return datetime.datetime.now(datetime.timezone.utc) - datetime.datetime.fromisoformat(night.replace("Z", "+00:00"))
+
+
+def age(store: Store, setting: Setting, identity: Identity, operators: Sequence[Operator]) -> datetime.timedelta | None:
+    """Return how old the newest whole table of a setting is, of this device and software; None where there is none."""
+    done: dict[str, set[str]] = defaultdict(set)
+    for table, row in _rows(store.latencies(setting.device), setting):
+        if table.identity == identity:
+            done[table.night].update(row["network_ms"])
+    wanted = {networks.name(operator) for operator in operators}
+    whole = [night for night, names in done.items() if wanted <= names]
+    return _since(max(whole)) if whole else None
 
 
 def load(store: Store, setting: Setting, operators: Sequence[Operator]) -> tuple[str, Table]:
@@ -161,9 +182,10 @@ def load(store: Store, setting: Setting, operators: Sequence[Operator]) -> tuple
     networks_ms: dict[str, dict[Operator, float]] = defaultdict(dict)
     baselines: dict[str, dict[Baseline, float]] = defaultdict(dict)
     for table, row in _rows(store.latencies(setting.device), setting):
-        operator = Operator(**row["operator"])
-        _keep_least(networks_ms[table.night], operator, row["network_ms"])
-        _keep_least(baselines[table.night], networks.baseline(operator), row["baseline_ms"])
+        for name, ms in row["network_ms"].items():
+            operator = networks.operator(name)
+            _keep_least(networks_ms[table.night], operator, ms)
+            _keep_least(baselines[table.night], networks.baseline(operator), row["baseline_ms"])
     for night in sorted(networks_ms, reverse=True):
         found = networks_ms[night]
         if all(operator in found for operator in operators):
@@ -211,7 +233,7 @@ def write_all(operators: Iterable[Operator], folder: Path) -> dict[What, Path]:
 
 
 def _rows(tables: Iterable[LatencyTable], setting: Setting) -> Iterator[tuple[LatencyTable, dict[str, Any]]]:
-    """Yield the rows of a setting with the tables that they are in."""
+    """Yield the groups of a setting with the tables that they are in."""
     for table in tables:
         for row in table.rows:
             if (row["runtime"], row["threads"]) == (setting.runtime, setting.threads):
@@ -225,6 +247,11 @@ def _guess(what: What) -> float:
     if isinstance(what, Operator) and what.kind != CALL:
         ms += networks.COPIES * (what.macs / _MACS_PER_MS + what.elements / _ELEMENTS_PER_MS)
     return ms
+
+
+def _rounded(ms: float) -> float:
+    """Return five digits of it: a history keeps thousands."""
+    return float(f"{ms:.5g}")
 
 
 @functools.cache

@@ -59,6 +59,7 @@ def test_what_stands_before_an_operator_is_its_network_without_it(tmp_path: Path
 def test_the_same_operator_has_the_same_bytes_and_a_name_of_its_own(tmp_path: Path) -> None:
     operators = grid()
     assert len({networks.name(operator) for operator in operators}) == len(operators)
+    assert [networks.operator(networks.name(operator)) for operator in operators] == operators
     first, second = tmp_path / "first.tflite", tmp_path / "second.tflite"
     for path in (first, second):
         networks.write(path, operators[0])
