@@ -17,7 +17,7 @@ from statistics import median
 
 from benchmarks.history.example import Shape, make
 from benchmarks.history.store import open_store
-from benchmarks.page.browser import chromium, first_paint_ms
+from benchmarks.page.browser import chromium, opening_ms
 from benchmarks.page.command import page
 from benchmarks.page.content import content
 from benchmarks.table import met, write
@@ -28,7 +28,7 @@ from edge.files import write_beside
 
 YEAR = Path("build/bench/page/year.sqlite")
 SHAPE = Shape(nights=365, devices=10, models=20)
-BYTES, CONTENT_S, PAINT_S = 3_000_000, 2.0, 1.0  # the targets
+BYTES, OPEN_S, PAINT_S = 3_000_000, 2.0, 1.0  # the targets
 COMMAND = "python -m benchmarks.page.weight"
 NOTES = """
 Medians of the runs. From history to content, each in a fresh process: the SQLite file opened, all nights read, ruptures
@@ -69,11 +69,13 @@ def main() -> None:
     file = YEAR.with_name("year.html")
     write_beside(file, text)
     with chromium() as browser:
-        paints = [first_paint_ms(browser, file) / 1000 for _ in range(runs)]
+        paints, drawn = zip(*(opening_ms(browser, file) for _ in range(runs)), strict=True)
+    paint_s, drawn_s = median(paints) / 1000, median(drawn) / 1000
     rows = [
         ("page", "MB", f"{len(text) / 1e6:.2f}", f"<= {BYTES / 1e6:g}", met(len(text) <= BYTES)),
-        ("history to content", "s", f"{median(seconds):.2f}", f"< {CONTENT_S:g}", met(median(seconds) < CONTENT_S)),
-        ("first paint", "s", f"{median(paints):.2f}", f"< {PAINT_S:g}", met(median(paints) < PAINT_S)),
+        ("history to content", "s", f"{median(seconds):.2f}", f"< {OPEN_S:g}", met(median(seconds) < OPEN_S)),
+        ("first paint", "s", f"{paint_s:.2f}", f"< {PAINT_S:g}", met(paint_s < PAINT_S)),
+        ("page opened, charts in view drawn", "s", f"{drawn_s:.2f}", f"< {OPEN_S:g}", met(drawn_s < OPEN_S)),
     ]
     title = f"The page of {len(found['nights'])} nights, {len(found['models'])} models, {len(found['devices'])} devices"
     write("page", title, COMMAND, ("what", "unit", "measured", "target", ""), rows, NOTES)

@@ -56,7 +56,7 @@ function paint(one) {
 const isNear = (element) => { const box = element.getBoundingClientRect(); return box.width > 0 && box.bottom > -400 && box.top < innerHeight + 400; };
 function drawVisible() {
   for (const one of figures) if (one.element.isConnected && isNear(one.canvas)) paint(one);
-  if (typeof echarts !== "undefined") document.documentElement.dataset.drawn = "yes";  // whoever takes an image waits for it
+  if (typeof echarts !== "undefined") document.documentElement.dataset.drawn ||= performance.now();  // whoever takes an image waits for it
 }
 function redrawCharts() { for (const one of figures) one.stale = true; requestAnimationFrame(drawVisible); }
 
