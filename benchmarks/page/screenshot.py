@@ -1,6 +1,6 @@
 """An image of a page, for a README.
 
-python -m benchmarks.page.picture build/bench/report.html docs/bench.png
+python -m benchmarks.page.screenshot build/bench/report.html docs/bench.png
 """
 
 from __future__ import annotations
