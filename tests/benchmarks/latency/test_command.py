@@ -24,6 +24,7 @@ from benchmarks.latency import command, evaluation, timing
 from benchmarks.latency.networks import name
 from benchmarks.latency.operators import ADDITION, CALL, CONVOLUTION, Operator, grid
 from benchmarks.latency.timing import Setting, Timer
+from benchmarks.matrix.lock import alone
 from edge.engine import load
 from edge.errors import EdgeError
 from edge.model import find, read
@@ -153,8 +154,14 @@ def test_a_device_that_fails_costs_the_others_nothing(
     monkeypatch.setattr(command, "load", lambda path: Inventory([Broken("gone"), Local("here")]))
     assert main(["latency", "--runtime", "litert", "--history", str(few)]) == 1
     out = capsys.readouterr().out
-    assert "gone: gone can't be reached" in out
+    assert "gone can't be reached: expected a board" in out.splitlines()[0]
     assert "here: 2 operators" in out
+
+
+def test_a_matrix_at_the_same_time_is_refused(few: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with alone(few):
+        assert main(["latency", "--history", str(few)]) == 2
+    assert "is written by another matrix" in capsys.readouterr().err
 
 
 def test_an_emulator_is_left_out_and_said(
