@@ -16,7 +16,13 @@ PAGES = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "firmware_bridge/native/README.md"],
     key=lambda path: str(path.relative_to(ROOT)),
 )
-PROGRAMS = {"edge-infer": "edge", "edge-compress": "compress", "edge-deploy": "firmware_bridge"}
+PROGRAMS = {
+    "edge-infer": "edge",
+    "edge-compress": "compress",
+    "edge-deploy": "firmware_bridge",
+    "edge-bench": "benchmarks",
+}
+REFERENCES = ("docs/cli.md", "docs/bench.md")  # pages that have every command's help
 _QUOTED = re.compile(r"```console\n\$ ([^\n]+)\n(.*?)```", re.DOTALL)
 
 

@@ -47,7 +47,7 @@ def test_answers_are_quoted_as_they_are(block: Quoted) -> None:
 
 
 def test_every_command_is_in_the_reference() -> None:
-    commands = {block.command for block in quoted() if block.page == "docs/cli.md"}
+    commands = {block.command for block in quoted() if block.page in documents.REFERENCES}
     for program in PROGRAMS:
         assert f"{program} --help" in commands
         listed = re.search(r"^  COMMAND\n((?:    \S.*\n)+)", f"{run(f'{program} --help')}\n", re.MULTILINE)

@@ -9,6 +9,7 @@ from typing import Any
 KINDS = {
     "local": ("benchmarks.devices.local", "Local"),
     "ssh": ("benchmarks.devices.ssh", "Ssh"),
+    "labgrid": ("benchmarks.devices.labgrid", "Labgrid"),
     "virtual-pi": ("benchmarks.devices.virtual_pi", "Emulated"),
 }
 

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     backup.add_argument("file", type=Path, metavar="FILE", help="where to; an older backup is replaced")
     prune = _command(commands, "prune", "let old measurements go; nights and verdicts stay", _prune)
-    prune.add_argument("--keep", required=True, type=count(1), metavar="DAYS", help="before the newest night")
+    prune.add_argument("--keep", required=True, type=count(1), metavar="DAYS", help="that have a night, the newest")
     _command(commands, "check", "look for damage, and read every record", _check)
 
 
@@ -138,7 +138,7 @@ def _backup(store: Store, options: argparse.Namespace) -> None:
 def _prune(store: Store, options: argparse.Namespace) -> None:
     gone = store.prune(options.keep)
     if not gone.nights and not gone.latencies:
-        log(f"{store.path}: nothing is more than {_many(options.keep, 'day')} older than the newest night")
+        log(f"{store.path}: nothing is older than the newest {_many(options.keep, 'day')} with a night")
         return
     if gone.nights:
         log(

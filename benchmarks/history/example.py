@@ -94,7 +94,7 @@ def make(path: Path, shape: Shape = Shape(), progress: Progress | None = None) -
     chance = random.Random(shape.seed)
     devices = _devices(shape, chance)
     models = [
-        (*_MODELS[n], n) if n < len(_MODELS) else (f"example-{n}", chance.uniform(2, 80), 10**5 * n, n)
+        _MODELS[n] if n < len(_MODELS) else (f"example-{n}", chance.uniform(2, 80), 10**5 * n)
         for n in range(shape.models)
     ]
     cells = [Cell(d.name, m[0], r, t) for d in devices for m in models for r in shape.runtimes for t in shape.threads]
@@ -138,7 +138,7 @@ class _Night:
         shape: Shape,
         number: int,
         devices: Sequence[_Device],
-        models: Sequence[tuple[str, float, int, int]],
+        models: Sequence[tuple[str, float, int]],
         steps: dict[Cell, _Step],
         chance: random.Random,
     ) -> None:
@@ -163,7 +163,7 @@ class _Night:
 
     def _cells(self, device: _Device) -> Iterator[tuple[Cell, float, int]]:
         """Yield each cell of a device, its time without noise in ms, and its file's size in bytes."""
-        for model, base, size, _ in self._models:
+        for model, base, size in self._models:
             for runtime in self._shape.runtimes:
                 for threads in self._shape.threads:
                     slower = {"native": 1.0, "litert": 1.05, "tflite": 1.4}[runtime]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import functools
 import json
 import re
 import sqlite3
@@ -309,16 +308,17 @@ class Store:
     # Care
 
     def prune(self, keep_days: int) -> Pruned:
-        """Let go what was measured more than so many days before the newest night; nights and verdicts stay.
+        """Let go what was measured before the newest `keep_days` days that have a night; nights and verdicts stay.
 
-        The newest night counts and not the clock: one that jumps ahead for an hour would empty the history.
+        Days with a night are counted, and not days on the calendar: one night under a clock that had jumped years
+        ahead would empty the history.
         """
         before = self.path.stat().st_size
         with self.database.transaction():
-            last = self.database.value("SELECT max(name) FROM nights")
-            if last is None:
-                return Pruned([], 0, 0, 0)
-            limit = (_moment(last) - datetime.timedelta(days=keep_days)).strftime(_NIGHT)
+            days = self.database.rows(
+                "SELECT DISTINCT substr(name, 1, 10) FROM nights ORDER BY 1 DESC LIMIT ?", (keep_days,)
+            )
+            limit = days[-1][0] if days else ""
             old = self.database.rows("SELECT id, name FROM nights WHERE name < ? AND NOT pruned ORDER BY id", (limit,))
             count = 0
             for night, _ in old:
@@ -383,6 +383,5 @@ class Store:
         return int(number)
 
 
-@functools.cache
 def _moment(night: str) -> datetime.datetime:
     return datetime.datetime.strptime(night, _NIGHT).replace(tzinfo=datetime.timezone.utc)

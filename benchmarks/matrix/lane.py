@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.devices.device import Device
-from benchmarks.matrix.worker import PROBE, Down, Job, Message, work
+from benchmarks.matrix.worker import Down, Job, Message, work
 
 OPENING = 300.0  # seconds in which a device that is opened says something: an upload or an emulator's boot in between
 CLOSING = 60.0  # seconds in which it is let go of
+GRACE = 5.0  # seconds beyond what a call may take, for its answer
 ENDING = 5.0  # seconds for a process that is told to end
 
 _FORK = multiprocessing.get_context("fork")  # what the parent has read need not be read again
@@ -46,7 +47,7 @@ class Lane:
 
     def do(self, job: Job) -> None:
         """Let it do a job; a Measurement or a Down comes of it."""
-        self._limit = self._seconds + PROBE
+        self._limit = self._seconds + GRACE
         self._send(job)
 
     def close(self) -> None:

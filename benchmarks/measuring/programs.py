@@ -23,13 +23,13 @@ class Program(LocalSession):
     def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         """`command` is what stands before edge-infer's words; `environment` the process's, by default this one's."""
         super().__init__({}, HERE)
-        self._command, self._environment = list(command), environment
+        self.command, self._environment = list(command), environment
 
     def infer(
         self, runtime: str, words: Sequence[str], image: bytes | None, seconds: float, power: bool = False
     ) -> Ran:
         """Do as `Session.infer`, whatever `runtime` says."""
-        return run([*self._command, *words], image, seconds, self._environment, self.name)
+        return run([*self.command, *words], image, seconds, self._environment, self.name)
 
 
 def command(word: str) -> list[str] | None:
@@ -43,7 +43,7 @@ def command(word: str) -> list[str] | None:
 def cell(program: Program, path: Path, threads: int, seconds: float) -> Cell:
     """Return the cell of a model file on `program`, which says itself what it runs on; EdgeError where it can't."""
     model = models.read(path)
-    asked = Cell(HERE, model.name, "", threads)
+    asked = Cell(HERE, model.name, Path(program.command[0]).name, threads)
     words = ["--json", "--model", program.model(path), "--threads", str(threads), "-"]
     ran = program.infer("", words, model.image, seconds)
     found = answers.read(ran.output, HERE)

@@ -26,9 +26,10 @@ def markdown(content: Mapping[str, Any]) -> str:
     look = [cell for cell in judged if cell["word"] != Word.PASS.value]
     parts = [f"# edge-bench, night {escaped(content['night'])}", f"{counts(content)}."]
     if look:
-        parts.append(_table(content, look))
+        parts.append(_table([_row(content, cells) for cells in _alike(look)]))
     if judged:
-        parts.append(f"<details><summary>All {len(judged)} cells</summary>\n\n{_table(content, judged)}\n\n</details>")
+        everything = _table([_row(content, [cell]) for cell in judged])
+        parts.append(f"<details><summary>All {len(judged)} cells</summary>\n\n{everything}\n\n</details>")
     emulated = [escaped(device["name"]) for device in content["devices"] if device.get("emulated")]
     if emulated:
         parts.append(f"Emulated, so that its times are nobody's latency: {', '.join(emulated)}.")
@@ -55,23 +56,39 @@ def _rank(word: str) -> int:
     return [known.value for known in ORDER].index(word)
 
 
-def _table(content: Mapping[str, Any], cells: Sequence[Mapping[str, Any]]) -> str:
+def _alike(cells: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """Return cells of one device of which the same was said together: a device that is down is one line."""
+    groups: dict[tuple[str, int, str], list[Mapping[str, Any]]] = {}
+    for cell in cells:
+        groups.setdefault((cell["word"], cell["device"], cell["reason"]), []).append(cell)
+    return list(groups.values())
+
+
+def _table(rows: Sequence[Sequence[object]]) -> str:
     lines = [f"| {' | '.join(_HEADER)} |", "| --- | --- | --- | --- | ---: | ---: | ---: | --- |"]
-    lines += [f"| {' | '.join(map(escaped, _row(content, cell)))} |" for cell in cells[:MOST]]
-    if len(cells) > MOST:
-        lines.append(f"\n{len(cells) - MOST} more are left out here.")
+    lines += [f"| {' | '.join(map(escaped, row))} |" for row in rows[:MOST]]
+    if len(rows) > MOST:
+        lines.append(f"\n{len(rows) - MOST} more are left out here.")
     return "\n".join(lines)
 
 
-def _row(content: Mapping[str, Any], cell: Mapping[str, Any]) -> Sequence[object]:
-    ratio = cell.get("evidence", {}).get("ratio")
+def _row(content: Mapping[str, Any], cells: Sequence[Mapping[str, Any]]) -> Sequence[object]:
+    """Return a line of one cell, or of several that share word, device and reason."""
+    first = cells[0]
+    ratio = first.get("evidence", {}).get("ratio")
+    change = f"{(ratio - 1) * 100:+.1f} %" if isinstance(ratio, (int, float)) else "-"
     return (
-        cell["word"],
-        content["models"][cell["model"]],
-        content["devices"][cell["device"]]["name"],
-        cell["runtime"],
-        cell["threads"],
-        cell.get("p50", "-"),
-        f"{(ratio - 1) * 100:+.1f} %" if isinstance(ratio, (int, float)) else "-",
-        cell["reason"],
+        first["word"],
+        _one_or_count([content["models"][cell["model"]] for cell in cells], "models"),
+        content["devices"][first["device"]]["name"],
+        _one_or_count([cell["runtime"] for cell in cells], "runtimes"),
+        _one_or_count([cell["threads"] for cell in cells], "numbers"),
+        first.get("p50", "-") if len(cells) == 1 else "-",
+        change if len(cells) == 1 else "-",
+        first["reason"],
     )
+
+
+def _one_or_count(values: Sequence[object], what: str) -> object:
+    different = {*values}
+    return values[0] if len(different) == 1 else f"{len(different)} {what}"

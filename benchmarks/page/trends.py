@@ -62,7 +62,9 @@ def trend(samples: Sequence[Sample], axis: Axis, places: Mapping[str, int], step
             values[place].append(value)
         if sample.verdict and sample.verdict.word not in _UNMARKED:
             marks[place] = sample.verdict.word.value
-    found = [(index, step_ratio(nightly, index)) for index in steps(samples)]
+    begins = steps(samples)
+    bounds = zip([0, *begins], begins, [*begins[1:], len(samples)], strict=False)
+    found = [(begin, step_ratio(nightly[before:begin], nightly[begin:end])) for before, begin, end in bounds]
     return {
         "trend": [short(group[0] if len(group) == 1 else median(group)) for group in values],
         "marks": [list(mark) for mark in sorted(marks.items())],
@@ -70,11 +72,11 @@ def trend(samples: Sequence[Sample], axis: Axis, places: Mapping[str, int], step
     }
 
 
-def step_ratio(nightly: Sequence[float | None], index: int) -> float | int | None:
-    """Return the level after a step divided by the one before, from BEFORE_AFTER nights on each side."""
-    before = median(value for value in nightly[max(index - BEFORE_AFTER, 0) : index] if value is not None)
-    after = median(value for value in nightly[index : index + BEFORE_AFTER] if value is not None)
-    return short(after / before) if before and after else None
+def step_ratio(before: Sequence[float | None], after: Sequence[float | None]) -> float | int | None:
+    """Return the level after a step divided by the one before, of at most BEFORE_AFTER nights on each side."""
+    old = median(value for value in before[-BEFORE_AFTER:] if value is not None)
+    new = median(value for value in after[:BEFORE_AFTER] if value is not None)
+    return short(new / old) if old and new else None
 
 
 def places_of(axis: Axis) -> dict[str, int]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.history.care import backup, faults
+from benchmarks.history.database import Database
 from benchmarks.history.store import Store, open_store
 from edge.errors import EdgeError
 from tests.benchmarks.history.samples import CELL, FIRST, IDENTITY, SECOND, edge_bench, start, verdict
@@ -31,7 +32,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def test_a_backup_is_the_history_of_one_moment(store: Store, tmp_path: Path) -> None:
-    target = tmp_path / "new" / "backup.sqlite"
+    target = tmp_path / "new" / "folder" / "backup.sqlite"
     assert backup(store, target) == target.stat().st_size
     store.begin(SECOND, {})
     with open_store(target, create=False) as copy:
@@ -58,6 +59,24 @@ def test_a_backup_replaces_backups_alone(store: Store, tmp_path: Path) -> None:
         assert raised.value.code == "history.backup"
     assert letter.read_text() == "dear reader"
     assert len(store.measurements(FIRST)) == 50
+
+
+@pytest.mark.parametrize("fault", ["DELETE FROM latencies", "PRAGMA user_version = 0", "DELETE FROM identities"])
+def test_a_copy_that_is_not_the_same_does_not_count(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    copy_to = Database.copy_to
+
+    def badly(database: Database, target: Path) -> None:
+        copy_to(database, target)
+        with contextlib.closing(sqlite3.connect(target)) as connection:
+            connection.executescript(fault)
+
+    monkeypatch.setattr(Database, "copy_to", badly)
+    with pytest.raises(EdgeError) as raised:
+        backup(store, tmp_path / "backup.sqlite")
+    assert raised.value.code in ("history.backup", "history.damaged")
+    assert [path.name for path in tmp_path.iterdir()] == ["history.sqlite"]
 
 
 def test_a_full_disk_leaves_the_older_backup(store: Store, tmp_path: Path) -> None:
@@ -143,8 +162,8 @@ def test_backup_and_prune_say_what_they_did(store: Store, tmp_path: Path) -> Non
     done = edge_bench("history", "backup", tmp_path / "copy", "--history", store.path)
     assert done.status == 0, done.err
     assert "read back and found the same" in done.out
-    done = edge_bench("history", "prune", "--keep", "1", "--history", store.path)
-    assert "nothing is more than 1 day older" in done.out
+    done = edge_bench("history", "prune", "--keep", "2", "--history", store.path)
+    assert "nothing is older than the newest 2 days with a night" in done.out
     store.begin("2027-01-01T02:00:00Z", {})
     done = edge_bench("history", "prune", "--keep", "1", "--history", store.path)
     assert f"51 measurements of 2 nights from {FIRST} to {SECOND} are gone; their verdicts stay" in done.out

@@ -22,7 +22,7 @@ MODELS = ("--models", *TWO)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds of a second, where a night has minutes."""
     monkeypatch.setattr(lane, "OPENING", 1.0)
-    monkeypatch.setattr(lane, "PROBE", 0.5)
+    monkeypatch.setattr(lane, "GRACE", 0.5)
     monkeypatch.setattr(worker, "PROBE", 0.5)
 
 

@@ -149,7 +149,7 @@ def test_two_programs_are_compared_by_the_command(tmp_path: Path, capsys: pytest
         (["bpcp", "nothing"], "there is no model 'nothing'"),
         (["bpcp", "bpcp", "--model", "polyp"], "--model is for two programs"),
         (["bpcp", "bpcp", "--pairs", "2"], "from 6 to 1000"),
-        (["{broken}", "{broken}"], "with status 3"),
+        (["{broken}", "{broken}"], "with status 3 and 0 answers (pneumonia, edge-infer)"),
     ],
 )
 def test_what_can_not_be_compared_is_said(

@@ -22,8 +22,9 @@ def test_both_are_run_and_the_table_is_written(tmp_path: Path, monkeypatch: pyte
     overhead.main()
     page = (tmp_path / "overhead.md").read_text()
     row = next(line for line in page.splitlines() if line.startswith("| bpcp | 1 |"))
-    _, _, _, script, harness, ratio, _, _, _ = (cell.strip() for cell in row.split("|"))
+    _, _, _, script, harness, ratio, _, _, fastest, _ = (cell.strip() for cell in row.split("|"))
     assert float(script) > 0
+    assert len(fastest.split(", ")) == 2
     assert float(harness) > 0
     assert 0.2 < float(ratio) < 5  # of one network on one machine, however busy that is
     assert "LiteRT 2.3.0 in both" in page

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.history.store import Store
 from benchmarks.measurement import CANARY_BEFORE, CONFIRMATION, Cell, Measurement, Sample, State, Verdict, Word
-from benchmarks.page.content import content, natural
+from benchmarks.page.content import FIXED, content, natural
 from benchmarks.page.document import document
 from benchmarks.page.models import known_models
 from benchmarks.page.numbers import clean, median, short
@@ -152,9 +152,11 @@ def test_a_shipped_model_brings_what_its_maker_measured(tmp_path: Path) -> None:
     digest = read(find("polyp")).sha256
     with history(tmp_path / "h.sqlite") as store:
         add(store, NIGHTS[0], [measured(CELL, NIGHTS[0], identity=identity(model_sha256=digest))])
-        (cell,) = of(store)["cells"]
-    assert cell["host"]["metrics"] == {"dice": 0.8763, "iou": 0.8082}
-    assert cell["host"]["data"].startswith("Kvasir-SEG")
+        found = of(store)
+    assert found["digests"][found["cells"][0]["digest"]] == digest
+    (host,) = found["hosts"]
+    assert host["metrics"] == {"dice": 0.8763, "iou": 0.8082}
+    assert host["data"].startswith("Kvasir-SEG")
     assert len(known_models()) == 4
 
 
@@ -202,7 +204,15 @@ def test_a_step_is_marked_at_its_night_with_its_size() -> None:
     assert row["steps"] == [[21, 1.1]]
     assert row["trend"][19:22] == [10, None, 11]
     assert row["marks"] == []
-    assert step_ratio([None, None], 1) is None
+    assert step_ratio([None], [None, 1.0]) is None
+
+
+def test_a_step_is_as_large_as_the_levels_on_both_of_its_sides() -> None:
+    """Three nights of heat are two steps, and not none."""
+    found = samples([10.0] * 20 + [15.0] * 3 + [10.0] * 20)
+    drawn = axis([sample.night for sample in found], 1, 10_000)
+    row = trend(found, drawn, places_of(drawn), lambda series: [20, 23])
+    assert row["steps"] == [[20, 1.5], [23, 0.6667]]
 
 
 @pytest.mark.parametrize(
@@ -247,6 +257,10 @@ class Wide:
             "ratio": 1.0277,
             "interval": [0.9871, 1.0512],
             "threshold": 1.0432,
+            "model_sha256": "ab" * 32,
+            "targets": [
+                {"name": "speedup", "target": 6, "measured": 3.84, "source": "who set it and why, in some words"}
+            ],
         }
         return [
             Verdict(cell, Word.PASS, "4.12 ms against 4.01 ms before, a ratio of 1.028, inside of 4.3 %", evidence)
@@ -264,4 +278,8 @@ def test_a_year_of_all_runtimes_and_threads_is_a_small_page() -> None:
     found = content(Wide(1200, 365), no_steps)
     assert len(found["cells"]) == 1200
     assert found["thinned"] > 1
-    assert len(document({**found, "written": "", "program": ""}, "t", "s").encode()) <= 3_000_000
+    assert 2_600_000 < len(document({**found, "written": "", "program": ""}, "t", "s").encode()) <= 3_000_000
+
+
+def test_what_the_page_is_made_of_has_the_room_that_is_kept_for_it() -> None:
+    assert len(document({}, "t", "s").encode()) < FIXED

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.measurement import Cell, Verdict, Word
 from benchmarks.page.content import content
 from benchmarks.page.markdown import MOST, counts, escaped, markdown
-from tests.benchmarks.page.nights import HOSTILE, NIGHTS, add, every_word, history, identity, measured, no_steps
+from tests.benchmarks.page.nights import HOSTILE, NIGHTS, add, down, every_word, history, identity, measured, no_steps
 from tests.benchmarks.page.test_content import Wide
 
 MARKUP = "\\`*_{}[]<>()#+!|~@:&$\"'"
@@ -42,6 +42,16 @@ def test_names_are_shown_letter_by_letter(tmp_path: Path, name: str) -> None:
         text = markdown(content(store, no_steps))
     rows = [line for line in text.splitlines() if "NOISY" in line and line.startswith("|")]
     assert {row.count("|") for row in rows} == {9}
+
+
+def test_a_device_that_is_down_is_one_line(tmp_path: Path) -> None:
+    cells = [Cell("pi4", model, "litert", threads) for model in ("a", "b", "c") for threads in (1, 2)]
+    with history(tmp_path / "h.sqlite") as store:
+        verdicts = [Verdict(cell, Word.DEVICE_DOWN, "no answer") for cell in cells]
+        add(store, NIGHTS[0], [down(cell, NIGHTS[0]) for cell in cells], verdicts)
+        look, everything = markdown(content(store, no_steps)).split("<details>")
+    assert "| DEVICE-DOWN | 3 models | pi4 | litert | 2 numbers | - | - | no answer |" in look
+    assert (look.count("DEVICE-DOWN |"), everything.count("DEVICE-DOWN |")) == (1, 6)
 
 
 def test_an_empty_history_says_so(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ function scoresOf(cell) {
   const measured = cell.accuracy || {};
   for (const key of METRICS) {
     if (measured.metrics && isNumber(measured.metrics[key])) scores.push({ key: `${key}|${measured.folder || ""}`, metric: key, of: `${key} on ${measured.folder || "a labelled folder"} of the device`, value: measured.metrics[key] });
-    const host = cell.host;
+    const host = content.hosts[cell.digest];
     if (host && isNumber(host.metrics[key])) scores.push({ key: `${key}|host|${host.data}`, metric: key, of: `${key}, by the host: ${host.data}`, value: host.metrics[key] });
   }
   return scores;

@@ -1,12 +1,10 @@
 // One cell with its evidence, in a dialog.
 const EVIDENCE = {
-  p50_ms: ["p50 tonight", (value) => withUnit(value, "ms")],
   baseline_ms: ["baseline", (value) => withUnit(value, "ms")],
   ratio: ["against the baseline", percent],
   interval: ["interval of the ratio", (value) => (Array.isArray(value) ? value.map((bound) => percent(bound)).join(" to ") : "–")],
   threshold: ["would alarm from", percent],
   canary_ratio: ["canary", percent],
-  starts: ["fresh starts", (value) => number(value)],
   confirmed: ["confirmed by a re-run", (value) => (value ? "yes" : "no")],
   alarm: ["alarm", (value) => (value ? "yes: somebody is told" : "no")],
 };
@@ -17,7 +15,7 @@ function openDetails(cell) {
   const dialog = byId("details");
   const close = h("button", { type: "button", class: "button", onclick: () => dialog.close() }, "Close");
   dialog.replaceChildren(h("div", { class: "sheet" },
-    h("header", {}, h("div", {}, h("h2", { id: "details-title" }, cellLabel(cell)), h("p", {}, badge(cell.word), isEmulated(cell) ? [" ", emulatedBadge()] : null)), close),
+    h("header", {}, h("div", {}, h("h2", { id: "details-title" }, cellLabel(cell)), h("p", {}, badge(cell.word))), close),
     h("p", {}, cell.reason || (cell.p50 === undefined ? "Not measured in this night." : "Nothing was judged.")),
     cell.fault ? h("p", { class: "notice" }, h("strong", {}, "Fault: "), name(cell.fault.message), " ", quiet(`(${cell.fault.code})`)) : null,
     detailEvidence(cell), detailNumbers(cell), detailTrend(cell), detailAbout(cell)));
@@ -42,7 +40,7 @@ function detailEvidence(cell) {
   const known = Object.entries(EVIDENCE).filter(([key]) => evidence[key] !== undefined && evidence[key] !== null).map(([key, [title, text]]) => [title, text(evidence[key])]);
   const others = Object.entries(evidence).filter(([key, value]) => !EVIDENCE[key] && value !== null).map(([key, value]) => [key.replaceAll("_", " "), evidenceText(value)]);
   const starts = (cell.starts || []).map(exact).join(", "), again = (cell.confirmation || []).map(exact).join(", ");
-  const list = pairs([...known, ["p50 of each fresh start", starts && `${starts} ms`], ["of the re-run", again && `${again} ms`], ...others]);
+  const list = pairs([["p50 tonight", cell.starts && withUnit(cell.p50, "ms")], ["of each fresh start", starts && `${starts} ms`], ["of the re-run", again && `${again} ms`], ...known, ...others]);
   return list ? [h("h3", {}, "Evidence"), list] : null;
 }
 
@@ -65,7 +63,7 @@ function detailAbout(cell) {
   const one = device(cell), accuracy = cell.accuracy || {};
   const said = accuracy.kind === "golden" ? `${accuracy.passed} of ${accuracy.count} golden vectors passed`
     : accuracy.metrics ? `${Object.entries(accuracy.metrics).map(([key, value]) => `${key} ${exact(value)}`).join(", ")} on ${number(accuracy.count)} images` : null;
-  return [h("h3", {}, "What ran"), pairs([["accuracy", said], ["warm invokes a start", cell.invokes && number(cell.invokes)], ["model, SHA-256", cell.digest && h("code", {}, cell.digest)],
+  return [h("h3", {}, "What ran"), pairs([["accuracy", said], ["warm invokes a start", cell.invokes && number(cell.invokes)], ["model, SHA-256", content.digests[cell.digest] && h("code", {}, content.digests[cell.digest])],
     ["runtime", [name(cell.runtime), " ", name((one.runtimes || {})[cell.runtime] || "")]], ...deviceEntries(one)])];
 }
 

@@ -54,8 +54,9 @@ const device = (cell) => content.devices[cell.device];
 const isEmulated = (cell) => Boolean(device(cell).emulated);
 const modelName = (cell) => content.models[cell.model];
 const threadsText = (cell) => `${cell.threads} thread${cell.threads === 1 ? "" : "s"}`;
-const cellText = (cell) => `${modelName(cell)} on ${device(cell).name}, ${cell.runtime}, ${threadsText(cell)}`;
-const cellLabel = (cell) => [name(modelName(cell)), " on ", name(device(cell).name), `, `, name(cell.runtime), `, ${threadsText(cell)}`];
+const emulatedText = (cell) => (isEmulated(cell) ? " (emulated)" : "");
+const cellText = (cell) => `${modelName(cell)} on ${device(cell).name}, ${cell.runtime}, ${threadsText(cell)}${emulatedText(cell)}`;
+const cellLabel = (cell) => [name(modelName(cell)), " on ", name(device(cell).name), ", ", name(cell.runtime), `, ${threadsText(cell)}${emulatedText(cell)}`];
 const ratioOf = (cell) => (cell.evidence && isNumber(cell.evidence.ratio) ? cell.evidence.ratio : null);
 
 function scrolling(label, table) {

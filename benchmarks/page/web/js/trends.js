@@ -63,10 +63,24 @@ function stepsText(cells, from) {
   return said.length ? `Steps: ${said.slice(0, 3).join("; ")}${said.length > 3 ? `; and ${said.length - 3} more` : ""}.` : "No steps.";
 }
 
+// How high each step's label stands: labels of steps that are close to each other would cover one another.
+function labelHeights(cells, places, width) {
+  const steps = cells.flatMap((cell, index) => (cell.steps || []).filter(([place]) => place >= places[0]).map(([place]) => ({ place, key: `${index} ${place}` }))).sort((a, b) => a.place - b.place);
+  const near = (places.length * 48) / width;  // nights that a label covers
+  const heights = new Map();
+  let before = null;
+  for (const step of steps) {
+    heights.set(step.key, before && step.place - before.place < near ? (heights.get(before.key) + 1) % 3 : 0);
+    before = step;
+  }
+  return heights;
+}
+
 function trendOption(look, width, cells, places, value, unit) {
   const x = (place) => (IS_TIME ? MOMENTS[place] : content.nights[place]);
-  const symbols = { REGRESSED: ["triangle", 0], IMPROVED: ["triangle", 180], "DEVICE-DOWN": ["path://M0,1L1,0L5,4L9,0L10,1L6,5L10,9L9,10L5,6L1,10L0,9L4,5Z", 0], NOISY: ["emptyCircle", 0] };
+  const symbols = { REGRESSED: ["triangle", 0], IMPROVED: ["triangle", 180], "DEVICE-DOWN": ["path://M0,1L1,0L5,4L9,0L10,1L6,5L10,9L9,10L5,6L1,10L0,9L4,5Z", 0], NOISY: ["circle", 0] };
   const format = (number_) => (unit === "ms" ? `${number(number_)}` : `${number_ > 0 ? "+" : ""}${number(number_)} %`);
+  const heights = labelHeights(cells, places, width);
   const series = cells.map((cell, index) => {
     const colour = look.series[index];
     const inRange = ([place]) => place >= places[0];
@@ -74,7 +88,7 @@ function trendOption(look, width, cells, places, value, unit) {
       type: "line", name: cellText(cell), showSymbol: places.length < 8, symbolSize: 6, symbol: "circle", connectNulls: false, data: places.map((place) => [x(place), value(index, place)]),
       lineStyle: { color: colour, width: 1.75, type: index > 2 ? "dashed" : "solid" }, itemStyle: { color: colour }, emphasis: { disabled: true },
       markPoint: { silent: true, data: (cell.marks || []).filter(inRange).filter(beginsRun).map(([place, word]) => markOf(place, word)).filter(Boolean) },
-      markLine: { silent: true, symbol: "none", animation: false, lineStyle: { color: colour, type: "dashed", width: 1.5 }, data: (cell.steps || []).filter(inRange).map(([place, ratio]) => ({ xAxis: x(place), label: { formatter: () => percent(ratio, 0), color: look.text, fontSize: 11, backgroundColor: look.page, padding: [1, 3], position: "end", distance: 2 + (index % 2) * 12 } })) },
+      markLine: { silent: true, symbol: "none", animation: false, lineStyle: { color: colour, type: "dashed", width: 1.5 }, data: (cell.steps || []).filter(inRange).map(([place, ratio]) => ({ xAxis: x(place), label: { formatter: () => percent(ratio, 0), color: look.text, fontSize: 11, backgroundColor: look.page, padding: [1, 3], position: "end", distance: 2 + heights.get(`${index} ${place}`) * 13 } })) },
     };
     function beginsRun([place, word]) { return !marksAt(cell, place - 1).includes(word) || place === places[0]; }
     function markOf(place, word) {
@@ -85,7 +99,7 @@ function trendOption(look, width, cells, places, value, unit) {
     }
   });
   return {
-    grid: { left: 58, right: 22, top: 40, bottom: 34 }, series,
+    grid: { left: 58, right: 22, top: 56, bottom: 34 }, series,
     xAxis: { type: IS_TIME ? "time" : "category", ...axisLook(look), splitLine: { show: false }, ...(IS_TIME ? { axisLabel: { color: look.quiet, hideOverlap: true, formatter: { year: "{yyyy}", month: width < 500 ? "{MMM}" : "{MMM} {yyyy}", day: "{d} {MMM}", hour: "{HH}:{mm}", minute: "{HH}:{mm}" } }, splitNumber: width < 500 ? 4 : 8 } : {}) },
     yAxis: { type: "value", scale: true, name: unit === "ms" ? "p50, ms" : "change of p50", nameLocation: "end", ...axisLook(look), nameTextStyle: { color: look.quiet, align: "left", padding: [0, 0, 0, -50] }, axisLabel: { color: look.quiet, formatter: format } },
     tooltip: tooltip(look, { trigger: "axis", axisPointer: { lineStyle: { color: look.strong } }, formatter: (points) => tip(dayText(content.nights[places[points[0].dataIndex]]), points.map((point) => [point.seriesName, !isNumber(point.value[1]) ? "–" : unit === "ms" ? `${exact(point.value[1])} ms` : percent(1 + point.value[1] / 100), lineKind(point.seriesIndex)])) }),
