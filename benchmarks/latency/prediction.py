@@ -152,6 +152,8 @@ def known(node: Node, graph: Graph) -> Operator | None:
         return Operator(DEPTHWISE if grouped else CONVOLUTION, kind, kernel, stride, _side(out), inputs, out[3])
     if node.name == "FULLY_CONNECTED":
         return Operator(FULLY_CONNECTED, kind, 1, 1, 1, shapes[1][1], shapes[1][0])
+    if node.name == "MEAN" and len(shapes[0]) == 4:
+        return Operator(MEAN, kind, 1, 1, _side(shapes[0]), shapes[0][3], shapes[0][3])
     if len(shapes[0]) != 4 or len(out) != 4:
         return None
     if node.name in ("ADD", "MUL", "SUB"):
@@ -162,8 +164,6 @@ def known(node: Node, graph: Graph) -> Operator | None:
         return Operator(RESAMPLING, kind, 1, 2, _side(out), out[3], out[3])
     if node.name in ("MAX_POOL_2D", "AVERAGE_POOL_2D"):
         return Operator(POOLING, kind, int(node.options["filter_height"]), 2, _side(out), out[3], out[3])
-    if node.name == "MEAN":
-        return Operator(MEAN, kind, 1, 1, _side(shapes[0]), out[3], out[3])
     return None
 
 
