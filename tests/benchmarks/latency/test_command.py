@@ -227,3 +227,26 @@ def test_a_network_in_float_answers_as_the_one_in_int8(tmp_path: Path) -> None:
     assert twin.file.manifest.raw["runtime"]["type"] == "float32"
     mine, theirs = ({row["label"]: row["score"] for row in engine(image).results} for engine in (twin, whole))
     assert mine == pytest.approx(theirs, abs=0.05)
+
+
+def test_the_evaluation_times_each_network_beside_its_prediction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    history = tmp_path / "history.sqlite"
+    found = {name(operator): 0.4 for operator in grid()}
+    row = {"runtime": "litert", "threads": 1, "network_ms": found, "baseline_ms": 0.0}
+    with open_store(history) as store:
+        store.add_latencies("2026-01-02T00:00:00Z", "here", None, [row])
+    monkeypatch.setattr(evaluation, "STARTS", 1)
+    monkeypatch.setattr(evaluation, "INVOKES", 5)
+    monkeypatch.setattr(evaluation.table, "RESULTS", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["evaluation", "--runtime", "litert", "--history", str(history)])
+    evaluation.main()
+    rows = evaluation.table.kept("latency").rows
+    assert [(row["network"], row["type"]) for row in rows] == [
+        (model, kind) for kind in ("int8", "float32") for model in ("bpcp", "cpgresnet50", "pneumonia", "polyp")
+    ]
+    for row in rows:
+        ratio = float(row["predicted ms"]) / float(row["measured ms"])
+        assert float(row["ratio"]) == pytest.approx(ratio, rel=0.05, abs=0.006)
+        assert row["target: within 15%"] == ("met" if abs(ratio - 1) <= 0.15 else "MISSED")
