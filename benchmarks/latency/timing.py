@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import functools
 import io
+import shutil
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -220,13 +221,18 @@ def groups(operators: Iterable[Operator]) -> dict[Baseline, list[Operator]]:
 
 
 def write_all(operators: Iterable[Operator], folder: Path) -> dict[What, Path]:
-    """Write the model files that are not in the folder yet; return where each is."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the model files that are not in the folder yet; return where each is. Those of another version go."""
+    place = folder / networks.version()
+    if folder.exists():
+        for other in folder.iterdir():
+            if other != place:
+                shutil.rmtree(other, ignore_errors=True)
+    place.mkdir(parents=True, exist_ok=True)
     files: dict[What, Path] = {}
     for baseline, members in groups(operators).items():
         each: list[What] = [baseline, *members]
         for what in each:
-            files[what] = folder / f"{networks.name(what)}.tflite"
+            files[what] = place / f"{networks.name(what)}.tflite"
             if not files[what].exists():
                 networks.write(files[what], what)
     return files

@@ -20,7 +20,7 @@ from benchmarks.cli import main
 from benchmarks.devices.local import Local
 from benchmarks.history.store import open_store
 from benchmarks.inventory import Inventory
-from benchmarks.latency import command, evaluation, timing
+from benchmarks.latency import command, evaluation, networks, timing
 from benchmarks.latency.networks import name
 from benchmarks.latency.operators import ADDITION, CALL, CONVOLUTION, Operator, grid
 from benchmarks.latency.timing import Setting, Timer
@@ -72,7 +72,7 @@ def test_times_are_kept_and_a_table_is_had_from_them(few: Path, capsys: pytest.C
 
 def test_what_was_interrupted_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     operators = [CONVOLVED, ADDED]
-    files = timing.write_all(operators, tmp_path)
+    files = timing.write_all(operators, tmp_path / "operators")
     monkeypatch.setattr(timing, "PASSES", 1)
     asked: list[None] = []
 
@@ -156,6 +156,17 @@ def test_a_device_that_fails_costs_the_others_nothing(
     out = capsys.readouterr().out
     assert "gone can't be reached: expected a board" in out.splitlines()[0]
     assert "here: 2 operators" in out
+
+
+def test_files_of_another_version_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "operators"
+    before = timing.write_all([CALLED], folder)
+    assert all(path.is_file() for path in before.values())
+    assert timing.write_all([CALLED], folder) == before
+    monkeypatch.setattr(networks, "version", lambda: "other")
+    after = timing.write_all([CALLED], folder)
+    assert all(path.is_file() for path in after.values())
+    assert not any(path.exists() for path in before.values())
 
 
 def test_a_matrix_at_the_same_time_is_refused(few: Path, capsys: pytest.CaptureFixture[str]) -> None:
