@@ -26,7 +26,7 @@ from benchmarks.measurement import Cell, Identity
 from benchmarks.measuring import measure, models
 from edge.errors import EdgeError
 
-PASSES = 3  # over all operators; the fastest counts, as whatever disturbs only adds
+PASSES = 5  # over all operators; the fastest counts, as whatever disturbs only adds
 RESUMED_HOURS = 12  # so old may a table be that is still gone on with
 PROCESS_MS = 8.0  # that the invokes of one process are to take
 LEAST_INVOKES, MOST_INVOKES, WARMUP = 5, 100, 3
@@ -111,7 +111,7 @@ def run(
 
     Args:
         files: the model file of each operator and of what stands before it.
-        seconds: a second or third pass begins only where it would end within so many; the first always does.
+        seconds: a further pass begins only where it would end within so many; the first always does.
         say: gets lines of progress.
         after: days; a whole table of the same device and software that is younger is left as it is.
 
