@@ -12,6 +12,7 @@ from typing import Any
 from benchmarks.devices import KINDS, device_class
 from benchmarks.devices.device import Device
 from benchmarks.measurement import RUNTIMES
+from benchmarks.measuring.labelled import TASKS
 from edge.errors import EdgeError
 
 CANARY = "bpcp"  # the smallest of the shipped models
@@ -84,7 +85,7 @@ def _device(path: Path, table: Mapping[str, Any]) -> Device:
     name, kind = table.get("name"), table.get("kind")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise _wrong(path, f"has a device with the name {name!r}", "letters, digits, dots and dashes")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise _wrong(path, f"has the device {name!r} of the unknown kind {kind!r}", f"one of {', '.join(KINDS)}")
     made = device_class(kind)
     known = [field.name for field in dataclasses.fields(made)]
@@ -94,7 +95,7 @@ def _device(path: Path, table: Mapping[str, Any]) -> Device:
     for key, fine, expected in (
         ("threads", _counts, "a list of whole numbers from 1 to 64"),
         ("runtimes", _runtimes, f"a list of {', '.join(RUNTIMES)}"),
-        ("images", _places, 'a table of folders by task, as { classification = "/data/test" }'),
+        ("images", _places, f'a folder for each task ({", ".join(TASKS)}), as {{ classification = "/data/test" }}'),
     ):
         if key in table and not fine(table[key]):
             raise _wrong(path, f"has the {key} {table[key]!r} in device {name!r}", expected)
@@ -110,6 +111,8 @@ def _device(path: Path, table: Mapping[str, Any]) -> Device:
         device: Device = made(**table)
     except ValueError as error:  # of the kind's own keys
         raise _wrong(path, f"has {error} in device {name!r}", "what docs/bench-inventory.md says") from None
+    except EdgeError as error:  # of what they name
+        raise EdgeError(f"{path}, device {name!r}: {error}", "inventory.invalid") from None
     return device
 
 
@@ -126,7 +129,9 @@ def _runtimes(value: object) -> bool:
 
 
 def _places(value: object) -> bool:
-    return isinstance(value, dict) and all(isinstance(one, str) and one for one in value.values())
+    return isinstance(value, dict) and all(
+        task in TASKS and isinstance(one, str) and one and "\0" not in one for task, one in value.items()
+    )
 
 
 def _wrong(path: Path, found: str, expected: str) -> EdgeError:

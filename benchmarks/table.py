@@ -22,13 +22,19 @@ def write(
     name: str, title: str, command: str, header: Sequence[str], rows: Sequence[Sequence[object]], notes: str
 ) -> None:
     """Print a table and write it to `results/NAME.md`."""
+    table = show(title, header, rows)
+    RESULTS.mkdir(exist_ok=True)
+    page = f"# {title}\n\n    {command}\n\n{machine()}\n\n{table}\n\n{notes.strip()}\n"
+    write_beside(RESULTS / f"{name}.md", page.encode())
+
+
+def show(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Print a table; return it."""
     lines = [f"| {' | '.join(header)} |", "|" + " --- |" * len(header)]
     lines += [f"| {' | '.join(map(str, row))} |" for row in rows]
     table = "\n".join(lines)
     print(f"\n{title}\n\n{table}\n")
-    RESULTS.mkdir(exist_ok=True)
-    page = f"# {title}\n\n    {command}\n\n{machine()}\n\n{table}\n\n{notes.strip()}\n"
-    write_beside(RESULTS / f"{name}.md", page.encode())
+    return table
 
 
 class Kept(NamedTuple):

@@ -1,5 +1,6 @@
 # The board's side of edge-bench, run as edge-deploy's board.sh is (firmware_bridge/board/ssh.py), as
-# `sh -c "$THIS" edge-deploy MARK ACTION FOLDER ARGUMENT...`: POSIX sh, and of every Debian system coreutils and sed.
+# `sh -c "$THIS" edge-deploy MARK ACTION FOLDER ARGUMENT...`: POSIX sh, and of every Debian system coreutils, findutils,
+# grep and sed.
 #
 # It sends the host, a line each with MARK in front: `fact KEY VALUE`, `state WHEN SECONDS KEY=VALUE|...`, `wall
 # NANOSECONDS CENTISECONDS` (the system's clock, which may be set meanwhile, and the one since the start, which is
@@ -63,7 +64,8 @@ infer() { # SECONDS, yes or no to power, WORDS of edge-infer; the image on stand
   program=$folder/current/bin/edge-infer
   [ -x "$program" ] || fail board.release "the board has no release in $folder: edge-deploy push first"
   work=$(mktemp -d "${TMPDIR:-/tmp}/edge-bench.XXXXXX") || fail board.disk "nothing can be written in ${TMPDIR:-/tmp}: make room on the board"
-  trap 'rm -rf "$work"' EXIT
+  job=
+  trap 'if [ -n "$job" ]; then kill "$job" 2>/dev/null; fi; rm -rf "$work"' EXIT
   trap 'exit 1' HUP INT TERM PIPE
   cat >"$work/image" || fail board.disk "the image can't be written in ${TMPDIR:-/tmp}: make room on the board"
   volt=$(hwmon rpi_volt)
@@ -72,8 +74,11 @@ infer() { # SECONDS, yes or no to power, WORDS of edge-infer; the image on stand
   sampling &
   sampler=$!
   started=$(uptime) begun=$(date +%s%N) status=0
-  timeout -k 5 "$seconds" "$program" "$@" <"$work/image" >"$work/out" 2>"$work/err" || status=$?
-  ended=$(date +%s%N) stopped=$(uptime)
+  # Beside this shell, so that it hears meanwhile that the host is gone.
+  timeout -k 5 "$seconds" "$program" "$@" <"$work/image" >"$work/out" 2>"$work/err" &
+  job=$!
+  wait "$job" || status=$?
+  ended=$(date +%s%N) stopped=$(uptime) job=
   kill "$sampler" 2>/dev/null
   wait "$sampler" 2>/dev/null
   sample after "$(firmware)"
@@ -86,11 +91,12 @@ infer() { # SECONDS, yes or no to power, WORDS of edge-infer; the image on stand
 }
 
 sampling() { # until it is ended; the driver of a Raspberry Pi asks for the voltage every 2 s
-  exec </dev/null # a sleep that outlives it has none of the connection's ends
+  exec </dev/null             # a sleep that outlives it has none of the connection's ends
+  trap 'kill "$$"; exit' PIPE # the host is gone: nothing is to run on for nobody ($$ is the shell of infer)
   if [ "$power" = yes ]; then
     while sleep 0.2 >/dev/null 2>&1; do
       at=$(($(uptime) - origin))
-      vcgencmd pmic_read_adc 2>/dev/null | sed "s/^/$mark power $at /"
+      vcgencmd pmic_read_adc 2>/dev/null | sed "s/^/$mark power $at /" || kill "$$"
     done
   else
     while sleep 1 >/dev/null 2>&1; do sample during; done
@@ -120,11 +126,10 @@ put() { # DIGEST; the file on standard input
   mv -f "$STORE/.$1" "$STORE/$1.tflite"
 }
 
-keep() { # DIGEST...: of the models that edge-bench brought, these
+keep() { # of the models that edge-bench brought, those whose digests are the lines of standard input
   if [ -d "$STORE" ]; then
-    for name in $(ls -A "$STORE" | grep -x "$MODEL"); do
-      case " $* " in *" ${name%.tflite} "*) ;; *) rm -f "$STORE/$name" ;; esac
-    done
+    sed 's/$/.tflite/' |
+      (cd "$STORE" && ls -A | grep -x "$MODEL" | grep -vxF -f /dev/fd/3 | xargs -r rm -f) 3<&0 0</dev/null
   fi
 }
 

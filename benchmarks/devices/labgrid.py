@@ -30,7 +30,7 @@ _ASKED_SECONDS = 60.0  # for what the coordinator answers at once
 _POLL_SECONDS = 15.0  # a reservation that nobody asks for is dropped after 60 s
 _LEAST_SECONDS = 5.0  # for asking once: a client takes a second or two to start
 _LET_GO_SECONDS = 4.0  # for releasing; it goes on by itself afterwards
-_TAG_KEY, _TAG_VALUE = re.compile(r"[a-z][a-z0-9_]+"), re.compile(r"[a-z0-9_]?[A-Za-z0-9_-]*")
+_TAG_KEY, _TAG_VALUE = re.compile(r"[a-z][a-z0-9_]+"), re.compile(r"[A-Za-z0-9_.:/][A-Za-z0-9_.:/-]*")
 _COORDINATOR = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9a-fA-F:]+\]:[0-9]{1,5}")
 # Lets the place go when its standard input ends: when this process says so, and when it is gone, however it ended. It
 # must not go before, whatever signal the terminal sends.
@@ -207,6 +207,7 @@ def _turn(device: Labgrid, client: _Client, token: str, filters: str, log: Calla
     """Wait until the reservation has a place; return its name."""
     begun = time.monotonic()
     while True:
+        log(f"waiting for a place ({filters}): {time.monotonic() - begun:.0f} s")
         left = begun + device.wait_seconds - time.monotonic()
         place = _allocated(client, token, min(_POLL_SECONDS, max(left, _LEAST_SECONDS)))
         if place is not None:
@@ -218,7 +219,6 @@ def _turn(device: Labgrid, client: _Client, token: str, filters: str, log: Calla
                 "longer with wait_seconds",
                 "board.busy",
             )
-        log(f"waiting for a place ({filters}): {time.monotonic() - begun:.0f} s")
 
 
 def _allocated(client: _Client, token: str, seconds: float) -> str | None:

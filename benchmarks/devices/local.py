@@ -184,21 +184,22 @@ def run(
         )
         try:
             output, complaints = process.communicate(image, timeout=seconds)
-        except subprocess.TimeoutExpired:
+        except subprocess.TimeoutExpired:  # of it, or of a child that has its output
+            _end(process)
             raise EdgeError(
                 f"{name} did not end edge-infer within {seconds:g} s: expected its answer; give it longer with "
                 "--timeout, or find out what holds it up",
                 "board.timeout",
             ) from None
-        finally:
+        except BaseException:
             _end(process)
+            raise
         wall = (time.perf_counter() - begun) * 1e3
     return Ran(process.returncode, output, complaints.decode(errors="replace").splitlines(), wall, watch.states)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all that it started, where it has not ended."""
-    if process.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+    """End a process and all that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()

@@ -8,8 +8,9 @@ import hashlib
 import secrets
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -27,6 +28,7 @@ from firmware_bridge.release.release import Archive
 SCRIPT = Path(__file__).with_name("board_side.sh")
 RUNTIMES = {"native": ("native",), "python": ("tflite",)}  # a release's program -> what it has
 _ASKED_SECONDS = 60.0  # for what takes no time on a board that answers
+_CONNECT_SECONDS = 45.0  # for the handshake, which ssh gives up after 30 s, and the login scripts
 _MARGIN_SECONDS = 30.0  # for the connection, beside what edge-infer may take
 _CLOCK_CENTISECONDS, _CLOCK_SHARE = 10, 0.05  # by how much a board's two clocks may differ
 _EMULATED_TIMES = 20  # that an emulator takes longer here than by its own clock, at most
@@ -61,13 +63,14 @@ class Ssh:
                 raise ValueError(f"the {key} {value!r}")
         if self.key is not None and not isinstance(self.key, str):
             raise ValueError(f"the key {self.key!r}")
+        target.load(self.target)  # it is a name that is known
 
     @contextmanager
     def open(self, models: Iterable[Path], log: Callable[[str], None]) -> Iterator[SshSession]:
         """Connect, push a release where the board has another one, bring the models that are not there."""
         chosen = target.load(self.target)
         target.check_buildable(chosen)
-        with Connection(self.host) as connection, tempfile.TemporaryDirectory(prefix="edge-bench-") as work:
+        with _connected(self.host) as connection, tempfile.TemporaryDirectory(prefix="edge-bench-") as work:
             key = signature.default_key() if self.key is None else Path(self.key).expanduser()
             archive = deployed(connection, self.folder, chosen, key, Path(work), log)
             with opened(self.name, connection, self.folder, archive.size) as session:
@@ -75,6 +78,29 @@ class Ssh:
                     log(f"bringing {path.name}")
                     session.model(path)
                 yield session
+
+
+@contextmanager
+def _connected(host: str) -> Iterator[Connection]:
+    """Return a connection; a board that takes it and then says nothing is given up, too.
+
+    ssh itself bounds all but what login scripts do.
+    """
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def give_up() -> None:
+        for process in processes:
+            process.kill()
+
+    late = threading.Timer(_CONNECT_SECONDS, give_up)
+    late.daemon = True
+    late.start()
+    with ExitStack() as kept:
+        try:
+            connection = kept.enter_context(Connection(host, processes.append))
+        finally:
+            late.cancel()
+        yield connection
 
 
 @contextmanager
@@ -135,7 +161,7 @@ class SshSession:
         """Raises EdgeError where the board lacks a tool or has no release in `folder`."""
         self.name, self.emulated = name, emulated
         self._connection, self._folder, self._archive = connection, folder, archive
-        self._brought: list[str] = []
+        self._brought: set[str] = set()
         self._facts = dict(text.partition(" ")[::2] for kind, text in self._ask("about") if kind == "fact")
         program = self._facts.get("program", "")
         if program not in RUNTIMES:
@@ -211,13 +237,15 @@ class SshSession:
         if found.get("found") != "yes":
             with open(path, "rb") as file:
                 self._ask("put", digest, stdin=file, seconds=_ASKED_SECONDS + len(data) / 20_000)
-        if digest not in self._brought:
-            self._brought.append(digest)
+        self._brought.add(digest)
         return found["path"]
 
     def tidy(self) -> None:
         """Remove the models on the board that were not asked for in this session."""
-        self._ask("keep", *self._brought)
+        with tempfile.TemporaryFile() as file:
+            file.write("".join(f"{digest}\n" for digest in self._brought).encode())
+            file.seek(0)
+            self._ask("keep", stdin=file)
 
     def identity(self, runtime: str) -> Identity:
         """Do as `Session.identity`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,10 @@ from benchmarks.devices.device import Device
 from benchmarks.history.store import DEFAULT, Store, open_store
 from benchmarks.inventory import load
 from benchmarks.latency import timing
-from benchmarks.latency.operators import grid
+from benchmarks.latency.operators import Operator, grid
 from benchmarks.latency.prediction import Predicted
 from benchmarks.latency.timing import Setting, Timer
+from benchmarks.matrix.lock import alone
 from benchmarks.measurement import RUNTIMES, Cell
 from edge.arguments import add_command, count
 from edge.command import Progress, log
@@ -79,11 +80,24 @@ def _time(options: argparse.Namespace) -> int | None:
         devices = [device for device in devices if device.kind != EMULATED]
     if not devices:
         return None
-    progress(f"writing the model files of {len(operators)} operators to {FOLDER}")
-    files = timing.write_all(operators, FOLDER)
-    failures: list[str] = []
-    stopped = threading.Event()
-    with open_store(options.history) as store, ThreadPoolExecutor(len(devices)) as pool:
+    # A matrix at the same time would disturb the times, and they its own.
+    with alone(options.history), open_store(options.history) as store:
+        progress(f"writing the model files of {len(operators)} operators to {FOLDER}")
+        files = timing.write_all(operators, FOLDER)
+        failures = _all_at_once(devices, operators, files, store, options)
+    return FAILED if failures else None
+
+
+def _all_at_once(
+    devices: Sequence[Device],
+    operators: Sequence[Operator],
+    files: Mapping[timing.What, Path],
+    store: Store,
+    options: argparse.Namespace,
+) -> int:
+    """Time the operators on all devices, one process at a time on each; return how many failed, which is said."""
+    progress, failures, stopped = Progress(), 0, threading.Event()
+    with ThreadPoolExecutor(len(devices)) as pool:
 
         def work(device: Device) -> Setting:
             def check() -> None:
@@ -102,14 +116,15 @@ def _time(options: argparse.Namespace) -> int | None:
                 try:
                     setting = task.result()
                 except EdgeError as error:
-                    failures.append(f"{tasks[task]}: {error}")
-                    progress.log(one_line(failures[-1]))
+                    failures += 1
+                    said = str(error)
+                    progress.log(one_line(said if said.startswith(tasks[task]) else f"{tasks[task]}: {said}"))
                 else:
                     night, _ = timing.load(store, setting, operators)
                     progress.log(_done(setting, night, len(operators)))
         finally:
             stopped.set()
-    return FAILED if failures else None
+    return failures
 
 
 def _done(setting: Setting, night: str, number: int) -> str:

@@ -2,14 +2,16 @@
 
     python -m benchmarks.latency.evaluation [--runtime native] [--history FILE]
 
-Takes the newest table of the history (`edge-bench latency` makes one) and times each network beside it. None of these
-networks' operators were looked at to make the grid; what lies between its points is interpolated.
+Takes the newest table of the history (`edge-bench latency` makes one) and times each network beside it. Few of
+these networks' operators are points of the table; the others are interpolated.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,8 @@ from benchmarks import table
 from benchmarks.history.store import DEFAULT, open_store
 from benchmarks.inventory import load
 from benchmarks.latency import timing
-from benchmarks.latency.operators import TYPES, grid
+from benchmarks.latency.operators import TYPES, Operator, grid
+from benchmarks.latency.prediction import known
 from benchmarks.latency.timing import Setting, Timer
 from benchmarks.measurement import RUNTIMES
 from compress.convert import model_file
@@ -63,6 +66,12 @@ def in_float(file: ModelFile, path: Path) -> None:
     write_beside(path, model_file.pack(path, flatbuffer, raw, {}))
 
 
+def _operators(path: Path) -> Iterator[Operator]:
+    """Return a network's operators in the table's words."""
+    graph = edge.model.read(path).network().graphs[0]
+    return (operator for node in graph.operators if (operator := known(node, graph)) is not None)
+
+
 def main() -> None:
     """Measure and write `results/latency.md`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -80,6 +89,7 @@ def main() -> None:
             twin = Path(name) / f"{file.manifest.name}.tflite"
             in_float(file, twin)
             paths |= {(file.manifest.name, "int8"): path, (file.manifest.name, "float32"): twin}
+        points = Counter(operator in times.times for path in paths.values() for operator in _operators(path))
         found = {what: times.predict(edge.model.read(path).network()).ms for what, path in paths.items()}
         measured: dict[tuple[str, str], list[float]] = {what: [] for what in paths}
         with device.open(paths.values(), print) as session:
@@ -100,8 +110,8 @@ def main() -> None:
         rows,
         f"One thread, {options.runtime}, {len(grid()):,} operators, the table of {night}. Measured: the fastest invoke "
         f"of {STARTS} processes in turns, {INVOKES} invokes each; so are the operators, of {timing.PASSES} processes. "
-        "float32: the same networks with the values that their int8 weights stand for. None of their operators were "
-        "looked at to choose the table's.",
+        "float32: the same networks with the values that their int8 weights stand for. Of all networks' "
+        f"{sum(points.values())} operators {points[True]} are points of the table; the others are interpolated.",
     )
 
 

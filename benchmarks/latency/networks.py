@@ -12,6 +12,7 @@ nothing.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -64,6 +65,12 @@ def baseline(operator: Operator) -> Baseline:
 def name(what: Operator | Baseline) -> str:
     """Return a name for files and tables: "convolution-int8-3-1-16-32-64"."""
     return "-".join(map(str, what if isinstance(what, Operator) else ("baseline", *what)))
+
+
+def version() -> str:
+    """Return a digest of what writes the files: those of another version are others'."""
+    sources = (Path(__file__), Path(__file__).with_name("builder.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
 
 
 def operator(name: str) -> Operator:

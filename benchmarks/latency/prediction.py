@@ -98,17 +98,18 @@ class Table:
         Raises EdgeError ("latency.missing") where the table lacks a kind of operator that it should have.
         """
         graph = network.graphs[0]
-        parts: Counter[str] = Counter()
+        parts: dict[str, float] = defaultdict(float)
         left_out: Counter[str] = Counter()
         for node in graph.operators:
             operator = known(node, graph)
             if operator is not None:
-                parts[operator.kind] += self.ms(operator)  # type: ignore[assignment]
+                parts[operator.kind] += self.ms(operator)
             elif node.name not in FREE:
                 left_out[node.custom or node.name] += 1
-        _, height, width, channels = graph.tensors[graph.inputs[0]].shape
-        side = round(math.sqrt(height * width))
-        parts[CALL] += self.ms(Operator(CALL, _type(graph, graph.inputs[0]), 1, 1, side, channels, channels))  # type: ignore[assignment]
+        shape = graph.tensors[graph.inputs[0]].shape
+        side, channels = max(1, round(math.sqrt(math.prod(shape[1:-1])))), shape[-1] if shape else 1
+        call = Operator(CALL, _type(graph, graph.inputs[0]), 1, 1, side, channels, channels)
+        parts[CALL] += self.ms(call)
         return Predicted(sum(parts.values()), dict(parts), dict(left_out))
 
     def _step(self, operator: Operator, kernel: int) -> float:
@@ -147,9 +148,12 @@ def known(node: Node, graph: Graph) -> Operator | None:
         grouped = node.name != "CONV_2D" or (shapes[1][3] == 1 and shapes[0][3] > 1)
         kernel = round(math.sqrt(shapes[1][1] * shapes[1][2]))
         stride = int(node.options["stride_h"])
-        return Operator(DEPTHWISE if grouped else CONVOLUTION, kind, kernel, stride, _side(out), shapes[0][3], out[3])
+        inputs = shapes[0][3] if grouped else shapes[1][3]  # that each output looks at
+        return Operator(DEPTHWISE if grouped else CONVOLUTION, kind, kernel, stride, _side(out), inputs, out[3])
     if node.name == "FULLY_CONNECTED":
         return Operator(FULLY_CONNECTED, kind, 1, 1, 1, shapes[1][1], shapes[1][0])
+    if node.name == "MEAN" and len(shapes[0]) == 4:
+        return Operator(MEAN, kind, 1, 1, _side(shapes[0]), shapes[0][3], shapes[0][3])
     if len(shapes[0]) != 4 or len(out) != 4:
         return None
     if node.name in ("ADD", "MUL", "SUB"):
@@ -160,8 +164,6 @@ def known(node: Node, graph: Graph) -> Operator | None:
         return Operator(RESAMPLING, kind, 1, 2, _side(out), out[3], out[3])
     if node.name in ("MAX_POOL_2D", "AVERAGE_POOL_2D"):
         return Operator(POOLING, kind, int(node.options["filter_height"]), 2, _side(out), out[3], out[3])
-    if node.name == "MEAN":
-        return Operator(MEAN, kind, 1, 1, _side(shapes[0]), out[3], out[3])
     return None
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import functools
 import io
+import shutil
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,7 +26,7 @@ from benchmarks.measurement import Cell, Identity
 from benchmarks.measuring import measure, models
 from edge.errors import EdgeError
 
-PASSES = 3  # over all operators; the fastest counts, as whatever disturbs only adds
+PASSES = 5  # over all operators; the fastest counts, as whatever disturbs only adds
 RESUMED_HOURS = 12  # so old may a table be that is still gone on with
 PROCESS_MS = 8.0  # that the invokes of one process are to take
 LEAST_INVOKES, MOST_INVOKES, WARMUP = 5, 100, 3
@@ -110,7 +111,7 @@ def run(
 
     Args:
         files: the model file of each operator and of what stands before it.
-        seconds: a second or third pass begins only where it would end within so many; the first always does.
+        seconds: a further pass begins only where it would end within so many; the first always does.
         say: gets lines of progress.
         after: days; a whole table of the same device and software that is younger is left as it is.
 
@@ -220,13 +221,18 @@ def groups(operators: Iterable[Operator]) -> dict[Baseline, list[Operator]]:
 
 
 def write_all(operators: Iterable[Operator], folder: Path) -> dict[What, Path]:
-    """Write the model files that are not in the folder yet; return where each is."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the model files that are not in the folder yet; return where each is. Those of another version go."""
+    place = folder / networks.version()
+    if folder.exists():
+        for other in folder.iterdir():
+            if other != place:
+                shutil.rmtree(other, ignore_errors=True)
+    place.mkdir(parents=True, exist_ok=True)
     files: dict[What, Path] = {}
     for baseline, members in groups(operators).items():
         each: list[What] = [baseline, *members]
         for what in each:
-            files[what] = folder / f"{networks.name(what)}.tflite"
+            files[what] = place / f"{networks.name(what)}.tflite"
             if not files[what].exists():
                 networks.write(files[what], what)
     return files

@@ -44,7 +44,7 @@ class Energy:
 
 
 def energy(session: Session, cell: Cell, path: Path, seconds: float, timeout: float) -> Energy:
-    """Return what an invoke of `cell` costs, measured for about `seconds` of invokes.
+    """Return what an invoke of `cell` costs, measured for `seconds` of invokes or more.
 
     Args:
         timeout: seconds that the process may take.
@@ -61,7 +61,8 @@ def energy(session: Session, cell: Cell, path: Path, seconds: float, timeout: fl
     model = models.read(path)
     word = session.model(Path(edge.model.find(path)))
     _, cold = ask(session, cell, model, word, ["--repeat", "5"], timeout)
-    repeat = max(2, round(seconds * 1000 / cold.warm_ms["p50"]))
+    # By the fastest, as the first few are slow: rather too many than too few readings.
+    repeat = max(2, round(seconds * 1000 / max(cold.warm_ms["least"], 0.001)))
     ran, answer = ask(session, cell, model, word, ["--repeat", str(repeat)], timeout, power=True)
     p50 = answer.warm_ms["p50"]
     # Invokes come last in a process, but for an answer's last touch.

@@ -12,14 +12,13 @@ import argparse
 import os
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
 import benchmarks
-from benchmarks import table
+from benchmarks import environment, table
 from benchmarks.measurement import Cell
 from benchmarks.measuring import models
 from benchmarks.measuring.measure import ask
@@ -33,31 +32,10 @@ from edge.strict_json import loads
 
 LITERT = "2.3.0"
 PACKAGES = (f"ai-edge-litert=={LITERT}", "pillow>=10.1")
-FOLDER = Path("build/bench/env/litert")
 SCRIPT = "ai_edge_litert.tools.benchmark_litert_model"
 TARGET = 0.03
 _TIMEOUT = 120.0
 _ROOT = Path(benchmarks.__file__).parents[1]
-
-
-def environment(progress: Progress) -> Path:
-    """Return the environment's Python; the environment is made where there is none. EdgeError where pip can't."""
-    python = FOLDER.absolute() / "bin/python"
-    ready = FOLDER / "ready"
-    if not ready.exists():
-        progress(f"making {FOLDER}: {', '.join(PACKAGES)}\n")
-        pip = [str(python), "-m", "pip", "install", "-q", *PACKAGES]
-        for command in ([sys.executable, "-m", "venv", str(FOLDER)], pip):
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode:
-                last = (done.stderr.strip().splitlines() or ["no word of why"])[-1]
-                raise EdgeError(
-                    f"{FOLDER} can't be made ({last}): expected a package index that has {PACKAGES[0]}; see pip's "
-                    "configuration",
-                    "overhead.environment",
-                )
-        ready.touch()
-    return python
 
 
 class Times(NamedTuple):
@@ -98,7 +76,7 @@ def main() -> None:
     parser.add_argument("--invokes", type=count(2), default=100)
     options = parser.parse_args()
     progress = Progress()
-    python = environment(progress)
+    python = environment.ready("litert", PACKAGES, lambda text: progress(f"{text}\n")) / "bin/python"
     paths = [Path(find(name)) for name in options.model] if options.model else shipped()
     cells = [
         (Cell(HERE, models.read(path).name, "litert", threads), path) for threads in options.threads for path in paths

@@ -34,15 +34,18 @@ def chromium() -> Iterator[Any]:
 def drawn(page: Any, file: Path) -> None:
     """Load a page and wait until its charts in view are drawn."""
     page.goto(file.absolute().as_uri())
-    page.wait_for_function("document.documentElement.dataset.drawn === 'yes'")
+    page.wait_for_function("document.documentElement.dataset.drawn")
 
 
-def first_paint_ms(browser: Any, file: Path) -> float:
-    """Return the milliseconds from the start of loading a page to its first paint with content, in a new context."""
+def opening_ms(browser: Any, file: Path) -> tuple[float, float]:
+    """Return the milliseconds from the start of loading a page, in a new context: to its first paint with content, and
+    until it is built and its charts in view are drawn.
+    """
     context = browser.new_context()
     try:
         page = context.new_page()
         drawn(page, file)
-        return float(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
+        paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+        return float(paint), float(page.evaluate("Number(document.documentElement.dataset.drawn)"))
     finally:
         context.close()

@@ -228,7 +228,7 @@ class Detector:
         """Return tau^2 of equation (1): what neighbouring nights differ by beyond the starts' noise, surely."""
         ratio = (_median(np.abs(self.differences)) * _TO_SIGMA) ** 2  # 1 where the starts' noise is all
         number = np.isfinite(self.differences).sum(1)
-        sure = ratio * (1 - 2.5 / np.sqrt(np.maximum(number, 8)))  # the MAD's own error, about 1.2 / sqrt(number)
+        sure = ratio * (1 - 1.2 / np.sqrt(np.maximum(number, 8)))  # the MAD's own error, about 1.2 / sqrt(number)
         expected = self.noise.variance / 3 + self._canary_variance
         return np.where(number >= 8, np.maximum(sure - 1, 0.0), 0.0) * expected
 
@@ -285,7 +285,7 @@ class Detector:
         there = np.isfinite(night.level)
         rows = there & (night.noisy == CALM)
         expected = np.sqrt(2 * (self.noise.variance / np.maximum(self._own.count, 1) + self._canary_variance))
-        _push(self.differences, (night.level - self.last) / expected, rows & np.isfinite(self.last) & ~night.suspected)
+        _push(self.differences, (night.level - self.last) / expected, rows & np.isfinite(self.last))
         self.noise.add(self._own, rows)
         for side in (self._before, self._after):
             self.canary_noise.add(combine(side, self.canary_noise.variance), rows)

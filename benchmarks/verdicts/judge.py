@@ -49,10 +49,13 @@ def judge(cell: Cell, series: Sequence[Sample], tonight: Sequence[Measurement]) 
     failed = _failed(cell, tonight, earlier)
     if failed is not None:
         return failed
-    index, night, since = _replay(series)
-    evidence = _evidence(series[-1], night, tonight, since, index)
+    nights, night, change = _replay(series)
+    evidence = _evidence(series[-1], night, tonight, change, nights)
     word, reason = _word(night, evidence)
     missed = _missed(tonight)
+    # A night without numbers knows nothing of targets and accuracy.
+    measured = [one.verdict for one in series[:-1] if one.verdict is not None and "p50_ms" in one.verdict.evidence]
+    earlier = measured[-1] if measured else None
     worse = _less_accurate(evidence, earlier)
     if worse is not None and word is not Word.REGRESSED:
         word, reason = Word.REGRESSED, worse

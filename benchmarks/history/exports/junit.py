@@ -17,6 +17,7 @@ from benchmarks.history.exports.nightly import Nightly, latency, nightly
 from benchmarks.history.store import Store
 from benchmarks.measurement import Verdict, Word
 from edge.errors import one_line
+from edge.strict_json import dumps
 
 _KINDS = {
     Word.REGRESSED: "failure",
@@ -57,7 +58,8 @@ def _suite(root: ElementTree.Element, number: int, device: str, night: str, judg
     identity = next((each.identity for each in judged if each.identity), None)
     if identity:
         for name in ("kernel", "program", "release"):
-            ElementTree.SubElement(properties, "property", name=name, value=_text(str(getattr(identity, name) or "")))
+            if value := getattr(identity, name):
+                ElementTree.SubElement(properties, "property", name=name, value=_text(value))
     for each in judged:
         _case(suite, each)
     ElementTree.SubElement(suite, "system-out")
@@ -74,7 +76,7 @@ def _case(suite: ElementTree.Element, each: Nightly) -> None:
     kind = _kind(verdict)
     if kind:
         found = ElementTree.SubElement(case, kind, message=_text(verdict.reason), type=verdict.word.value)
-        found.text = "\n".join(_text(f"{key}: {value}") for key, value in verdict.evidence.items())
+        found.text = "\n".join(_text(f"{key}: {dumps(value, key)}") for key, value in verdict.evidence.items())
 
 
 def _kind(verdict: Verdict) -> str | None:

@@ -20,6 +20,7 @@ from benchmarks.devices.labgrid import REQUIREMENTS, Labgrid
 from benchmarks.lab.host import ROOT, free_port
 from edge.errors import EdgeError
 from edge.model import find
+from tests.benchmarks.devices.test_ssh import homed
 from tests.firmware_bridge.boards import LocalBoard
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(600)]
@@ -54,7 +55,7 @@ class Fleet(NamedTuple):
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     folder = tmp_path_factory.mktemp("fleet")
     programs = environment.ready("labgrid", REQUIREMENTS, folder=ROOT / environment.FOLDER) / "bin"
-    board = LocalBoard(tmp_path_factory.mktemp("board"))
+    board = homed(tmp_path_factory.mktemp("board"))
     config = board.config.read_text()
     board.config.write_text(config + re.sub("^Host board", "Host 127.0.0.1", config))
     user = os.environ.get("USER", "root")
@@ -68,15 +69,13 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         os.environ |= {key: board.environment[key] for key in ("PATH", "HOME", "XDG_CACHE_HOME")}
         os.environ.pop("SSH_AUTH_SOCK", None)
         assert board.deploy("trust", "board", "--key", f"{board.signer}.pub").returncode == 0
-        with open(folder / "log", "wb") as log:
-            for command in (
-                ["labgrid-coordinator", "-l", coordinator],
-                ["labgrid-exporter", "-c", coordinator, "-n", "lab", "resources.yaml"],
-            ):
-                command[0] = str(programs / command[0])
-                processes.append(subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, start_new_session=True))
         found = Fleet(coordinator, board, programs / "labgrid-client")
-        until(lambda: _listed(found))
+        processes.append(_started(programs / "labgrid-coordinator", folder, "-l", coordinator))
+        until(lambda: _says(found, "places", ""))  # an exporter ends where there is none yet
+        processes.append(
+            _started(programs / "labgrid-exporter", folder, "-c", coordinator, "-n", "lab", "resources.yaml")
+        )
+        until(lambda: _says(found, "resources", "NetworkService"))
         for place, tag in (("one", "here"), ("two", "none")):
             found.ask("-p", place, "create")
             found.ask("-p", place, "set-tags", f"board={tag}")
@@ -94,9 +93,14 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         board.stop()
 
 
-def _listed(fleet: Fleet) -> bool:
+def _started(program: Path, folder: Path, *words: str) -> subprocess.Popen[bytes]:
+    with open(folder / f"{program.name}.log", "wb") as log:
+        return subprocess.Popen([str(program), *words], cwd=folder, stdout=log, stderr=log, start_new_session=True)
+
+
+def _says(fleet: Fleet, word: str, expected: str) -> bool:
     try:
-        return "NetworkService" in fleet.ask("resources")
+        return expected in fleet.ask(word)
     except subprocess.CalledProcessError:
         return False
 
@@ -140,7 +144,7 @@ def test_somebody_else_has_the_place(fleet: Fleet) -> None:
     try:
         with pytest.raises(EdgeError, match="not free within 6 s") as raised, fleet.device().open([], said.append):
             pass
-        assert "elsewhere/somebody" in fleet.ask("who")  # it is still theirs
+        assert "somebody  elsewhere  one" in fleet.ask("who")  # it is still theirs
     finally:
         fleet.ask("-p", "one", "release", **OTHER)
     assert raised.value.code == "board.busy"
@@ -180,9 +184,9 @@ def test_a_process_that_is_ended_leaves_no_lock(fleet: Fleet, number: signal.Sig
 
 
 def test_a_place_that_there_is_not(fleet: Fleet) -> None:
-    with pytest.raises(EdgeError, match="has no place 'three'") as raised:
-        with fleet.device(tags=None, place="three").open([], print):
-            pass
+    device = fleet.device(tags=None, place="three")
+    with pytest.raises(EdgeError, match="has no place 'three'") as raised, device.open([], print):
+        pass
     assert raised.value.code == "board.labgrid"
 
 

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from benchmarks.devices import ssh
 from benchmarks.devices.ssh import Ssh, SshSession
 from benchmarks.measurement import MODEL, Cell
 from benchmarks.measuring.measure import Effort, measure
 from edge.errors import EdgeError
 from edge.model import find
+from tests.edge.processes import ROOT
 from tests.firmware_bridge.boards import LocalBoard
 
 pytestmark = [pytest.mark.compile, pytest.mark.timeout(300)]
 QUICK = Effort(invokes=5, warmup=1, seconds=60)
 
 
+def homed(folder: Path) -> LocalBoard:
+    """Return a board whose user has a home of its own in that folder."""
+    (folder / "home").mkdir()
+    return LocalBoard(folder, f'ForceCommand HOME={folder}/home; export HOME; eval "$SSH_ORIGINAL_COMMAND"')
+
+
 @pytest.fixture(scope="module")
 def reached(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBoard]:
     """A board that trusts the key, reached by this process's ssh as a user's configuration would have it."""
-    board = LocalBoard(tmp_path_factory.mktemp("board"))
+    board = homed(tmp_path_factory.mktemp("board"))
     before = dict(os.environ)
     try:
         os.environ |= {key: board.environment[key] for key in ("PATH", "HOME", "XDG_CACHE_HOME")}
@@ -70,6 +81,14 @@ def test_a_board_is_deployed_once_and_measured(device: Ssh, reached: LocalBoard)
     assert len(kept) == 1  # of the session's own models
 
 
+def until(happens: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait for something."""
+    begun = time.monotonic()
+    while not happens():
+        assert time.monotonic() - begun < seconds, "it did not happen"
+        time.sleep(0.1)
+
+
 def _phantom() -> bytes:
     return (Path(__file__).parents[3] / "docs/colon.jpg").read_bytes()
 
@@ -110,3 +129,68 @@ def test_a_board_whose_disk_is_full(device: Ssh, reached: LocalBoard) -> None:
         finally:
             reached.ssh("rm ~/.cache/edge-bench/models && mv ~/kept ~/.cache/edge-bench/models")
     assert raised.value.code == "board.disk"
+
+
+def test_models_that_a_session_did_not_ask_for_go(device: Ssh, reached: LocalBoard) -> None:
+    reached.ssh("mkdir -p ~/.cache/edge-bench/models && echo theirs >~/.cache/edge-bench/models/mine.txt")
+    reached.ssh(f"echo old >~/.cache/edge-bench/models/{'0' * 64}.tflite")
+    with session(device) as opened:
+        path = Path(opened.model(Path(find("bpcp"))))
+        path.write_bytes(b"damaged")
+        assert Path(opened.model(Path(find("bpcp")))).read_bytes() == Path(find("bpcp")).read_bytes()
+    left = reached.ssh("ls ~/.cache/edge-bench/models").split()
+    assert sorted(left) == sorted([path.name, "mine.txt"])
+
+
+RUN_FOR_LONG = """
+import sys
+from pathlib import Path
+from benchmarks.devices import ssh
+from benchmarks.devices.ssh import Ssh
+from edge.model import find
+with Ssh("pi", "board", "x86-64", key=sys.argv[1]).open([], str) as session:
+    model = session.model(Path(find("polyp")))
+    print("runs", flush=True)
+    session.infer("native", ["--repeat", "1000000", "--model", model, "-"], Path(sys.argv[2]).read_bytes(), 300)
+"""
+
+
+def test_nothing_runs_on_where_the_host_is_gone(device: Ssh, reached: LocalBoard) -> None:
+    command = [sys.executable, "-c", RUN_FOR_LONG, str(reached.signer), str(ROOT / "docs/colon.jpg")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT)
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == b"runs\n"
+        until(lambda: _running(reached))
+    finally:
+        process.kill()
+        process.communicate()
+    until(lambda: not _running(reached))
+
+
+def _running(board: LocalBoard) -> bool:
+    """Whether an edge-infer of the board's runs."""
+    lines = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
+    return any("--repeat 1000000" in line and str(board.folder) in line for line in lines)
+
+
+def test_a_login_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reached: LocalBoard) -> None:
+    monkeypatch.setattr(ssh, "_CONNECT_SECONDS", 2.0)
+    board = LocalBoard(tmp_path, "ForceCommand exec sleep 600")
+    monkeypatch.setenv("PATH", board.environment["PATH"])
+    try:
+        with pytest.raises(EdgeError) as raised, session(Ssh("pi", "board", "x86-64", key=str(reached.signer))):
+            pass
+    finally:
+        board.stop()
+    assert raised.value.code == "board.login"
+
+
+def test_a_host_whose_key_has_changed(device: Ssh, reached: LocalBoard) -> None:
+    reached.know(" ".join(reached.user.with_suffix(".pub").read_text().split()[:2]))
+    try:
+        with pytest.raises(EdgeError, match="another host key") as raised, session(device):
+            pass
+    finally:
+        reached.know(reached.host_key)
+    assert raised.value.code == "board.login"

@@ -20,10 +20,11 @@ from benchmarks.cli import main
 from benchmarks.devices.local import Local
 from benchmarks.history.store import open_store
 from benchmarks.inventory import Inventory
-from benchmarks.latency import command, evaluation, timing
+from benchmarks.latency import command, evaluation, networks, timing
 from benchmarks.latency.networks import name
 from benchmarks.latency.operators import ADDITION, CALL, CONVOLUTION, Operator, grid
 from benchmarks.latency.timing import Setting, Timer
+from benchmarks.matrix.lock import alone
 from edge.engine import load
 from edge.errors import EdgeError
 from edge.model import find, read
@@ -71,7 +72,7 @@ def test_times_are_kept_and_a_table_is_had_from_them(few: Path, capsys: pytest.C
 
 def test_what_was_interrupted_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     operators = [CONVOLVED, ADDED]
-    files = timing.write_all(operators, tmp_path)
+    files = timing.write_all(operators, tmp_path / "operators")
     monkeypatch.setattr(timing, "PASSES", 1)
     asked: list[None] = []
 
@@ -153,8 +154,25 @@ def test_a_device_that_fails_costs_the_others_nothing(
     monkeypatch.setattr(command, "load", lambda path: Inventory([Broken("gone"), Local("here")]))
     assert main(["latency", "--runtime", "litert", "--history", str(few)]) == 1
     out = capsys.readouterr().out
-    assert "gone: gone can't be reached" in out
+    assert "gone can't be reached: expected a board" in out.splitlines()[0]
     assert "here: 2 operators" in out
+
+
+def test_files_of_another_version_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "operators"
+    before = timing.write_all([CALLED], folder)
+    assert all(path.is_file() for path in before.values())
+    assert timing.write_all([CALLED], folder) == before
+    monkeypatch.setattr(networks, "version", lambda: "other")
+    after = timing.write_all([CALLED], folder)
+    assert all(path.is_file() for path in after.values())
+    assert not any(path.exists() for path in before.values())
+
+
+def test_a_matrix_at_the_same_time_is_refused(few: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with alone(few):
+        assert main(["latency", "--history", str(few)]) == 2
+    assert "is written by another matrix" in capsys.readouterr().err
 
 
 def test_an_emulator_is_left_out_and_said(
@@ -220,3 +238,26 @@ def test_a_network_in_float_answers_as_the_one_in_int8(tmp_path: Path) -> None:
     assert twin.file.manifest.raw["runtime"]["type"] == "float32"
     mine, theirs = ({row["label"]: row["score"] for row in engine(image).results} for engine in (twin, whole))
     assert mine == pytest.approx(theirs, abs=0.05)
+
+
+def test_the_evaluation_times_each_network_beside_its_prediction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    history = tmp_path / "history.sqlite"
+    found = {name(operator): 0.4 for operator in grid()}
+    row = {"runtime": "litert", "threads": 1, "network_ms": found, "baseline_ms": 0.0}
+    with open_store(history) as store:
+        store.add_latencies("2026-01-02T00:00:00Z", "here", None, [row])
+    monkeypatch.setattr(evaluation, "STARTS", 1)
+    monkeypatch.setattr(evaluation, "INVOKES", 5)
+    monkeypatch.setattr(evaluation.table, "RESULTS", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["evaluation", "--runtime", "litert", "--history", str(history)])
+    evaluation.main()
+    rows = evaluation.table.kept("latency").rows
+    assert [(row["network"], row["type"]) for row in rows] == [
+        (model, kind) for kind in ("int8", "float32") for model in ("bpcp", "cpgresnet50", "pneumonia", "polyp")
+    ]
+    for row in rows:
+        ratio = float(row["predicted ms"]) / float(row["measured ms"])
+        assert float(row["ratio"]) == pytest.approx(ratio, rel=0.05, abs=0.006)
+        assert row["target: within 15%"] == ("met" if abs(ratio - 1) <= 0.15 else "MISSED")

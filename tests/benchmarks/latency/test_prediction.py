@@ -15,12 +15,15 @@ from benchmarks.latency.operators import (
     CALL,
     CONVOLUTION,
     FULLY_CONNECTED,
+    MEAN,
     TYPES,
     Operator,
     grid,
 )
 from benchmarks.latency.prediction import Table, known
+from edge import flatbuffer
 from edge.errors import EdgeError
+from tests.documents import ROOT
 
 GRID = grid()
 
@@ -85,6 +88,13 @@ def test_the_shipped_networks_are_made_of_operators_of_the_table() -> None:
         assert found.left_out == {}
         assert found.ms == pytest.approx(sum(found.parts.values()))
         assert {CONVOLUTION, CALL} <= set(found.parts)
+
+
+def test_what_the_table_has_no_word_for_is_named() -> None:
+    """A network with a softmax of its own, and one whose mean drops the sizes."""
+    found = BY_WORK.predict(flatbuffer.read((ROOT / "tests/edge/data/tiny-scores.tflite").read_bytes(), "tiny-scores"))
+    assert found.left_out == {"SOFTMAX": 1}
+    assert MEAN in found.parts
 
 
 def test_a_networks_time_is_the_sum_of_its_operators_and_one_call() -> None:

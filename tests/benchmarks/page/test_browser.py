@@ -218,6 +218,8 @@ def test_arrow_keys_show_the_values_of_a_chart(page: Callable[..., Any]) -> None
         opened.keyboard.press("ArrowRight")
         opened.wait_for_selector(f"#{name} .tip")
         assert any(unit in opened.inner_text(f"#{name} .tip") for unit in ("%", "ms"))
+        first = opened.inner_text(f"#{name} .tip strong")
+        opened.wait_for_function(f"document.getElementById('announcer').textContent.startsWith({first!r})")
 
 
 def test_charts_have_words_and_numbers_beside_them(page: Callable[..., Any]) -> None:

@@ -168,6 +168,15 @@ def test_golden_vectors_are_counted_and_not_listed(tmp_path: Path) -> None:
     assert cell["accuracy"] == {"kind": "golden", "passed": 3, "count": 4}
 
 
+def test_runtimes_are_in_their_order_and_unknown_ones_behind_them(tmp_path: Path) -> None:
+    cells = [Cell("pi4", "net", runtime, 1) for runtime in ("zig", "tflite", "native")]
+    with history(tmp_path / "h.sqlite") as store:
+        add(store, NIGHTS[0], [measured(cell, NIGHTS[0]) for cell in cells])
+        found = of(store)
+    assert found["runtimes"] == ["native", "tflite", "zig"]
+    assert [cell["runtime"] for cell in found["cells"]] == found["runtimes"]
+
+
 def test_names_are_sorted_as_people_do() -> None:
     assert sorted(["pi-10", "pi-9", "pi", "9", "a²b"], key=natural) == ["9", "a²b", "pi", "pi-9", "pi-10"]
 
@@ -182,7 +191,8 @@ def test_numbers_are_short() -> None:
         None,
         None,
     ]
-    assert (median([3.0, 1.0, 2.0]), median([1.0, 2.0]), median([])) == (2, 1.5, None)
+    assert (median([5.0, 3.0, 1.0, 2.0, 9.0]), median([1.0, 2.0]), median([])) == (3, 1.5, None)
+    assert clean({"a": True, "b": None})["a"] is True
     assert clean({"a": [float("nan"), True, {"b": object}], 1: None}, 2)["a"][:2] == [None, True]
     deep: list[Any] = []
     for _ in range(100):

@@ -13,7 +13,7 @@ function theme() {
 // draw() returns {empty} or {option(theme), description, legend, columns, rows(), height, walk}.
 function figure({ id, draw }) {
   const canvas = h("div", { class: "canvas", role: "img", tabindex: "0", onkeydown: (event) => walk(one, event) });
-  const caption = h("figcaption", { "aria-live": "polite" });
+  const caption = h("figcaption");
   const legend = h("ul", { class: "legend" });
   const numbers = h("details", {}, h("summary", {}, "Show as a table"));
   const element = h("figure", { id }, caption, legend, canvas, numbers);
@@ -56,7 +56,7 @@ function paint(one) {
 const isNear = (element) => { const box = element.getBoundingClientRect(); return box.width > 0 && box.bottom > -400 && box.top < innerHeight + 400; };
 function drawVisible() {
   for (const one of figures) if (one.element.isConnected && isNear(one.canvas)) paint(one);
-  if (typeof echarts !== "undefined") document.documentElement.dataset.drawn = "yes";  // whoever takes an image waits for it
+  if (typeof echarts !== "undefined") document.documentElement.dataset.drawn ||= performance.now();  // whoever takes an image waits for it
 }
 function redrawCharts() { for (const one of figures) one.stale = true; requestAnimationFrame(drawVisible); }
 
@@ -64,7 +64,12 @@ function watchCharts() {
   let waiting = false;
   const soon = () => { if (!waiting) { waiting = true; requestAnimationFrame(() => { waiting = false; drawVisible(); }); } };
   addEventListener("scroll", soon, { passive: true });
-  addEventListener("resize", redrawCharts);
+  let width = innerWidth;
+  addEventListener("resize", () => {
+    if (innerWidth !== width) figures.forEach(update);  // labels and heights fit the width
+    width = innerWidth;
+    redrawCharts();
+  });
   addEventListener("beforeprint", () => figures.forEach(paint));
   soon();
 }
@@ -78,6 +83,7 @@ function walk(one, event) {
   const targets = one.drawn.walk;
   one.place = Math.min(Math.max(one.place + step, 0), targets.length - 1);
   one.chart.dispatchAction({ type: "showTip", ...targets[one.place] });
+  requestAnimationFrame(() => announce([...one.canvas.querySelectorAll(".tip > *")].map((line) => line.innerText).join("; ")));
 }
 
 // A tooltip of text nodes.
@@ -93,8 +99,8 @@ function pager(size, what, change) {
   let page = 0;
   const back = h("button", { type: "button", class: "button", onclick: () => turn(-1) }, `Previous ${size}`);
   const forth = h("button", { type: "button", class: "button", onclick: () => turn(1) }, `Next ${size}`);
-  const said = h("span", { class: "quiet", "aria-live": "polite" });
-  const turn = (by) => { page += by; change(); };
+  const said = h("span", { class: "quiet" });
+  const turn = (by) => { page += by; change(); announce(said.textContent); };
   const of = (all) => {
     page = Math.max(0, Math.min(page, Math.ceil(all.length / size) - 1));
     const part = all.slice(page * size, (page + 1) * size);

@@ -81,7 +81,7 @@ function matrixCell(cell, heat) {
   const classes = ["cell", cell.word || "", flagged && "flagged", cell.word === "DEVICE-DOWN" && "down", heat.shade(cell)].filter(Boolean).join(" ");
   const change = ratio !== null && cell.word !== "DEVICE-DOWN" ? percent(ratio) : "";
   const word = cell.word || (cell.p50 === undefined ? "not measured" : "no verdict");
-  const said = cell.word === "PASS" ? ["✓ ", hidden("PASS "), change] : [cell.word ? `${WORDS[cell.word][0]} ` : "", word, flagged && change && cell.word !== "MISSED" ? ` ${change}` : ""];
+  const said = cell.word === "PASS" ? ["✓ ", change ? [hidden("PASS "), change] : "PASS"] : [cell.word ? `${WORDS[cell.word][0]} ` : "", word, flagged && change && cell.word !== "MISSED" ? ` ${change}` : ""];
   const label = `${cellText(cell)}: ${word}, ${withUnit(value, COLOURS[shade].unit)}${change ? `, ${change}` : ""}`;
   return h("button", { type: "button", class: classes, "aria-label": label, "aria-haspopup": "dialog", tabindex: "-1", title: cell.reason, onclick: () => openDetails(cell) },
     h("span", { class: "value" }, number(value)), h("span", { class: "said" }, said));

@@ -14,6 +14,7 @@ function h(tag, properties, ...children) {
 }
 
 const byId = (id) => document.getElementById(id);
+const announce = (text) => { byId("announcer").textContent = text; };  // to screen readers
 const quiet = (text) => h("span", { class: "quiet" }, text);
 const hidden = (text) => h("span", { class: "hidden" }, text);
 const name = (text) => h("bdi", {}, text);  // a name's writing direction is its own

@@ -25,7 +25,7 @@ def test_the_top_of_a_page_becomes_a_small_image(tmp_path: Path) -> None:
         every_word(store)
         (tmp_path / "page.html").write_text(page(content(store, no_steps)))
     words = [tmp_path / "page.html", tmp_path / "page.png", "--width", "600", "--height", "500", "--theme", "dark"]
-    subprocess.run([sys.executable, "-m", "benchmarks.page.picture", *map(str, words)], check=True)
+    subprocess.run([sys.executable, "-m", "benchmarks.page.screenshot", *map(str, words)], check=True)
     image = Image.open(tmp_path / "page.png").convert("RGB")
     assert image.size == (1200, 1000)
     assert max(image.getpixel((5, 5))) < 40, "dark"  # type: ignore[type-var]

@@ -1,6 +1,6 @@
 """An image of a page, for a README.
 
-python -m benchmarks.page.picture build/bench/report.html docs/bench.png
+python -m benchmarks.page.screenshot build/bench/report.html docs/bench.png
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("page", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("--width", type=count(200), default=1100, metavar="N")
-    parser.add_argument("--height", type=count(200), default=760, metavar="N")
+    parser.add_argument("--height", type=count(200), default=820, metavar="N")
     parser.add_argument("--theme", choices=("light", "dark"), default="light")
     options = parser.parse_args()
     write_beside(options.output, image(options.page, options.width, options.height, options.theme))

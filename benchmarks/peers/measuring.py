@@ -1,0 +1,153 @@
+"""One network through all runtimes: what they answer, then how long they take, in turns."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.peers import environment, process
+from benchmarks.peers.network import INPUTS
+from benchmarks.peers.process import Worker
+from benchmarks.peers.runtimes import BASE
+from benchmarks.verdicts.ratio import Ratio, compare_ratio
+from edge.errors import EdgeError
+
+LEAST_COSINE = 0.99
+PAUSE_SECONDS = 0.02  # between turns: threads that wait by spinning fall asleep
+TURN_SECONDS = 0.08
+SEED = 1
+_BASE = BASE, "int8"
+
+
+@dataclass
+class Row:
+    """A runtime with one kind of network.
+
+    Attributes:
+        runtime, kind: "onnxruntime", "int8".
+        version: of the runtime.
+        cosine: of its answers and LiteRT's to the int8 file, over all images; 1.0 for the same.
+        ms: by threads the median of each turn.
+        cold_ms, memory_mb: of each fresh process: the whole time, peak resident set.
+        fault: why it has no numbers, or "".
+    """
+
+    runtime: str
+    kind: str
+    version: str = ""
+    cosine: float = 0.0
+    ms: dict[int, list[float]] = field(default_factory=dict)
+    cold_ms: list[float] = field(default_factory=list)
+    memory_mb: list[float] = field(default_factory=list)
+    fault: str = ""
+
+    @property
+    def title(self) -> str:
+        return f"{environment.peer(self.runtime).TITLE} {self.kind}"
+
+    def ratio(self, base: Row, threads: int) -> Ratio:
+        """Return its time over the base's, of the same rounds."""
+        return compare_ratio(base.ms[threads], self.ms[threads])
+
+
+def measure(
+    folder: Path, names: Sequence[str], threads: Sequence[int], rounds: int, say: Callable[[str], None]
+) -> list[Row]:
+    """Return a row for each runtime and kind, those with a fault among them; LiteRT int8 is the first.
+
+    Raises EdgeError where LiteRT itself can't be measured: without it there is nothing to compare with.
+    """
+    rows, files = [], {}
+    for name in names:
+        for kind in ("int8", "float"):
+            row = Row(name, kind)
+            rows.append(row)
+            try:
+                if kind not in environment.peer(name).KINDS:
+                    raise EdgeError(f"{environment.peer(name).TITLE} is not run in {kind} here", "peers.kind")
+                python = environment.python(name, say)
+                say(f"{folder.name}: converting for {row.title}")
+                files[name, kind] = python, process.convert(python, name, folder, kind)
+            except EdgeError as error:
+                row.fault = error.message
+    _check(rows, files, folder, say)
+    if rows[0].fault:
+        raise EdgeError(f"LiteRT itself can't be measured: {rows[0].fault}", "peers.base")
+    for count in threads:
+        _turns(rows, files, folder, count, rounds, say)
+    _cold(rows, files, folder, max(3, rounds // 4), say)
+    return rows
+
+
+Files = dict[tuple[str, str], tuple[Path, Path]]
+
+
+def _check(rows: Sequence[Row], files: Files, folder: Path, say: Callable[[str], None]) -> None:
+    """Fill in versions and cosines; a row whose answers are others gets a fault and is not timed."""
+    base: np.ndarray | None = None
+    for row in rows:
+        if row.fault:
+            continue
+        say(f"{folder.name}: asking {row.title}")
+        python, path = files[row.runtime, row.kind]
+        try:
+            with Worker(python, row.runtime, path, folder / INPUTS, 1) as worker:
+                row.version = worker.version()
+                answer = worker.answer()
+            base = answer if base is None else base
+            row.cosine = cosine(base, answer)
+            if not row.cosine >= LEAST_COSINE:
+                raise EdgeError(f"its answers are others: cosine {row.cosine:.3f}, not timed", "peers.answer")
+        except EdgeError as error:
+            row.fault = error.message
+
+
+def cosine(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the cosine of two sets of answers, all values of one as one vector; nan where they have no length."""
+    if one.shape != other.shape:
+        return float("nan")
+    a, b = one.astype(np.float64).ravel(), other.astype(np.float64).ravel()
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        return float(a @ b / np.sqrt((a @ a) * (b @ b)))
+
+
+def _turns(
+    rows: Sequence[Row], files: Files, folder: Path, threads: int, rounds: int, say: Callable[[str], None]
+) -> None:
+    """Time them all: each round each has one turn, in random order."""
+    order = random.Random(SEED)
+    with ExitStack() as stack:
+        workers: dict[int, Worker] = {}
+        counts: dict[int, int] = {}
+        for number, row in enumerate(rows):
+            if row.fault:
+                continue
+            python, path = files[row.runtime, row.kind]
+            workers[number] = stack.enter_context(Worker(python, row.runtime, path, folder / INPUTS, threads))
+            workers[number].version()
+            once = statistics.median(workers[number].run(3))
+            counts[number] = max(1, min(50, round(TURN_SECONDS * 1e3 / once)))
+        for turn in range(rounds):
+            say(f"{folder.name}: {threads} threads, round {turn + 1} of {rounds}")
+            for number in order.sample(sorted(workers), len(workers)):
+                time.sleep(PAUSE_SECONDS)
+                rows[number].ms.setdefault(threads, []).append(statistics.median(workers[number].run(counts[number])))
+
+
+def _cold(rows: Sequence[Row], files: Files, folder: Path, rounds: int, say: Callable[[str], None]) -> None:
+    order = random.Random(SEED)
+    good = [row for row in rows if not row.fault]
+    for turn in range(rounds):
+        say(f"{folder.name}: fresh processes, round {turn + 1} of {rounds}")
+        for row in order.sample(good, len(good)):
+            python, path = files[row.runtime, row.kind]
+            ran = process.cold(python, row.runtime, path, folder / INPUTS)
+            row.cold_ms.append(ran.wall)
+            row.memory_mb.append(ran.memory)
