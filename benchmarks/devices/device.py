@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from benchmarks.measurement import Identity, State
 
+NOTE = "note: "  # begins a line of `Device.open`'s that is no progress: what is left out, and why
 MOST_FETCHED = 1 << 26  # bytes: a mask, as a folder of labelled images has it
 
 
@@ -97,4 +98,7 @@ class Device(Protocol):
     def runtimes(self) -> Sequence[str] | None: ...
 
     def open(self, models: Iterable[Path], log: Any) -> AbstractContextManager[Session]:
-        """Reach it, deploy what it lacks (models among it), and return it ready; log(text) gets lines of progress."""
+        """Reach it, deploy what it lacks (models among it), and return it ready.
+
+        `log(text)` gets lines of progress; one that begins with NOTE stays.
+        """

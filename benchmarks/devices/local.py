@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import edge
-from benchmarks.devices.device import MOST_FETCHED, Ran
+from benchmarks.devices.device import MOST_FETCHED, NOTE, Ran
 from benchmarks.devices.state import Watch
 from benchmarks.measurement import RUNTIMES, Identity
 from edge import board
@@ -56,8 +56,12 @@ class Local:
             except EdgeError as error:
                 if self.runtimes is not None:  # it was asked for by name
                     raise
-                log(f"{self.name}: no native program is measured: {error}")
-        programs |= {name: python() for name in wanted if name in _PYTHON and importlib.util.find_spec(_PYTHON[name])}
+                log(f"{NOTE}native is left out: {error}")
+        for name in wanted:
+            if name in _PYTHON and importlib.util.find_spec(_PYTHON[name]):
+                programs[name] = python()
+            elif name in _PYTHON:
+                log(f"{NOTE}{name} is left out: {_PYTHON[name]} is not installed")
         if not programs:
             raise EdgeError(
                 f"{self.name} has none of the runtimes {', '.join(wanted)}: expected one; pip install ai-edge-litert",

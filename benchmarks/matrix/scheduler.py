@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 
+from benchmarks.devices.device import NOTE
 from benchmarks.matrix import lane as lanes
 from benchmarks.matrix.lane import Lane
 from benchmarks.matrix.night import Course
@@ -99,6 +100,8 @@ class Scheduler:
             self._ready(run, message)
         elif isinstance(message, Busy):
             run.doing = message.text or run.doing
+            if message.text is not None and message.text.startswith(NOTE):
+                self._lines.say(f"{run.course.device.name}: {message.text.removeprefix(NOTE)}")
         else:
             self._measured(run, message)
 
