@@ -30,6 +30,7 @@ MEMORY = 90  # nights of a level that are remembered before the window
 CONFIRMATIONS = 9  # fresh starts of the re-run that confirms a suspicion
 CANARY_STARTS = 6  # of the canary, before the others and after them: it is small, and its noise is in every verdict
 SUSPICION = 2.2  # |z| from which on the night is measured again
+YOUNG, YOUNG_SUSPICION = 40, 1.0  # nights of a level whose baseline is still uncertain: measured again more readily
 ALPHA = 1.5e-6  # two-sided share of nights beyond the alarm's bound
 CONFIRMED = 2.0  # |z| of the re-run alone
 PRIOR, PRIOR_STARTS = 0.03, 2.0  # noise of a start before any was seen, and how many starts that is worth
@@ -38,6 +39,7 @@ CANARY_NIGHTS, CANARY_BOUND, CANARY_DRIFT = 7, 4.0, 0.01
 SPREAD_SHARE = 1e-4  # of nights whose starts differ so much by chance
 _LEAST_BEFORE = 3  # nights of a level that another can be compared with
 _TO_SIGMA = 1.4826
+_SHRINK = 1.2  # of the error of a median absolute deviation, over sqrt(number)
 
 CALM, CANARY_MOVED, CANARY_UNSTEADY, STARTS_DIFFER = range(4)  # why a night is noisy
 
@@ -141,7 +143,7 @@ class Detector:
         self.differences = np.full((count, size), np.nan)  # of neighbouring nights, over their expected noise
         self.canaries = np.full((count, CANARY_NIGHTS), np.nan)
         self.seen = np.zeros(count, int)  # nights
-        self.last = np.full(count, np.nan)
+        self.last, self.last_variance = np.full(count, np.nan), np.full(count, np.nan)
 
     def night(self, starts: np.ndarray, before: np.ndarray, after: np.ndarray) -> Night:
         """Return what a night's fresh starts say before any re-run.
@@ -179,7 +181,7 @@ class Detector:
     def restart(self, rows: np.ndarray) -> None:
         """Forget all of some series: the device is another one."""
         fresh = Detector(self.count)
-        for name in ("levels", "starts", "canary_starts", "differences", "canaries", "seen", "last"):
+        for name in ("levels", "starts", "canary_starts", "differences", "canaries", "seen", "last", "last_variance"):
             getattr(self, name)[rows] = getattr(fresh, name)[rows]
         for mine, other in ((self.noise, fresh.noise), (self.canary_noise, fresh.canary_noise)):
             mine.squares[rows], mine.degrees[rows] = other.squares[rows], other.degrees[rows]
@@ -201,7 +203,9 @@ class Detector:
         height, z, nights = self._steps(level, variance)
         judged &= np.isfinite(z)
         bound = self._bound()
-        suspected = judged & (noisy == CALM) & (np.abs(np.where(judged, z, 0.0)) > SUSPICION)
+        young = np.isfinite(self.levels).sum(1) < YOUNG
+        suspicion = np.where(young, YOUNG_SUSPICION, SUSPICION)
+        suspected = judged & (noisy == CALM) & (np.abs(np.where(judged, z, 0.0)) > suspicion)
         no = np.zeros(self.count, bool)
         return Night(judged, noisy, suspected, level, variance, height, z, nights, bound, no, no, no, moved)
 
@@ -228,7 +232,7 @@ class Detector:
         """Return tau^2 of equation (1): what neighbouring nights differ by beyond the starts' noise, surely."""
         ratio = (_median(np.abs(self.differences)) * _TO_SIGMA) ** 2  # 1 where the starts' noise is all
         number = np.isfinite(self.differences).sum(1)
-        sure = ratio * (1 - 1.2 / np.sqrt(np.maximum(number, 8)))  # the MAD's own error, about 1.2 / sqrt(number)
+        sure = ratio * (1 - _SHRINK / np.sqrt(np.maximum(number, 8)))
         expected = self.noise.variance / 3 + self._canary_variance
         return np.where(number >= 8, np.maximum(sure - 1, 0.0), 0.0) * expected
 
@@ -284,7 +288,9 @@ class Detector:
     def _remember(self, night: Night, lasted: np.ndarray) -> None:
         there = np.isfinite(night.level)
         rows = there & (night.noisy == CALM)
-        expected = np.sqrt(2 * (self.noise.variance / np.maximum(self._own.count, 1) + self._canary_variance))
+        # Each night by its own number of starts: after a re-run there are more of them than in the night before.
+        own = self.noise.variance / np.maximum(self._own.count, 1) + self._canary_variance
+        expected = np.sqrt(own + self.last_variance)
         _push(self.differences, (night.level - self.last) / expected, rows & np.isfinite(self.last))
         self.noise.add(self._own, rows)
         for side in (self._before, self._after):
@@ -294,6 +300,7 @@ class Detector:
         _push(self.starts, self._own.count.astype(float), rows)
         _push(self.canary_starts, np.where(self._canary.count > 0, self._canary.count, np.nan), rows)
         self.last = np.where(rows, night.level, self.last)
+        self.last_variance = np.where(rows, own, self.last_variance)
         self.seen += rows
         for row in np.flatnonzero(lasted):
             self.levels[row, : -int(lasted[row])] = np.nan

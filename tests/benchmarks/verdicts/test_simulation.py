@@ -11,7 +11,7 @@ from benchmarks.verdicts.simulation import interval, steady, stepped
 
 
 def test_a_step_of_ten_percent_alarms_within_two_nights() -> None:
-    found = stepped(300, 0.10, 2, seed=11)
+    found = stepped(200, 0.10, 2, seed=11)
     assert found["caught"] >= 0.95 and found["early"] <= 1
 
 

@@ -36,3 +36,8 @@ def test_a_short_history_has_none(count: int) -> None:
 def test_nights_without_times_are_passed_over() -> None:
     levels = [10.0] * 20 + [0.0] * 5 + [12.0] * 20
     assert steps(history(levels, [1.0] * 45)) == [25]
+
+
+def test_one_night_that_was_slow_is_no_level() -> None:
+    levels = [10.0] * 40 + [15.0] + [10.0] * 40
+    assert steps(history(levels, [1.0] * 81)) == []
