@@ -39,7 +39,8 @@ CANARY_NIGHTS, CANARY_BOUND, CANARY_DRIFT = 7, 4.0, 0.01
 SPREAD_SHARE = 1e-4  # of nights whose starts differ so much by chance
 _LEAST_BEFORE = 3  # nights of a level that another can be compared with
 _TO_SIGMA = 1.4826
-_SHRINK = 1.2  # of the error of a median absolute deviation, over sqrt(number)
+_PAIRS = 2.5  # differences that are worth one degree of freedom: a MAD has 0.37 of a variance's, and they overlap
+_SHRINK = 2.5  # of the error of a median absolute deviation, over sqrt(number)
 
 CALM, CANARY_MOVED, CANARY_UNSTEADY, STARTS_DIFFER = range(4)  # why a night is noisy
 
@@ -275,9 +276,12 @@ class Detector:
         return heights[rows, best], z, best + 1
 
     def _bound(self) -> np.ndarray:
-        """Return the bound of |z|: Student's, with Satterthwaite's degrees of freedom for the sum of two variances."""
+        """Return the bound of |z|: Student's, with Satterthwaite's degrees of freedom for the sum of three variances."""
         own, canary = self.noise.variance / np.maximum(self._own.count, 1), self._canary_variance
-        degrees = (own + canary) ** 2 / (own**2 / self.noise.degrees + canary**2 / self.canary_noise.degrees)
+        tau = self._tau()
+        pairs = np.maximum(np.isfinite(self.differences).sum(1) / _PAIRS, 2.0)
+        parts = own**2 / self.noise.degrees + canary**2 / self.canary_noise.degrees + tau**2 / pairs
+        degrees = (own + canary + tau) ** 2 / parts
         return np.asarray(-special.stdtrit(degrees, ALPHA / 2))
 
     def _base(self, nights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,22 +11,22 @@ from benchmarks.verdicts.simulation import interval, steady, stepped
 
 
 def test_a_step_of_ten_percent_alarms_within_two_nights() -> None:
-    found = stepped(200, 0.10, 2, seed=11)
+    found = stepped(120, 0.10, 2, seed=11)
     assert found["caught"] >= 0.95 and found["early"] <= 1
 
 
 def test_a_step_of_four_percent_alarms_within_ten_nights() -> None:
-    assert stepped(300, 0.04, 10, seed=12)["caught"] >= 0.95
+    assert stepped(120, 0.04, 10, seed=12)["caught"] >= 0.95
 
 
 def test_an_improvement_is_no_regression() -> None:
-    assert stepped(100, -0.10, 2, seed=13)["caught"] == 0
+    assert stepped(20, -0.10, 2, seed=13)["caught"] == 0
 
 
 def test_steady_nights_are_neither_alarms_nor_noisy() -> None:
-    """A year of 200 series: 0.4 alarms are expected, and four would be one year in a thousand."""
-    found = steady(200, 1, seed=14)
-    assert found["alarms"] <= 3
+    """A year of 100 series: 0.2 alarms are expected, and three would be one year in a thousand."""
+    found = steady(100, 1, seed=14)
+    assert found["alarms"] <= 2
     assert found["noisy"] <= 0.02
     assert 0.02 <= found["again"] <= 0.2
 
