@@ -276,7 +276,7 @@ class Detector:
         return heights[rows, best], z, best + 1
 
     def _bound(self) -> np.ndarray:
-        """Return the bound of |z|: Student's, with Satterthwaite's degrees of freedom for the sum of three variances."""
+        """Return the bound of |z|: Student's, with Satterthwaite's degrees of freedom of a sum of variances."""
         own, canary = self.noise.variance / np.maximum(self._own.count, 1), self._canary_variance
         tau = self._tau()
         pairs = np.maximum(np.isfinite(self.differences).sum(1) / _PAIRS, 2.0)
