@@ -90,8 +90,10 @@ def write(graph: Graph, folder: Path) -> None:
     record = graph._replace(weights={})._asdict()
     record["tensors"] = [tensor._asdict() for tensor in graph.tensors]
     record["layers"] = [layer._asdict() for layer in graph.layers]
-    arrays = {f"{place}.{name}": value for place, all_ in graph.weights.items() for name, value in all_._asdict().items()}
-    np.savez(folder / WEIGHTS, **arrays)  # type: ignore[arg-type]
+    arrays = {
+        f"{place}.{name}": value for place, all_ in graph.weights.items() for name, value in all_._asdict().items()
+    }
+    np.savez(folder / WEIGHTS, **arrays)
     (folder / GRAPH).write_text(json.dumps(record))
 
 

@@ -76,7 +76,7 @@ def measure(
                 say(f"{folder.name}: converting for {row.title}")
                 files[name, kind] = python, process.convert(python, name, folder, kind)
             except EdgeError as error:
-                row.fault = error.message
+                row.fault = str(error)
     _check(rows, files, folder, say)
     if rows[0].fault:
         raise EdgeError(f"LiteRT itself can't be measured: {rows[0].fault}", "peers.base")
@@ -106,7 +106,7 @@ def _check(rows: Sequence[Row], files: Files, folder: Path, say: Callable[[str],
             if not row.cosine >= LEAST_COSINE:
                 raise EdgeError(f"its answers are others: cosine {row.cosine:.3f}, not timed", "peers.answer")
         except EdgeError as error:
-            row.fault = error.message
+            row.fault = str(error)
 
 
 def cosine(one: np.ndarray, other: np.ndarray) -> float:

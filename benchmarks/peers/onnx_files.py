@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -110,7 +111,7 @@ class _Writer:
     def _window(layer: Layer) -> dict[str, list[int]]:
         return {"kernel_shape": list(layer.kernel), "strides": list(layer.stride), "pads": list(layer.pad)}
 
-    def _node(self, kind: str, inputs: list[str], name: str, **options: object) -> str:
+    def _node(self, kind: str, inputs: list[str], name: str, **options: Any) -> str:
         self.nodes.append(helper.make_node(kind, inputs, [name], name, **options))
         return name
 

@@ -46,7 +46,7 @@ class Worker:
     """A process with a loaded network; a context manager that ends it."""
 
     def __init__(self, python: Path, runtime: str, path: Path, images: Path, threads: int) -> None:
-        self._complaints = tempfile.TemporaryFile()
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  (closed in __exit__)
         command = [str(python), "-I", str(WORKER), "turns", runtime, str(path), str(images), str(threads)]
         self._process = subprocess.Popen(
             command,
@@ -100,7 +100,9 @@ class Worker:
         if not line:
             status = self._process.wait(ANSWER_SECONDS)
             self._complaints.seek(0)
-            raise EdgeError(f"it can't run ({_last(self._complaints.read().decode(errors='replace'), status)})", "peers.run")
+            raise EdgeError(
+                f"it can't run ({_last(self._complaints.read().decode(errors='replace'), status)})", "peers.run"
+            )
         found: dict[str, Any] = json.loads(line)
         return found
 

@@ -114,12 +114,13 @@ def _window(layer: Layer, operator: network.Operator, source: network.Graph) -> 
     if layer.kind == MAX_POOL:
         kernel = options["filter_height"], options["filter_width"]
     else:
-        kernel = source.tensors[operator.inputs[1]].shape[1:3]
+        shape = source.tensors[operator.inputs[1]].shape
+        kernel = shape[1], shape[2]
     pad = (0, 0, 0, 0)
     if options["padding"] == 0:
         whole = [max((result[1 + i] - 1) * stride[i] + kernel[i] - image[1 + i], 0) for i in (0, 1)]
         pad = (whole[0] // 2, whole[1] // 2, whole[0] - whole[0] // 2, whole[1] - whole[1] // 2)
-    return layer._replace(kernel=tuple(kernel), stride=stride, pad=pad)
+    return layer._replace(kernel=kernel, stride=stride, pad=pad)
 
 
 def _weights(file: ModelFile, kind: str, operator: network.Operator, source: network.Graph) -> Weights:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,8 +35,9 @@ def to_channels_last(output: np.ndarray) -> np.ndarray:
     return np.moveaxis(output, 1, 3) if output.ndim == 4 else output
 
 
-def quantized(real: np.ndarray, scale: float, zero_point: int, kind: type[np.generic]) -> np.ndarray:
-    """Return integers of real numbers."""
+def quantized(real: np.ndarray, steps: Sequence[float], kind: type[np.generic]) -> np.ndarray:
+    """Return integers of real numbers; `steps` are scale and zero point."""
+    scale, zero_point = steps
     limits = np.iinfo(kind)  # type: ignore[type-var]
-    steps = np.rint(real / np.float32(scale)) + zero_point
-    return np.clip(steps, limits.min, limits.max).astype(kind)
+    rounded = np.rint(real / np.float32(scale)) + zero_point
+    return np.clip(rounded, limits.min, limits.max).astype(kind)

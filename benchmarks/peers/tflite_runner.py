@@ -24,7 +24,7 @@ def load(interpreter_class: Any, version: str, path: Path, threads: int) -> Runn
     (image,), (answer,) = interpreter.get_input_details(), interpreter.get_output_details()
 
     def prepare(real: np.ndarray) -> np.ndarray:
-        return quantized(real, *image["quantization"], np.int8) if image["dtype"] is np.int8 else real
+        return quantized(real, image["quantization"], np.int8) if image["dtype"] is np.int8 else real
 
     def run(tensor: np.ndarray) -> np.ndarray:
         interpreter.set_tensor(image["index"], tensor)

@@ -37,7 +37,7 @@ class _Writer:
         self.lines: list[str] = []
         self.blobs = 0
         self.weights: list[bytes] = []
-        self.readers = {number: 0 for number in range(len(network.tensors))}
+        self.readers = dict.fromkeys(range(len(network.tensors)), 0)
         for layer in network.layers:
             for number in layer.inputs:
                 self.readers[number] += 1
@@ -100,7 +100,11 @@ class _Writer:
         """Put a layer's weights into the file; return its outputs, and how many weights."""
         weights, dense = self.network.weights[place], self.network.layers[place].kind == DENSE
         real = weights.real if dense else weights.real.transpose(0, 3, 1, 2)
-        self.weights += [_FLOAT32, np.ascontiguousarray(real, "<f4").tobytes(), weights.real_bias.astype("<f4").tobytes()]
+        self.weights += [
+            _FLOAT32,
+            np.ascontiguousarray(real, "<f4").tobytes(),
+            weights.real_bias.astype("<f4").tobytes(),
+        ]
         return len(real), real.size
 
 

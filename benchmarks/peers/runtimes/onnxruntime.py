@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ TITLE = "onnxruntime"
 REQUIREMENTS = ("onnxruntime==1.32.0", "numpy==2.4.6")
 KINDS = ("int8", "float")
 NOTE = "int8: QDQ at the shipped file's scales; activations uint8 on x86 and int8 on Arm, as its documentation advises"
-_KINDS = {"tensor(int8)": np.int8, "tensor(uint8)": np.uint8}
+_KINDS: dict[str, Any] = {"tensor(int8)": np.int8, "tensor(uint8)": np.uint8}
 
 
 def convert(folder: Path, kind: str) -> str:
@@ -37,7 +38,7 @@ def load(path: Path, threads: int) -> Runner:
 
     def prepare(real: np.ndarray) -> np.ndarray:
         first = to_channels_first(real)
-        return quantized(first, *steps["input"], kind) if kind else first
+        return quantized(first, steps["input"], kind) if kind else first
 
     def run(tensor: np.ndarray) -> np.ndarray:
         return session.run([answer.name], {image.name: tensor})[0]

@@ -39,7 +39,7 @@ def load(path: Path, threads: int) -> Runner:
 
     def prepare(real: np.ndarray) -> np.ndarray:
         first = to_channels_first(real)
-        return quantized(first, *steps["input"], np.uint8) if steps else first
+        return quantized(first, steps["input"], np.uint8) if steps else first
 
     def run(tensor: np.ndarray) -> Any:
         return request.infer([tensor], share_inputs=True)[0]
