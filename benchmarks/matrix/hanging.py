@@ -29,7 +29,7 @@ from benchmarks.inventory import Inventory
 from benchmarks.lab.local_board import LocalBoard
 from benchmarks.lab.stand_in import HANGS, StandIn
 from benchmarks.matrix import command
-from benchmarks.measurement import Measurement
+from benchmarks.measurement import Measurement, Word
 from edge.arguments import Parser
 from edge.command import ended
 from edge.errors import EdgeError
@@ -140,6 +140,7 @@ def _write(history: Path, devices: Sequence[Device], seconds: float) -> None:
         words = sorted({verdict.word.value for verdict in verdicts if verdict.cell.device == device.name})
         took = max(_since(night, row.time) for row in own)
         if device.name not in (STOPPED, STUCK):
+            _check(device.name, words, [row.fault for row in own if row.fault])
             slowest = max(slowest, took)
         kind = "sshd, native release" if device.kind == "ssh" and isinstance(device, Ssh) else "stands in"
         rows.append((device.name, kind, sum(row.fault is None for row in own), f"{took:.0f}", ", ".join(words)))
@@ -155,6 +156,13 @@ def _write(history: Path, devices: Sequence[Device], seconds: float) -> None:
         f"`{STOPPED}` is a server that was stopped after five starts, its connections open; `{STUCK}`'s processes "
         f"never end from number {_LAST} on. What stands in runs processes that sleep and answer.",
     )
+
+
+def _check(name: str, words: Sequence[str], faults: Sequence[dict[str, str]]) -> None:
+    """Raise EdgeError where a device that does not hang was down: then the night shows something else."""
+    if Word.DEVICE_DOWN.value in words:
+        said = faults[-1]["message"] if faults else "no fault is known"
+        raise EdgeError(f"{name} was down as well ({said}): expected two of the eight; begin again", "hanging.board")
 
 
 def _since(night: str, moment: str) -> float:
