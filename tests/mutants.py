@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("edge", "compress", "firmware_bridge")
+FOLDERS = ("edge", "compress", "firmware_bridge", "benchmarks")
 LONG = "train or compile or qemu or network or interpreters or data"
 NATIVE = {  # tests by the room of the native program, whose files have none of their names
     "image": "preprocessing strange_images plausibility",
