@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
+MOST_SECONDS = 600.0  # of a process
 
 
 class Process(NamedTuple):
@@ -47,15 +49,22 @@ def times(base: Sequence[float], values: Sequence[float]) -> float:
     return statistics.median(a / b for a, b in zip(base, values, strict=True))
 
 
-def process(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Process:
-    """Run a process to its end; SystemExit where it fails. What it says on standard error is dropped."""
+def process(
+    command: Sequence[str], environment: Mapping[str, str] | None = None, seconds: float = MOST_SECONDS
+) -> Process:
+    """Run a process to its end; SystemExit where it fails or takes longer. Its standard error is dropped."""
     begun = time.perf_counter()
     started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
     assert started.stdout is not None
-    with started.stdout as stream:
-        output = stream.read()
-    _, status, usage = os.wait4(started.pid, 0)
-    wall = (time.perf_counter() - begun) * 1e3
+    limit = threading.Timer(seconds, started.kill)
+    limit.start()
+    try:
+        with started.stdout as stream:
+            output = stream.read()
+        _, status, usage = os.wait4(started.pid, 0)
+        wall = (time.perf_counter() - begun) * 1e3
+    finally:
+        limit.cancel()
     started.returncode = os.waitstatus_to_exitcode(status)
     if status:
         raise SystemExit(f"{' '.join(command)} failed with status {started.returncode}")

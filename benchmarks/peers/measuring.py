@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import statistics
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -130,15 +130,31 @@ def _turns(
             if row.fault:
                 continue
             python, path = files[row.runtime, row.kind]
-            workers[number] = stack.enter_context(Worker(python, row.runtime, path, folder / INPUTS, threads))
-            workers[number].version()
-            once = statistics.median(workers[number].run(3))
-            counts[number] = max(1, min(50, round(TURN_SECONDS * 1e3 / once)))
+            worker = stack.enter_context(Worker(python, row.runtime, path, folder / INPUTS, threads))
+            with _faults_of(row):
+                worker.version()
+                once = statistics.median(worker.run(3))
+                workers[number], counts[number] = worker, max(1, min(50, round(TURN_SECONDS * 1e3 / once)))
         for turn in range(rounds):
             say(f"{folder.name}: {threads} threads, round {turn + 1} of {rounds}")
             for number in order.sample(sorted(workers), len(workers)):
                 time.sleep(PAUSE_SECONDS)
-                rows[number].ms.setdefault(threads, []).append(statistics.median(workers[number].run(counts[number])))
+                row = rows[number]
+                with _faults_of(row):
+                    row.ms.setdefault(threads, []).append(statistics.median(workers[number].run(counts[number])))
+                if row.fault:
+                    del workers[number]
+
+
+@contextmanager
+def _faults_of(row: Row) -> Iterator[None]:
+    """Let what fails be the row's fault, and the others go on; not LiteRT's own, with which all are compared."""
+    try:
+        yield
+    except EdgeError as error:
+        if (row.runtime, row.kind) == _BASE:
+            raise EdgeError(f"LiteRT itself can't be measured: {error}", "peers.base") from None
+        row.fault = str(error)
 
 
 def _cold(rows: Sequence[Row], files: Files, folder: Path, rounds: int, say: Callable[[str], None]) -> None:
@@ -147,7 +163,10 @@ def _cold(rows: Sequence[Row], files: Files, folder: Path, rounds: int, say: Cal
     for turn in range(rounds):
         say(f"{folder.name}: fresh processes, round {turn + 1} of {rounds}")
         for row in order.sample(good, len(good)):
+            if row.fault:
+                continue
             python, path = files[row.runtime, row.kind]
-            ran = process.cold(python, row.runtime, path, folder / INPUTS)
-            row.cold_ms.append(ran.wall)
-            row.memory_mb.append(ran.memory)
+            with _faults_of(row):
+                ran = process.cold(python, row.runtime, path, folder / INPUTS)
+                row.cold_ms.append(ran.wall)
+                row.memory_mb.append(ran.memory)

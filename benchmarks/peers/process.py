@@ -37,9 +37,15 @@ def convert(python: Path, runtime: str, folder: Path, kind: str) -> Path:
 
 
 def cold(python: Path, runtime: str, path: Path, images: Path) -> turns.Process:
-    """Run a fresh process that gives one answer; its whole time, peak memory and phases (JSON)."""
+    """Run a fresh process that gives one answer; its whole time, peak memory and phases (JSON).
+
+    Raises EdgeError ("peers.run") where it fails, or takes longer than ANSWER_SECONDS.
+    """
     command = [str(python), "-I", str(WORKER), "cold", runtime, str(path), str(images)]
-    return turns.process(command, _environment())
+    try:
+        return turns.process(command, _environment(), ANSWER_SECONDS)
+    except SystemExit as failed:
+        raise EdgeError(f"a fresh process gives no answer ({failed})", "peers.run") from None
 
 
 class Worker:
