@@ -19,7 +19,7 @@ from benchmarks.verdicts.judge import CONFIRMATIONS
 from edge.errors import EdgeError
 from tests.benchmarks.matrix.nights import last, measure
 
-NIGHTS = 20
+NIGHTS = 60  # of a level that is no longer young
 POLYP = ("--models", "polyp")
 
 

@@ -112,7 +112,9 @@ def _on_a_terminal(command: list[str], columns: int) -> bytes:
     """Return what a command writes on a terminal of its own."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment(), close_fds=True)
+    # Where COLUMNS is set, it says more than the terminal.
+    clean = {name: value for name, value in environment().items() if name not in ("COLUMNS", "LINES")}
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=clean, close_fds=True)
     os.close(theirs)
     shown = b""
     while select.select([ours], [], [], 60)[0]:
