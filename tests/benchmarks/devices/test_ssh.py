@@ -170,7 +170,7 @@ def test_nothing_runs_on_where_the_host_is_gone(device: Ssh, reached: LocalBoard
 
 def _running(board: LocalBoard) -> bool:
     """Whether an edge-infer of the board's runs."""
-    lines = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
+    lines = subprocess.run(["ps", "-wweo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
     return any("--repeat 1000000" in line and str(board.folder) in line for line in lines)
 
 
