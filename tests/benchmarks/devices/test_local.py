@@ -49,7 +49,7 @@ def test_what_hangs_is_ended_with_its_children(end: str, tmp_path: Path) -> None
     with pytest.raises(EdgeError, match="within 1 s") as raised:
         LocalSession({"native": [str(program)]}).infer("native", [], None, 1)
     assert raised.value.code == "board.timeout"
-    running = subprocess.run(["ps", "-eo", "stat,args"], capture_output=True, text=True, check=True).stdout
+    running = subprocess.run(["ps", "-wweo", "stat,args"], capture_output=True, text=True, check=True).stdout
     assert not [line for line in running.splitlines() if str(tmp_path) in line and not line.startswith("Z")]
 
 
