@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from benchmarks.latency.builder import NONE, RELU, SAME, VALID, Builder
 from compress.convert import graph
-from compress.networks.cifar import PLANES
+from compress.networks.cifar import STAGE_CHANNELS
 from compress.networks.resnet import EXPANSION
 
 
@@ -49,12 +49,12 @@ def resnet50() -> bytes:
     builder = Builder("float32")
     start = builder.tensor((1, 224, 224, 3))
     x = _pool(builder, builder.convolution(start, 64, 7, 2))
-    for stage, (count, planes) in enumerate(((3, 64), (4, 128), (6, 256), (3, 512))):
+    for stage, (count, channels) in enumerate(((3, 64), (4, 128), (6, 256), (3, 512))):
         for number in range(count):
             stride = 2 if stage and not number else 1
-            y = builder.convolution(builder.convolution(x, planes, 1, 1), planes, 3, stride)
-            y = builder.convolution(y, planes * EXPANSION, 1, 1, NONE)
-            around = x if number else builder.convolution(x, planes * EXPANSION, 1, stride, NONE)
+            y = builder.convolution(builder.convolution(x, channels, 1, 1), channels, 3, stride)
+            y = builder.convolution(y, channels * EXPANSION, 1, 1, NONE)
+            around = x if number else builder.convolution(x, channels * EXPANSION, 1, stride, NONE)
             x = builder.add("ADD", [y, around], builder.shape(y), "AddOptions", fusedActivationFunction=RELU)
     return _classified(builder, start, x, 2)
 
@@ -63,13 +63,13 @@ def bottleneck56() -> bytes:
     """Return BPCP's ResNet-56 with bottlenecks and pre-activation, 32x32 rgb, ten classes, as a flatbuffer."""
     builder = Builder("float32")
     start = builder.tensor((1, 32, 32, 3))
-    x = builder.convolution(start, PLANES[0], 3, 1, NONE)
-    for stage, planes in enumerate(PLANES):
+    x = builder.convolution(start, STAGE_CHANNELS[0], 3, 1, NONE)
+    for stage, channels in enumerate(STAGE_CHANNELS):
         for number in range(6):
             stride = 2 if stage and not number else 1
-            y = builder.convolution(_normalized(builder, x), planes, 1, 1)
-            y = builder.convolution(builder.convolution(y, planes, 3, stride), planes * EXPANSION, 1, 1, NONE)
-            around = x if number else builder.convolution(x, planes * EXPANSION, 1, stride, NONE)
+            y = builder.convolution(_normalized(builder, x), channels, 1, 1)
+            y = builder.convolution(builder.convolution(y, channels, 3, stride), channels * EXPANSION, 1, 1, NONE)
+            around = x if number else builder.convolution(x, channels * EXPANSION, 1, stride, NONE)
             x = builder.add("ADD", [y, around], builder.shape(y), "AddOptions")
     return _classified(builder, start, _normalized(builder, x), 10)
 

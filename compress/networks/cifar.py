@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from compress.networks.resnet import EXPANSION, BasicBlock, same_conv
 
-PLANES = (16, 32, 64)
+STAGE_CHANNELS = (16, 32, 64)
 
 
 class PaddedBlock(BasicBlock):
@@ -58,11 +58,11 @@ class BasicResNet(nn.Module):
 
     def __init__(self, blocks: int, classes: int, channels: int):
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, PLANES[0], 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(PLANES[0])
+        self.conv1 = nn.Conv2d(channels, STAGE_CHANNELS[0], 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(STAGE_CHANNELS[0])
         self.relu = nn.ReLU(inplace=True)
-        inputs = PLANES[0]
-        for stage, planes in enumerate(PLANES, start=1):
+        inputs = STAGE_CHANNELS[0]
+        for stage, planes in enumerate(STAGE_CHANNELS, start=1):
             rows = []
             for block in range(blocks):
                 rows.append(PaddedBlock(inputs, planes, stride=2 if stage > 1 and block == 0 else 1))
@@ -76,7 +76,7 @@ class BasicResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.relu(self.bn1(self.conv1(x)))
-        for stage in range(1, len(PLANES) + 1):
+        for stage in range(1, len(STAGE_CHANNELS) + 1):
             x = getattr(self, f"layer{stage}")(x)
         return self.linear(torch.flatten(self.pool(x), 1))
 
@@ -112,9 +112,9 @@ class PreActivationResNet(nn.Module):
 
     def __init__(self, blocks: int, classes: int, channels: int):
         super().__init__()
-        self.stem = nn.Conv2d(channels, PLANES[0], 3, padding=1, bias=False)
-        inputs = PLANES[0]
-        for stage, planes in enumerate(PLANES, start=1):
+        self.stem = nn.Conv2d(channels, STAGE_CHANNELS[0], 3, padding=1, bias=False)
+        inputs = STAGE_CHANNELS[0]
+        for stage, planes in enumerate(STAGE_CHANNELS, start=1):
             rows = []
             for block in range(blocks):
                 rows.append(PreActivationBottleneck(inputs, planes, stride=2 if stage > 1 and block == 0 else 1))
@@ -132,7 +132,7 @@ class PreActivationResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        for stage in range(1, len(PLANES) + 1):
+        for stage in range(1, len(STAGE_CHANNELS) + 1):
             x = getattr(self, f"stage{stage}")(x)
         return self.fc(torch.flatten(self.head(x), 1))
 
