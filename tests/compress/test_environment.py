@@ -55,5 +55,5 @@ def test_what_pip_can_not_install(tmp_path: Path) -> None:
 def test_a_folder_that_can_not_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(EdgeError, match="can't be written") as raised:
-        environment.ready("tiny", ["tiny-tool"], lambda text: None, tmp_path / "file")
+        environment.ready("tiny", ["tiny-tool"], tmp_path / "file", lambda text: None)
     assert raised.value.code == "environment.failed"
