@@ -1,4 +1,4 @@
-"""`edge-compress`: run a recipe, show or pack a model file, draw phantoms."""
+"""`edge-compress`: run a recipe, show or pack a model file, draw phantoms, install a converter."""
 
 from __future__ import annotations
 
@@ -69,6 +69,12 @@ def _parser() -> argparse.ArgumentParser:
         "--size", type=int, default=224, metavar="PIXELS", help="side of an image (default: %(default)s)"
     )
     phantoms.set_defaults(action=_phantoms)
+
+    route = add_command(commands, "route", "install a converter in an environment of its own")
+    route.add_argument(
+        "route", metavar="ROUTE", choices=("litert",), help="%(choices)s: litert-torch (2.1 GB, minutes)"
+    )
+    route.set_defaults(action=_route)
     return parser
 
 
@@ -128,6 +134,12 @@ def _phantoms(options: argparse.Namespace) -> None:
         raise EdgeError("phantoms: expected at least 1 image of each kind, and a size from 16 to 4096 pixels")
     write_folder(options.folder, options.train, options.test, options.size, Progress())
     log(str(options.folder))
+
+
+def _route(options: argparse.Namespace) -> None:
+    from compress.convert.routes.litert import Litert
+
+    log(str(Litert().set_up(log)))
 
 
 if __name__ == "__main__":

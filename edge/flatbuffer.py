@@ -45,14 +45,18 @@ class _Fault(Exception):
     """What is wrong; the message goes on "NAME has a network ..."."""
 
 
-def read(data: bytes | memoryview, where: str) -> Network:
+def read(data: bytes | memoryview, where: str, far_weights: bool = False) -> Network:
     """Return what the flatbuffer `data` holds; `where` names the file in messages.
+
+    Args:
+        far_weights: whether weights may lie behind the flatbuffer, where large ones have to (`Buffer.offset`); a
+            runtime on a device is given none of these.
 
     Raises EdgeError ("model.network") where an offset, an index, a size, a name or a number in it can't be right, where
     it is larger than any network for a board, and where it uses what this program's schema does not have.
     """
     try:
-        network = _Reader(data).network()
+        network = _Reader(data, far_weights).network()
         for graph in network.graphs:
             for number, operator in enumerate(graph.operators):
                 wrong = fault(operator, graph.tensors, data)
@@ -117,8 +121,9 @@ class _Layout:
 
 
 class _Reader:
-    def __init__(self, data: bytes | memoryview) -> None:
+    def __init__(self, data: bytes | memoryview, far_weights: bool = False) -> None:
         self.data, self.size, self.end = data, len(data), 8
+        self.far_weights = far_weights
         self.tables = self.work = 0
         lines = schema.TABLES.replace("\n ", " ").split("\n")
         self._lines = {line.partition(" ")[0]: line for line in lines}
@@ -283,6 +288,9 @@ class _Reader:
     def _buffer(self, at: int) -> tuple[int, int]:
         data, offset, size = self.fields(at, "Buffer")
         if offset > 1 or size > 1:  # 1 is what a converter writes first, to fill it in later
+            if self.far_weights and size:
+                self.reach(offset + size)
+                return offset, size
             raise _Fault(f"whose weights are behind its flatbuffer: expected them in it; {_CONVERT}")
         return data if data is not None and data[1] else (0, 0)
 

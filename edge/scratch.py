@@ -1,4 +1,4 @@
-"""Temporary folders of the host's commands, and those that killed ones left behind."""
+"""Folders of the host's commands: temporary ones, those that killed ones left behind, and the one that lasts."""
 
 from __future__ import annotations
 
@@ -49,6 +49,11 @@ def scratch(kind: str, parent: str | Path | None = None) -> Iterator[Path]:
     finally:
         _remove(folder)
         os.close(lock)
+
+
+def cache() -> Path:
+    """Return the folder of this user's in which downloads, and what takes minutes to make, are kept."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-infer"
 
 
 def clear(parent: str | Path | None = None) -> None:

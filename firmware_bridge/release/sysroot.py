@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge.errors import EdgeError
-from edge.scratch import scratch
+from edge.scratch import cache, scratch
 from firmware_bridge import tools
-from firmware_bridge.release.wheel import cache
 
 DEBIAN = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "armhf"}
 LINKED = ("libjansson-dev", "libjpeg62-turbo-dev", "libpng-dev", "zlib1g-dev")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge.errors import EdgeError
-from edge.scratch import scratch
+from edge.scratch import cache, scratch
 
 _LOCK = Path(__file__).with_name("wheels.toml")
 
@@ -22,11 +22,6 @@ class Wheel(NamedTuple):
     version: str
     path: Path
     sha256: str
-
-
-def cache() -> Path:
-    """Return the folder in which downloads are kept."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-infer"
 
 
 def fetch(name: str, architecture: str) -> Wheel:

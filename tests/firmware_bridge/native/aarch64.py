@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.lab import debian
+from edge.scratch import cache
 from firmware_bridge.release.sysroot import sysroot
-from firmware_bridge.release.wheel import cache
 from tests.edge.processes import ROOT
 
 LITERT = "2.1.0"  # later ones crash under qemu-user 7.2, which Debian 12 has
