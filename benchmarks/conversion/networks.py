@@ -71,13 +71,13 @@ def _timm(name: str, **options: Any) -> Network:
     return Network(build, (3, _SIDE, _SIDE), "timm")
 
 
-def _monai(name: str, channels: int = 1, **options: Any) -> Network:
+def _monai(name: str, **options: Any) -> Network:
     def build() -> nn.Module:
         network = getattr(importlib.import_module("monai.networks.nets"), name)
-        made: nn.Module = network(spatial_dims=2, in_channels=channels, out_channels=2, **options)
+        made: nn.Module = network(spatial_dims=2, in_channels=1, out_channels=2, **options)
         return made
 
-    return Network(build, (channels, _SIDE, _SIDE), "monai")
+    return Network(build, (1, _SIDE, _SIDE), "monai")
 
 
 class _Residual(nn.Module):
@@ -167,7 +167,7 @@ def _small(build: Callable[[], nn.Module], side: int = _SIDE) -> Network:
 
 
 _BATCH = {"act": "RELU", "norm": "BATCH"}
-_UNET = {"channels": (16, 32, 64), "strides": (2, 2)}
+_UNET: dict[str, Any] = {"channels": (16, 32, 64), "strides": (2, 2)}
 
 NETWORKS: Mapping[str, Network] = {
     "timm resnet18": _timm("resnet18"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 from typing import Any
 
 import numpy as np
@@ -16,42 +16,33 @@ def names(name: str, count: int) -> list[str]:
     return [name] if count == 1 else [f"{name}_{number:02}" for number in range(count)]
 
 
-def tidied(flatbuffer: bytes, inputs: Sequence[str], outputs: Sequence[str], where: str) -> bytes:
+def tidied(flatbuffer: bytes, where: str) -> bytes:
     """Return the same network with inputs and outputs in the order of the user's, called as on every route.
 
+    That order is the one of the numbers at the ends of the names in the one signature of `flatbuffer`.
     A tensor's name becomes its number: converters write whole stacks of calls there, up to 200 kB. Weights behind the
     flatbuffer are taken in. A bias of another shape than (channels), as litert-torch makes of a normalization behind a
     transposed convolution, gets that one: LiteRT takes no other.
-
-    Args:
-        inputs, outputs: what the one signature of `flatbuffer` calls them, in the user's order.
 
     Raises EdgeError where the flatbuffer is damaged; `where` names it.
     """
     made = model.read(flatbuffer, where)
     (signature,) = made.raw.signatureDefs
-    made.inputs = _ordered(signature.inputs, inputs)
-    made.outputs = _ordered(signature.outputs, outputs)
-    signature.signatureKey = b"serving_default"
     for number, tensor in enumerate(made.tensors):
         tensor.name = str(number).encode()
-    _name(made, signature.inputs, made.inputs, "image")
-    _name(made, signature.outputs, made.outputs, "logits")
+    made.outputs = _named(made, signature.outputs, "logits")
+    made.inputs = _named(made, signature.inputs, "image")  # the name that an input which is given back keeps
     for operator in made.operators:
         _flatten_bias(made, operator)
     return model.write(made, where)
 
 
-def _ordered(ends: Sequence[Any], wanted: Sequence[str]) -> list[int]:
-    found = {end.name.decode(): int(end.tensorIndex) for end in ends}
-    return [found[name] for name in wanted]
-
-
-def _name(made: Model, ends: list[Any], tensors: Sequence[int], name: str) -> None:
-    order = {tensor: number for number, tensor in enumerate(tensors)}
-    ends.sort(key=lambda end: order[end.tensorIndex])
-    for end, tensor, called in zip(ends, tensors, names(name, len(tensors)), strict=True):
-        end.name = made.tensors[tensor].name = called.encode()
+def _named(made: Model, ends: list[Any], name: str) -> list[int]:
+    """Give the ends of a signature their names; return their tensors in order."""
+    ends.sort(key=lambda end: int((re.findall(rb"\d+$", end.name) or [b"0"])[0]))
+    for end, called in zip(ends, names(name, len(ends)), strict=True):
+        end.name = made.tensors[end.tensorIndex].name = called.encode()
+    return [int(end.tensorIndex) for end in ends]
 
 
 def _flatten_bias(made: Model, operator: Any) -> None:
