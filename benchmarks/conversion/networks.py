@@ -30,16 +30,16 @@ class Network(NamedTuple):
     package: str = ""
 
 
-def built(name: str) -> tuple[nn.Module, Tensor]:
-    """Return a network in evaluation mode and 8 images, normally distributed, float32 (8, channels, height, width)."""
+def built(name: str, count: int = 8) -> tuple[nn.Module, Tensor]:
+    """Return a network in evaluation mode, and so many images of noise: normal, (count, channels, height, width)."""
     network = NETWORKS[name]
     if network.package == "timm":
         _let_timm_import()
     torch.manual_seed(SEED)
     made = network.build()
-    images = torch.randn(8, *network.shape)
+    images = torch.randn(count, *network.shape)
     with torch.no_grad():
-        made.train()(images)
+        made.train()(images[:8])
     return made.eval(), images
 
 
