@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from compress.convert.layout import in_order
 from compress.convert.quantize.model import Model, read, write
 from compress.convert.quantize.ranges import Float
 from compress.inputs import Inputs, outputs, run
@@ -48,8 +49,6 @@ def origins(network: nn.Module, flatbuffer: bytes, example: Inputs) -> Origins:
         flatbuffer: float32, of any route.
         example: inputs with batch 1, best a real image: on constant ones different tensors are alike.
     """
-    from compress.convert.proof import in_order
-
     model = read(flatbuffer, "the float32 file")
     whole = write(model, "the float32 file")
     values_of = Float(whole, "the float32 file").run(in_order(whole, example))
