@@ -51,7 +51,7 @@ def to_float32(
     """
     made: dict[int, Made] = {}
     refusals: dict[int, list[EdgeError]] = {number: [] for number in range(len(sources))}
-    for way in _ways(route):
+    for way in ways(route):
         left = [number for number in refusals if number not in made]
         while left:
             progress(f"converting to TFLite, float32, by {way.name}")
@@ -62,7 +62,8 @@ def to_float32(
     return [made[number] for number in range(len(sources))]
 
 
-def _ways(route: str) -> tuple[Route, ...]:
+def ways(route: str) -> tuple[Route, ...]:
+    """Return the routes that a name stands for, in the order in which they are tried; EdgeError where there is none."""
     if route != AUTO:
         return (named(route),)
     if not installed():

@@ -20,8 +20,8 @@ class Origins(NamedTuple):
     """Which modules a file's tensors come from.
 
     Attributes:
-        modules: tensor of the file, by its number -> path of the module. Where a converter has fused several (convolution,
-            normalization, activation), it is the first of them.
+        modules: tensor of the file, by its number -> path of the module. Where a converter has fused several
+            (convolution, normalization, activation), it is the first of them.
         unmatched: modules without modules in them whose output no tensor has, and that were not fused into one that has
             a tensor; in the order of execution. In a file that is right, none of them matters; in one that is not, the
             first of them is where it goes wrong.

@@ -65,8 +65,8 @@ def prove(network: nn.Module, flatbuffer: bytes, inputs: Inputs, where: str) -> 
     if found is None:
         shapes = [values.shape[1:] for values in answers(flatbuffer, inputs)]
         raise EdgeError(
-            f"{where} gives outputs of {shapes}, and PyTorch of {[values.shape[1:] for values in wanted]}: expected the "
-            "same; write the network so that a batch of 1 has them, or name another route",
+            f"{where} gives outputs of {shapes}, and PyTorch of {[values.shape[1:] for values in wanted]}: expected "
+            "the same; write the network so that a batch of 1 has them, or name another route",
             "conversion.differs",
         )
     proof = Proof(
@@ -75,8 +75,8 @@ def prove(network: nn.Module, flatbuffer: bytes, inputs: Inputs, where: str) -> 
     )
     if not (proof.largest <= MOST and proof.cosine >= LEAST_COSINE):
         raise EdgeError(
-            f"{where} is not the network: its outputs differ from PyTorch's by up to {proof.largest:.2g} of the largest "
-            f"one, with cosine {proof.cosine:.5f} around their means; expected at most {MOST:g} and at least "
+            f"{where} is not the network: its outputs differ from PyTorch's by up to {proof.largest:.2g} of the "
+            f"largest one, with cosine {proof.cosine:.5f} around their means; expected at most {MOST:g} and at least "
             f"{LEAST_COSINE:g}; {_cure(network, flatbuffer, inputs)}",
             "conversion.differs",
         )
@@ -120,7 +120,7 @@ def _channels_last(values: np.ndarray) -> np.ndarray:
 
 
 def _ordered(wanted: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> list[np.ndarray] | None:
-    """Return the file's outputs in the network's order, the nearest of equal shape for each; None where one has none."""
+    """Return the file's outputs in the network's order, for each the nearest of its shape; None where there is none."""
     left, ordered = list(found), []
     for values in wanted:
         fitting = [other for other in left if other.shape == values.shape]
