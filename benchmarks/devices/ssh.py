@@ -127,7 +127,8 @@ def deployed(
 ) -> Archive:
     """Return the release that the board has now: this checkout's, with `models` or all that ship, signed with `key`."""
     now = _status(connection, folder)
-    log(f"building {chosen.program} edge-infer for {chosen.title}")
+    once = ", compiled once for all such boards" if chosen.program == "native" else ""
+    log(f"preparing {chosen.program} edge-infer for {chosen.title}{once}")
     archive = release.read(build.write(build.content(chosen, models), _number(now), key, work))
     if now.active is not None and not now.damaged and now.active.endswith(archive.sha256[:12]):
         return archive

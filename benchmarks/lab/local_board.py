@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.lab import debian
@@ -16,14 +17,23 @@ from benchmarks.lab.host import Host, free_port, new_key
 class LocalBoard(Host):
     """This machine as a board, reached as the user that runs this process.
 
+    Attributes:
+        home: on the board, in `folder`: boards of one home would wait for each other, as login scripts take locks
+            there (pyenv's do), and a board that hangs keeps them.
+
     Raises debian.Unavailable where there is no sshd and none can be installed.
     """
 
-    def __init__(self, folder: Path, settings: str = "") -> None:
-        """Start it; `settings` are lines for its sshd_config."""
+    def __init__(self, folder: Path, settings: str = "", exported: Mapping[str, str] | None = None) -> None:
+        """Start it; `settings` are lines for its sshd_config, `exported` is what its shells find exported."""
         debian.need({"sshd": "openssh-server", "ssh": "openssh-client"})
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(exist_ok=True)
+        self.home = folder / "home"
+        self.home.mkdir(exist_ok=True)
+        # sshd takes the first such line alone.
+        values = {"HOME": str(self.home), **(exported or {})}
+        settings = "SetEnv " + " ".join(f'"{name}={value}"' for name, value in values.items()) + f"\n{settings}"
         key, user = new_key(folder / "host_key"), new_key(folder / "user")
         settings = (
             f"ListenAddress 127.0.0.1\nHostKey {key}\nAuthorizedKeysFile {folder}/authorized_keys\n"

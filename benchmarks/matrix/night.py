@@ -23,11 +23,12 @@ from benchmarks.measurement import (
     RUNTIMES,
     Cell,
     Measurement,
+    Sample,
     Verdict,
 )
 from benchmarks.measuring.measure import Effort
 from benchmarks.verdicts.detector import CANARY_STARTS
-from benchmarks.verdicts.judge import CONFIRMATIONS, judge, suspects
+from benchmarks.verdicts.judge import CONFIRMATIONS, Past
 from edge.record import now
 
 FAULTS = 2  # after so many the night tries a cell no more
@@ -74,6 +75,7 @@ class Course:
         self.total = 0
         self.verdicts: list[Verdict] = []
         self._is_lost = False
+        self._pasts: dict[Cell, Past] = {}
 
     @property
     def done(self) -> int:
@@ -123,7 +125,8 @@ class Course:
         """Give each cell that has something tonight its verdict, once."""
         judged = {verdict.cell for verdict in self.verdicts}
         for cell in sorted({m.cell for m in self._measured if m.role == MODEL} - judged):
-            verdict = judge(cell, self._store.series(cell, self._night), self._tonight(cell))
+            past, sample = self._looked_at(cell)
+            verdict = past.judge(sample, self._tonight(cell))
             self._store.add_verdict(self._night, verdict)
             self.verdicts.append(verdict)
 
@@ -180,8 +183,16 @@ class Course:
         return faults[_SLOW] > 0 or faults.total() >= FAULTS
 
     def _is_suspected(self, cell: Cell) -> bool:
+        past, tonight = self._looked_at(cell)
+        return past.suspects(tonight)
+
+    def _looked_at(self, cell: Cell) -> tuple[Past, Sample]:
+        """Return a cell's nights before, looked at once in a night, and tonight as it is now."""
         series = self._store.series(cell, self._night)
-        return bool(series) and series[-1].night == self._night and bool(series[-1].p50_ms) and suspects(series)
+        tonight = series.pop() if series and series[-1].night == self._night else Sample(self._night)
+        if cell not in self._pasts:
+            self._pasts[cell] = Past(cell, series)
+        return self._pasts[cell], tonight
 
 
 def _is_devices(code: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,8 +12,9 @@ from benchmarks.measurement import CONFIRMATION, MODEL, Cell, Identity, Measurem
 from benchmarks.verdicts import detector
 from benchmarks.verdicts.detector import BASELINE, CONFIRMATIONS, Detector, Night
 
-__all__ = ["CONFIRMATIONS", "judge", "suspects"]
-_REPLAYED = detector.MEMORY + detector.WINDOW + BASELINE  # nights that are looked at again to judge one
+__all__ = ["CONFIRMATIONS", "Past"]
+_REPLAYED = detector.MEMORY + detector.WINDOW + BASELINE  # nights that are looked at to judge one
+_ALL = np.array([True])
 _DEVICE = ("board.", "matrix.driver")  # codes of faults that are a device's and no cell's
 _CHANGES = {
     "kernel": "kernel",
@@ -28,34 +30,75 @@ _NOISY = {
 }
 
 
-def suspects(series: Sequence[Sample]) -> bool:
-    """Return whether tonight, the last of `series`, is to be measured again at once, from fresh starts."""
-    if not series or not series[-1].p50_ms:
-        return False
-    _, night, _ = _replay(series)
-    return bool(night.suspected[0])
+class Past:
+    """A cell's nights before tonight, which the detector looks at once, whatever is asked of tonight then.
 
-
-def judge(cell: Cell, series: Sequence[Sample], tonight: Sequence[Measurement]) -> Verdict:
-    """Return the verdict on tonight, the last sample of `series`.
-
-    Args:
-        tonight: the cell's measurements of roles MODEL and CONFIRMATION, those with a fault too.
-
-    DEVICE-DOWN and what fails go before all numbers; a step goes before a missed target. An alarm is raised for a step
-    on its second night, for a failure, and for a target or a device on the first night of its being missed.
+    Nights that are missing are none: what was not measured says nothing.
     """
-    earlier = next((sample.verdict for sample in reversed(series[:-1]) if sample.verdict is not None), None)
-    failed = _failed(cell, tonight, earlier)
-    if failed is not None:
-        return failed
-    nights, night, change = _replay(series)
-    evidence = _evidence(series[-1], night, tonight, change, nights)
+
+    def __init__(self, cell: Cell, nights: Sequence[Sample]) -> None:
+        """`nights`: those before tonight, the oldest first."""
+        self._cell, self._nights = cell, nights
+        self._detector = Detector(1)
+        self._known: Identity | None = None
+        self._count = 0  # nights of the present device
+        for sample in nights[-_REPLAYED:]:
+            if self._is_other(sample.identity):
+                self._detector.restart(_ALL)
+                self._count = 0
+            self._known = sample.identity or self._known
+            self._count += bool(sample.p50_ms)
+            _seen(self._detector, sample)
+
+    def suspects(self, tonight: Sample) -> bool:
+        """Return whether tonight is to be measured again at once, from fresh starts."""
+        return bool(tonight.p50_ms) and bool(self._judged(tonight)[0].suspected[0])
+
+    def judge(self, tonight: Sample, measured: Sequence[Measurement]) -> Verdict:
+        """Return the verdict on tonight.
+
+        Args:
+            measured: tonight's measurements of roles MODEL and CONFIRMATION, those with a fault too.
+
+        DEVICE-DOWN and what fails go before all numbers; a step goes before a missed target. An alarm is raised for a
+        step on its second night, for a failure, and for a target or a device on the first night of its being missed.
+        """
+        verdicts = [sample.verdict for sample in reversed(self._nights) if sample.verdict is not None]
+        failed = _failed(self._cell, measured, next(iter(verdicts), None))
+        if failed is not None:
+            return failed
+        night, nights, change = self._judged(tonight)
+        evidence = _evidence(tonight, night, measured, change, nights)
+        # A night without numbers knows nothing of targets and accuracy.
+        earlier = next((verdict for verdict in verdicts if "p50_ms" in verdict.evidence), None)
+        return _verdict(self._cell, night, evidence, _missed(measured), earlier)
+
+    def _judged(self, tonight: Sample) -> tuple[Night, int, str | None]:
+        """Return tonight as judged, how many nights its device was seen before, and what is new in it."""
+        watched = copy.deepcopy(self._detector)  # that remembers nothing of tonight when it is asked again
+        nights, change = self._count, None
+        if tonight.identity is not None:
+            change = _change(self._known, tonight.identity)
+        if self._is_other(tonight.identity):
+            watched.restart(_ALL)
+            nights, change = 0, "the device is another one: a new baseline begins"
+        return _seen(watched, tonight), nights, change
+
+    def _is_other(self, found: Identity | None) -> bool:
+        """Return whether it is another machine: its own identifier, or where there is none its kind."""
+        known = self._known
+        if known is None or found is None:
+            return False
+        if known.machine is not None and found.machine is not None and known.machine != found.machine:
+            return True
+        return known.board != found.board or known.emulated != found.emulated
+
+
+def _verdict(
+    cell: Cell, night: Night, evidence: dict[str, Any], missed: list[dict[str, Any]], earlier: Verdict | None
+) -> Verdict:
+    """Return the verdict on a night with numbers; `earlier`: that on the last one, `missed`: targets."""
     word, reason = _word(night, evidence)
-    missed = _missed(tonight)
-    # A night without numbers knows nothing of targets and accuracy.
-    measured = [one.verdict for one in series[:-1] if one.verdict is not None and "p50_ms" in one.verdict.evidence]
-    earlier = measured[-1] if measured else None
     worse = _less_accurate(evidence, earlier)
     if worse is not None and word is not Word.REGRESSED:
         word, reason = Word.REGRESSED, worse
@@ -84,27 +127,6 @@ def _failed(cell: Cell, tonight: Sequence[Measurement], earlier: Verdict | None)
     return Verdict(cell, word, message, {"fault": {"code": code, "message": message}, "alarm": not again, "starts": 0})
 
 
-def _replay(series: Sequence[Sample]) -> tuple[int, Night, str | None]:
-    """Return how many nights the present device was seen before tonight, tonight as judged, and what was changed.
-
-    Raises nothing for nights that are missing: what was not measured is no night.
-    """
-    watched = Detector(1)
-    known: Identity | None = None
-    nights, night, change = 0, None, None
-    for sample in series[-_REPLAYED:]:
-        if sample.identity is not None:
-            change = _change(known, sample.identity)
-            if known is not None and _is_other(known, sample.identity):
-                watched.restart(np.array([True]))
-                nights, change = 0, "the device is another one: a new baseline begins"
-            known = sample.identity
-        night = _seen(watched, sample)
-        nights += bool(sample.p50_ms) and sample is not series[-1]
-    assert night is not None
-    return nights, night, change
-
-
 def _seen(watched: Detector, sample: Sample) -> Night:
     """Let the detector see a night; return it."""
     night = watched.night(_row(sample.p50_ms), _row(sample.canary_before), _row(sample.canary_after))
@@ -117,13 +139,6 @@ def _seen(watched: Detector, sample: Sample) -> Night:
 
 def _row(times: Sequence[float]) -> np.ndarray:
     return np.log(np.array([list(times) or [np.nan]], float))
-
-
-def _is_other(known: Identity, found: Identity) -> bool:
-    """Return whether it is another machine: its own identifier, or where there is none its kind."""
-    if known.machine is not None and found.machine is not None and known.machine != found.machine:
-        return True
-    return known.board != found.board or known.emulated != found.emulated
 
 
 def _change(known: Identity | None, found: Identity) -> str | None:

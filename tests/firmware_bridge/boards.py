@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,8 @@ def with_path(folder: Path) -> str:
 class LocalBoard(local_board.LocalBoard):
     """This machine as a board."""
 
-    def __init__(self, folder: Path, settings: str = "") -> None:
+    def __init__(self, folder: Path, settings: str = "", exported: Mapping[str, str] | None = None) -> None:
         try:
-            super().__init__(folder, settings)
+            super().__init__(folder, settings, exported)
         except debian.Unavailable as error:
             pytest.skip(str(error))

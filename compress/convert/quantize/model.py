@@ -1,4 +1,4 @@
-"""A TFLite flatbuffer as a model that can be changed: read with all weights taken in, written with equal vectors once."""
+"""A TFLite flatbuffer as a model that can be changed: all weights taken in, equal vectors stored once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edge.errors import EdgeError
 
 _OPERATORS = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
 _CODES = {name: value for value, name in _OPERATORS.items()}
-_KINDS = {
+_KINDS: dict[int, np.dtype[Any]] = {
     schema.TensorType.FLOAT32: np.dtype("<f4"),
     schema.TensorType.INT8: np.dtype("i1"),
     schema.TensorType.UINT8: np.dtype("u1"),
@@ -111,7 +111,7 @@ class Model:
         return {int(tensor): number for number, op in enumerate(self.operators) for tensor in op.outputs}
 
     def readers(self) -> dict[int, list[int]]:
-        """Return which operators, by their numbers and in order, read a tensor; one that reads it twice stands twice."""
+        """Return which operators, by number and in order, read a tensor; one that reads it twice stands twice."""
         found: dict[int, list[int]] = {}
         for number, operator in enumerate(self.operators):
             for tensor in reads(operator):
@@ -205,7 +205,7 @@ def _share_buffers(model: Model) -> None:
     model.raw.buffers = buffers
 
 
-class _Builder(flatbuffers.Builder):  # type: ignore[misc]
+class _Builder(flatbuffers.Builder):
     """A builder that stores vectors of equal content once.
 
     Quantization by channel gives every convolution a zero point for each channel, 8 bytes that are always 0: without

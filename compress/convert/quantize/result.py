@@ -9,7 +9,7 @@ class TensorReport(NamedTuple):
     """One computed tensor, int8 against float on the calibration images.
 
     Attributes:
-        index: of the tensor in the float32 file. name: there. operator: the schema's name of what writes it.
+        tensor: its number in the float32 file. name: there. operator: the schema's name of what writes it.
         module: the path of the user's module whose output it is; "" where none was found.
         shape: with batch 1, NHWC where there are four.
         type: "int8", "int16" or "float32". scale, zero_point: of the first two.
@@ -18,7 +18,7 @@ class TensorReport(NamedTuple):
         snr_db: 10 log10 of the float values' energy by that of what int8 differs, both over all calibration images.
     """
 
-    index: int
+    tensor: int
     name: str
     operator: str
     module: str

@@ -6,8 +6,8 @@ as exported programs (`torch.export.save`), flatbuffers come back.
 
 from __future__ import annotations
 
+import hashlib
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -17,11 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from compress import environment
+from compress.convert.repairs import repaired
 from compress.convert.routes import process
 from compress.convert.routes.route import Float32, Source
-from compress.inputs import Inputs, outputs
+from compress.convert.routes.tidy import tidied
+from compress.inputs import outputs
 from edge.errors import EdgeError, one_line
-from edge.scratch import cache, scratch
+from edge.scratch import cache
 
 _WORKER = Path(__file__).with_name("litert_worker.py")
 _VERSIONS = MappingProxyType({"litert-torch": "0.10.0"})
@@ -53,15 +55,11 @@ class Litert:
                 f"with `{self.install}`",
                 "conversion.missing",
             )
-        begun = time.monotonic()
-        with scratch("convert") as work:
-            for number, source in enumerate(sources):
-                _export(source, work / f"{number}.pt2")
-            command = [str(_folder() / self.name / "bin/python"), "-P", "-s", str(_WORKER)]
-            for number in process.made(self.name, command, work, len(sources), _variables()):
-                flatbuffer = (work / f"{number}.tflite").read_bytes()
-                yield Float32(flatbuffer, time.monotonic() - begun)
-                begun = time.monotonic()
+        worker = process.Worker(
+            self.name, [str(_folder() / self.name / "bin/python"), "-P", "-s"], _WORKER, self.tools(), _variables()
+        )
+        for made in process.converted(worker, sources, _prepare):
+            yield made._replace(flatbuffer=tidied(made.flatbuffer, f"the file of the route {self.name}"))
 
 
 def _folder() -> Path:
@@ -97,13 +95,16 @@ class _ChannelsLast(nn.Module):
         return tuple(y.permute(0, 2, 3, 1) if y.ndim == 4 else y for y in outputs(returned))
 
 
-def _export(source: Source, path: Path) -> None:
-    """Write a network as an exported program, channels last.
+def _prepare(source: Source, place: Path) -> bytes:
+    """Write a network as an exported program, channels last, into the folder `place`; return a digest of it.
 
     Raises EdgeError ("conversion.operator") where torch.export can't follow it.
     """
-    examples: Inputs = tuple((x.permute(0, 2, 3, 1) if x.ndim == 4 else x).contiguous().cpu() for x in source.examples)
-    network = _ChannelsLast(source.network.cpu().eval()).eval()
+    network = _ChannelsLast(repaired(source.network, Litert.name, source.examples)).eval()
+    examples = tuple(
+        torch.zeros_like(x.permute(0, 2, 3, 1) if x.ndim == 4 else x, device="cpu").contiguous()
+        for x in source.examples
+    )
     try:
         with torch.no_grad():
             program = torch.export.export(network, examples, strict=False)
@@ -114,4 +115,5 @@ def _export(source: Source, path: Path) -> None:
             "route",
             "conversion.operator",
         ) from None
-    torch.export.save(program, path)
+    torch.export.save(program, place / "network.pt2")
+    return hashlib.sha256((place / "network.pt2").read_bytes()).digest()

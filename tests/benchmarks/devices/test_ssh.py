@@ -25,16 +25,10 @@ pytestmark = [pytest.mark.compile, pytest.mark.timeout(300)]
 QUICK = Effort(invokes=5, warmup=1, seconds=60)
 
 
-def homed(folder: Path) -> LocalBoard:
-    """Return a board whose user has a home of its own in that folder."""
-    (folder / "home").mkdir()
-    return LocalBoard(folder, f'ForceCommand HOME={folder}/home; export HOME; eval "$SSH_ORIGINAL_COMMAND"')
-
-
 @pytest.fixture(scope="module")
 def reached(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBoard]:
     """A board that trusts the key, reached by this process's ssh as a user's configuration would have it."""
-    board = homed(tmp_path_factory.mktemp("board"))
+    board = LocalBoard(tmp_path_factory.mktemp("board"))
     before = dict(os.environ)
     try:
         os.environ |= {key: board.environment[key] for key in ("PATH", "HOME", "XDG_CACHE_HOME")}

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from benchmarks.measurement import MODEL, Cell, Identity, Measurement, Sample, Verdict, Word
-from benchmarks.verdicts.judge import judge, suspects
+from benchmarks.verdicts.judge import Past
 
 CELL = Cell("pi", "bpcp", "litert", 1)
 IDENTITY = Identity({"model": "Pi 4", "cores": 4}, "one", "6.1", "1.0", None, "2.3.0", "ab")
@@ -27,17 +27,18 @@ class History:
         name = f"night {len(self.samples):04}"
         canary = [self.times(machine, 6) for _ in range(2)]
         sample = Sample(name, self.times(level * machine, 3), [], *canary, identity)
-        if suspects([*self.samples, sample]):
+        past = Past(CELL, self.samples)
+        if past.suspects(sample):
             sample = dataclasses.replace(sample, confirmation_ms=self.times(level * machine, 9))
         tonight = [Measurement(CELL, MODEL, 0, "", {"p50": level}, identity=identity, **more)]  # type: ignore[arg-type]
-        verdict = judge(CELL, [*self.samples, sample], tonight)
+        verdict = past.judge(sample, tonight)
         self.samples.append(dataclasses.replace(sample, verdict=verdict))
         return verdict
 
     def fails(self, code: str) -> Verdict:
         sample = Sample(f"night {len(self.samples):04}")
         fault = {"code": code, "message": "no route to host"}
-        verdict = judge(CELL, [*self.samples, sample], [Measurement(CELL, MODEL, 0, "", fault=fault)])
+        verdict = Past(CELL, self.samples).judge(sample, [Measurement(CELL, MODEL, 0, "", fault=fault)])
         self.samples.append(dataclasses.replace(sample, verdict=verdict))
         return verdict
 

@@ -47,9 +47,8 @@ def test_whatever_is_exported(tmp_path: Path) -> None:
         (evil / tool).write_text("#!/bin/sh\necho evil >&2\nexit 1\n")
         (evil / tool).chmod(0o755)
     (folder / "profile").write_text(PROFILE.format(evil=evil))
-    values = " ".join(f"{name}={evil}" for name in EXPORTED.split())
     forced = f'ForceCommand . {folder}/profile; eval "$SSH_ORIGINAL_COMMAND"'
-    board = LocalBoard(folder, settings=f"SetEnv {values}\n{forced}")
+    board = LocalBoard(folder, forced, dict.fromkeys(EXPORTED.split(), str(evil)))
     try:
         place = Place(board, tmp_path)
         files = {**releases.payload(), "bin/edge-infer": File(PROGRAM.encode(), executable=True)}

@@ -61,8 +61,7 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Loc
     boards = {}
     for name in ("bench", "ward", "theatre"):
         folder = tmp_path_factory.mktemp(name)
-        (folder / "home").mkdir()
-        boards[name] = LocalBoard(folder, f'ForceCommand HOME={folder}/home; export HOME; eval "$SSH_ORIGINAL_COMMAND"')
+        boards[name] = LocalBoard(folder)
     first = boards["bench"]
     hosts = [board.config.read_text().replace("Host board", f"Host {name}") for name, board in boards.items()]
     first.config.write_text("\n".join(hosts) + "\nHost away\n HostName 127.0.0.1\n Port 1\n")

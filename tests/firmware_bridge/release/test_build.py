@@ -35,6 +35,23 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return new_key(tmp_path_factory.mktemp("keys") / "signer")
 
 
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache with what was downloaded and no program yet, in a folder whose name has spaces and quotes."""
+    folder = tmp_path / 'a "cache" of O\'Neill/edge-infer'
+    folder.mkdir(parents=True)
+    for name in ("debian", "wheels"):
+        (wheel.cache() / name).mkdir(parents=True, exist_ok=True)
+        (folder / name).symlink_to(wheel.cache() / name)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder.parent))
+    return folder
+
+
+def programs(cache: Path) -> list[Path]:
+    """The compiled programs that it keeps."""
+    return [path for path in (cache / "programs").iterdir() if len(path.name) == 64]
+
+
 def content(name: str, models: list[str] | None = None, board: target.Target | None = None) -> build.Content:
     """What is built for a target, or one like it; the test is skipped where what it is built from can't be had."""
     try:
@@ -52,10 +69,14 @@ def content(name: str, models: list[str] | None = None, board: target.Target | N
 @pytest.mark.compile
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", PLACES)
-def test_an_archive_is_small_whole_and_the_same_every_time(name: str, key: Path, tmp_path: Path) -> None:
+def test_an_archive_is_small_whole_and_the_same_every_time(
+    name: str, key: Path, tmp_path: Path, own_cache: Path
+) -> None:
     paths = []
     for turn in ("one", "other"):
         paths.append(build.write(content(name), 3, key, tmp_path / turn))
+        for program in programs(own_cache):  # one that was damaged is compiled again
+            program.write_bytes(program.read_bytes()[:-1])
     assert paths[0].read_bytes() == paths[1].read_bytes()
     assert paths[0].stat().st_size <= LIMIT_MB * 1e6
     archive = release.read(paths[0])
@@ -168,12 +189,19 @@ def test_the_python_releases_run_on_arm(
 
 @pytest.mark.compile
 @pytest.mark.timeout(300)
-def test_a_cache_whose_path_has_spaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / 'a "cache" of O\'Neill'
-    folder.mkdir()
-    (folder / "edge-infer").symlink_to(wheel.cache())
-    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
-    assert "bin/edge-infer" in content("x86-64", ["pneumonia"]).payload
+def test_the_program_is_compiled_once_and_kept(own_cache: Path) -> None:
+    first = content("x86-64", ["pneumonia"]).payload["bin/edge-infer"]
+    (kept,) = programs(own_cache)
+    assert isinstance(first, File) and kept.read_bytes() == hashlib.sha256(first.data).digest() + first.data
+    kept.write_bytes(hashlib.sha256(b"kept").digest() + b"kept")
+    assert content("x86-64", ["pneumonia"]).payload["bin/edge-infer"] == File(b"kept", executable=True)
+
+
+@pytest.mark.compile
+def test_a_cache_that_can_not_be_written(own_cache: Path) -> None:
+    (own_cache / "programs").write_text("no folder")
+    with pytest.raises(EdgeError, match=r"can't be kept in .*/programs .*: expected room and the right to write"):
+        content("x86-64", ["pneumonia"])
 
 
 def test_a_python_that_compiles_for_another_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,96 @@
+"""Constants in int8: weights by channel, biases in the accumulator's steps, what is added or compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from compress.convert.quantize.groups import JOINS, MOVES
+from compress.convert.quantize.model import Model, quantization
+from compress.convert.quantize.parameters import WEIGHT, Scaled, asymmetric, of_weights, quantized
+from compress.convert.quantize.ranges import PADDING
+from edge.errors import EdgeError
+
+
+class Weighted(NamedTuple):
+    """Which inputs of an operator are what it weighs, its weights and its bias; and the axis of the output channels."""
+
+    source: int
+    weights: int
+    bias: int
+    axis: int
+
+
+WEIGHTED = {
+    "CONV_2D": Weighted(0, 1, 2, 0),
+    "DEPTHWISE_CONV_2D": Weighted(0, 1, 2, 3),
+    "FULLY_CONNECTED": Weighted(0, 1, 2, 0),
+    "TRANSPOSE_CONV": Weighted(2, 1, 3, 0),
+}
+
+
+def quantize_constants(model: Model, scaled: Mapping[int, Scaled], where: str) -> None:
+    """Give every float32 constant that an operator reads its integers; one that several read becomes one for each."""
+    for operator in model.operators:
+        operator.inputs = list(map(int, operator.inputs))
+        kind = model.kind(operator)
+        weighted = WEIGHTED.get(kind)
+        if weighted and model.is_constant(operator.inputs[weighted.weights]):
+            _quantize_weights(model, operator, weighted, scaled, where)
+            continue
+        for place, tensor in enumerate(operator.inputs):
+            if tensor >= 0 and model.is_float(tensor) and model.is_constant(tensor):
+                _quantize_operand(model, operator, place, scaled)
+
+
+def _quantize_weights(
+    model: Model, operator: Any, weighted: Weighted, scaled: Mapping[int, Scaled], where: str
+) -> None:
+    weights = operator.inputs[weighted.weights]
+    if not model.is_float(weights):
+        return
+    values, bias = model.values(weights), _bias(model, operator, weighted)
+    if not np.isfinite(values).all() or (bias is not None and not np.isfinite(bias).all()):
+        raise EdgeError(
+            f"{where} has weights that are not finite ({model.name(weights)[:200]!r}): expected numbers; take them "
+            "from an earlier checkpoint, or train again with a lower lr",
+            "conversion.finite",
+        )
+    step = scaled[operator.inputs[weighted.source]].scale
+    scales = of_weights(values, weighted.axis, bias, step)
+    along = [-1 if number == weighted.axis else 1 for number in range(values.ndim)]
+    steps = np.round(values / scales.reshape(along))
+    copied = operator.inputs[weighted.weights] = model.add_tensor(weights)
+    model.set_values(copied, np.clip(steps, -WEIGHT, WEIGHT).astype(np.int8))
+    model.tensors[copied].quantization = quantization(scales, np.zeros(len(scales)), weighted.axis)
+    if bias is None:
+        return
+    steps_of_bias = (np.float64(step) * scales).astype(np.float32)
+    copied = operator.inputs[weighted.bias] = model.add_tensor(operator.inputs[weighted.bias])
+    limits = np.iinfo(np.int32)
+    rounded = np.clip(np.round(bias.astype(np.float64) / steps_of_bias), limits.min, limits.max)
+    model.set_values(copied, rounded.astype(np.int32))
+    model.tensors[copied].quantization = quantization(steps_of_bias, np.zeros(len(scales)))
+
+
+def _bias(model: Model, operator: Any, weighted: Weighted) -> np.ndarray | None:
+    """Return the bias, flat; None where there is none."""
+    if len(operator.inputs) <= weighted.bias or operator.inputs[weighted.bias] < 0:
+        return None
+    return model.values(operator.inputs[weighted.bias]).ravel()
+
+
+def _quantize_operand(model: Model, operator: Any, place: int, scaled: Mapping[int, Scaled]) -> None:
+    """Quantize a constant that is added, multiplied, compared or padded with."""
+    tensor = operator.inputs[place]
+    values = np.maximum(model.values(tensor), PADDING)  # the lowest number there is stands for "less than all"
+    if model.kind(operator) in MOVES | JOINS:
+        one = scaled[int(operator.outputs[0])]
+        scale, zero_point = one.scale, one.zero_point
+    else:
+        scale, zero_point = asymmetric(float(values.min()), float(values.max()))
+    copied = operator.inputs[place] = model.add_tensor(tensor)
+    model.set_values(copied, quantized(values, scale, zero_point))
+    model.tensors[copied].quantization = quantization(scale, zero_point)

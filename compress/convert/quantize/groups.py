@@ -1,0 +1,126 @@
+"""Which tensors share a scale, and which have a fixed one: TFLite's int8 kernels ask for it.
+
+Source: TensorFlow Lite's 8-bit quantization specification.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compress.convert.quantize.model import Model
+
+# Operators that move values: the output has the first input's scale.
+MOVES = frozenset(
+    [
+        "AVERAGE_POOL_2D",
+        "BATCH_TO_SPACE_ND",
+        "BROADCAST_TO",
+        "DEPTH_TO_SPACE",
+        "EXPAND_DIMS",
+        "GATHER",
+        "GATHER_ND",
+        "MAX_POOL_2D",
+        "MIRROR_PAD",
+        "PAD",
+        "PADV2",
+        "REDUCE_MAX",
+        "REDUCE_MIN",
+        "RESHAPE",
+        "RESIZE_BILINEAR",
+        "RESIZE_NEAREST_NEIGHBOR",
+        "REVERSE_V2",
+        "SLICE",
+        "SPACE_TO_BATCH_ND",
+        "SPACE_TO_DEPTH",
+        "SPLIT",
+        "SPLIT_V",
+        "SQUEEZE",
+        "STRIDED_SLICE",
+        "TILE",
+        "TOPK_V2",
+        "TRANSPOSE",
+        "UNPACK",
+    ]
+)
+# Operators that choose among several inputs' values: all of these and the output share a scale.
+JOINS = frozenset(["CONCATENATION", "MAXIMUM", "MINIMUM", "PACK", "SELECT", "SELECT_V2"])
+# The output's scale and zero point, whatever its values are.
+FIXED = {
+    "SOFTMAX": (1 / 256, -128),
+    "LOGISTIC": (1 / 256, -128),
+    "TANH": (1 / 128, 0),
+    "L2_NORMALIZATION": (1 / 128, 0),
+    "LOG_SOFTMAX": (16 / 256, 127),
+}
+
+
+class Groups:
+    """Tensors that share one scale."""
+
+    def __init__(self, model: Model) -> None:
+        self._parents = list(range(len(model.tensors)))
+        self.fixed: dict[int, tuple[float, int]] = {}
+        for operator in model.operators:
+            for first, second in _ties(model, operator):
+                self._parents[self.of(first)] = self.of(second)
+        for operator in model.operators:
+            if model.kind(operator) in FIXED:
+                self.fixed[self.of(int(operator.outputs[0]))] = FIXED[model.kind(operator)]
+
+    def of(self, tensor: int) -> int:
+        """Return the number of a tensor's group."""
+        while self._parents[tensor] != tensor:
+            self._parents[tensor] = self._parents[self._parents[tensor]]
+            tensor = self._parents[tensor]
+        return tensor
+
+
+def _ties(model: Model, operator: Any) -> list[tuple[int, int]]:
+    kind = model.kind(operator)
+    if kind not in MOVES and kind not in JOINS:
+        return []
+    inputs, outputs = ends(model, operator)
+    return [(source, output) for source in (inputs if kind in JOINS else inputs[:1]) for output in outputs]
+
+
+def ends(model: Model, operator: Any) -> tuple[list[int], list[int]]:
+    """Return an operator's computed float32 inputs, and its float32 outputs."""
+    inputs = [int(t) for t in operator.inputs if model.is_float(t) and not model.is_constant(t)]
+    outputs = [int(t) for t in operator.outputs if model.is_float(t)]
+    return inputs, outputs
+
+
+def part_fixed(model: Model) -> dict[int, int]:
+    """Put a QUANTIZE behind each tensor of fixed scale that would have to share it with other tensors.
+
+    A concatenation of a sigmoid's output with another tensor, say: its scale may be neither's. Returns each new tensor,
+    and the one that it is a copy of.
+    """
+    copies = {}
+    for number in reversed(range(len(model.operators))):
+        operator = model.operators[number]
+        if model.kind(operator) not in JOINS:
+            continue
+        for place, tensor in enumerate(map(int, operator.inputs)):
+            if not model.is_float(tensor) or model.is_constant(tensor) or not _is_fixed(model, tensor):
+                continue
+            copied = model.add_tensor(tensor)
+            model.tensors[copied].name = (model.tensors[tensor].name or b"") + b".requantized"
+            operator.inputs[place] = copied
+            model.add_operator(number, "QUANTIZE", [tensor], [copied], 2)
+            copies[copied] = tensor
+    return copies
+
+
+def _is_fixed(model: Model, tensor: int) -> bool:
+    """Return whether what a tensor holds comes from an operator with a fixed scale, moved only."""
+    writers = model.writers()
+    while tensor in writers:
+        operator = model.operators[writers[tensor]]
+        kind = model.kind(operator)
+        if kind in FIXED:
+            return True
+        if kind not in MOVES:
+            return False
+        tensor = ends(model, operator)[0][0]
+    return False

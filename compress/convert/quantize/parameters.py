@@ -1,0 +1,97 @@
+"""Scales and zero points: from what a tensor holds to the integers that stand for it.
+
+real = (q - zero_point) * scale. An activation's q is -128 to 127, a weight's -127 to 127 with zero point 0 and a scale
+for each output channel, a bias's scale is its input's times its weight's (TensorFlow Lite's 8-bit quantization
+specification).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from compress.convert.quantize.groups import Groups
+from compress.convert.quantize.ranges import Observed
+
+LEAST, MOST = -128, 127
+WEIGHT = 127
+BIAS = 2**30  # of an accumulator's 2^31: what is added to it needs room
+TINY = 1e-9  # the largest weight of a channel that counts as zero
+
+
+class Scaled(NamedTuple):
+    """How a tensor is quantized.
+
+    Attributes:
+        low, high: the range that the integers cover.
+        range: how it was chosen; "fixed", or "shared" with other tensors that decided.
+    """
+
+    scale: float
+    zero_point: int
+    low: float
+    high: float
+    range: str
+
+
+# From what the tensors of one group hold to the range of all, and the name of how it was chosen.
+Choose = Callable[[Sequence[Observed]], tuple[float, float, str]]
+
+
+def by_extremes(held: Sequence[Observed]) -> tuple[float, float, str]:
+    """Return the least and the largest value."""
+    return min(one.low for one in held), max(one.high for one in held), "min-max"
+
+
+def asymmetric(low: float, high: float) -> tuple[float, int]:
+    """Return scale and zero point of int8 for a range; zero is always in it, and has an integer of its own.
+
+    A range of zero alone has scale 1.
+    """
+    low, high = min(low, 0.0), max(high, 0.0)
+    scale = (high - low) / (MOST - LEAST)
+    if scale < np.finfo(np.float32).tiny:
+        return 1.0, LEAST
+    return float(np.float32(scale)), int(np.clip(np.round(LEAST - low / scale), LEAST, MOST))
+
+
+def quantized(values: np.ndarray, scale: float, zero_point: int) -> np.ndarray:
+    """Return int8 of real numbers."""
+    return np.clip(np.round(values.astype(np.float64) / scale) + zero_point, LEAST, MOST).astype(np.int8)
+
+
+def of_activations(groups: Groups, observed: Mapping[int, Observed], choose: Choose) -> dict[int, Scaled]:
+    """Return how each observed tensor is quantized; the tensors of a group alike."""
+    members: dict[int, list[int]] = {}
+    for tensor in observed:
+        members.setdefault(groups.of(tensor), []).append(tensor)
+    found: dict[int, Scaled] = {}
+    for group, tensors in members.items():
+        if group in groups.fixed:
+            scale, zero_point = groups.fixed[group]
+            one = Scaled(scale, zero_point, (LEAST - zero_point) * scale, (MOST - zero_point) * scale, "fixed")
+        else:
+            low, high, name = choose([observed[tensor] for tensor in tensors])
+            one = Scaled(*asymmetric(low, high), min(low, 0.0), max(high, 0.0), name)
+        found |= dict.fromkeys(tensors, one)
+    return found
+
+
+def of_weights(weights: np.ndarray, axis: int, bias: np.ndarray | None, input_scale: float) -> np.ndarray:
+    """Return the scale of each output channel's weights, float32 (channels).
+
+    It is the largest one's 127th part, and larger where the bias, in steps of input times weight, would not fit.
+
+    Args:
+        weights: float32. axis: that of the output channels. bias: (channels), or None.
+    """
+    others = tuple(number for number in range(weights.ndim) if number != axis)
+    largest = np.abs(weights).max(others).astype(np.float64)
+    # A channel without weights gives its bias, which gets all the bits there are.
+    largest = np.maximum(largest, TINY)
+    scales = largest / WEIGHT
+    if bias is not None:
+        scales = np.maximum(scales, np.abs(bias.astype(np.float64)) / (input_scale * BIAS))
+    return scales.astype(np.float32)
