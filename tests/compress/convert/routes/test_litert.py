@@ -1,6 +1,6 @@
 """The route litert: its environment, exported programs, and what litert-torch makes of them.
 
-The environment is made where it is missing (2 GB, minutes); all tests share it.
+The environment is made where it is missing (1.9 GB, minutes); all tests share it.
 """
 
 from __future__ import annotations
