@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from benchmarks.papers import build
+
 SEED = 0
 _SIDE = 64  # pixels, unless said
 
@@ -170,6 +172,7 @@ _BATCH = {"act": "RELU", "norm": "BATCH"}
 _UNET: dict[str, Any] = {"channels": (16, 32, 64), "strides": (2, 2)}
 
 NETWORKS: Mapping[str, Network] = {
+    "pruned ResNet-50": Network(lambda: build.network("cpgresnet50")[0], (3, 224, 224)),
     "timm resnet18": _timm("resnet18"),
     "timm mobilenetv3_large_100": _timm("mobilenetv3_large_100"),
     "timm efficientnet_lite0": _timm("efficientnet_lite0"),

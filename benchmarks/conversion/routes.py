@@ -1,10 +1,11 @@
 """Routes side by side on the same networks, and our quantizer beside TensorFlow's.
 
-    python -m benchmarks.conversion.routes [--network NAME] [--folder build/bench/routes]
+    python -m benchmarks.conversion.routes [--network NAME] [--route ROUTE] [--folder build/bench/routes]
 
 Each network and route is a process of its own, one at a time. What one measured is kept in the folder, so that the same
 command goes on where it was interrupted; the float32 files are kept there, too. Networks whose package is not installed
-(timm, MONAI) are left out, and the table says so. `--network` measures one alone, again, and writes no table.
+(timm, MONAI) are left out, and the table says so. `--network` measures one alone, again, `--route` by one route; then no
+table is written.
 """
 
 from __future__ import annotations
@@ -42,16 +43,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.conversion.routes", description=__doc__)
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--network", choices=networks.NETWORKS)
-    parser.add_argument("--one", nargs=2, metavar=("ROUTE", "FILE"), help=argparse.SUPPRESS)
+    parser.add_argument("--route", choices=ROUTES)
+    parser.add_argument("--one", type=Path, metavar="FILE", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        _measure(options.network, options.one[0], Path(options.one[1]))
+        _measure(options.network, options.route, options.one)
         return
     installed = [name for name in networks.NETWORKS if networks.is_installed(name)]
     for name in [options.network] if options.network else installed:
-        for route in ROUTES:
+        for route in [options.route] if options.route else ROUTES:
             _kept(options.folder, name, route, again=bool(options.network))
-    if not options.network:
+    if not (options.network or options.route):
         _write(options.folder, installed)
 
 
@@ -60,7 +62,17 @@ def _kept(folder: Path, name: str, route: str, again: bool = False) -> Mapping[s
     path = folder / f"{name.replace(' ', '_')}.{route}.json"
     if again or not path.exists():
         begun = time.monotonic()
-        command = [sys.executable, "-m", "benchmarks.conversion.routes", "--network", name, "--one", route, str(path)]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.conversion.routes",
+            "--network",
+            name,
+            "--route",
+            route,
+            "--one",
+            str(path),
+        ]
         try:
             status = subprocess.run(command, timeout=MOST_SECONDS, check=False).returncode
             failed = f"ended with status {status}" if status else ""
@@ -112,7 +124,7 @@ def _quantized(flatbuffer: bytes, images: np.ndarray) -> dict[str, Any]:
         except EdgeError as error:
             found[f"{name} refused"] = str(error)
         if name == "ours":
-            found["quantizing seconds"] = time.monotonic() - begun
+            found |= {"int8 seconds": time.monotonic() - begun, "int8 megabytes": _peak()}
     return found
 
 
@@ -153,7 +165,8 @@ def _write(folder: Path, names: Sequence[str]) -> None:
                     route,
                     _cell(found, "largest", "{:.1e}"),
                     _cell(found, "seconds", "{:.0f} s"),
-                    _cell(found, "megabytes", "{:.0f} MB"),
+                    _cell(found, "int8 seconds", "{:.1f} s"),
+                    _cell(found, "int8 megabytes" if "int8 megabytes" in found else "megabytes", "{:.0f} MB"),
                     _cell(found, "ours", "{:.4f}"),
                     _cell(found, "tensorflow", "{:.4f}"),
                     brief(str(found.get("refused", "")), 90).replace("|", "/"),
@@ -165,12 +178,12 @@ def _write(folder: Path, names: Sequence[str]) -> None:
         f"between the file, in LiteRT, and PyTorch, as a share of the largest output, on 4 images. int8: cosine with "
         f"the float32 file's outputs around their means, on {TEST} images of noise, calibrated on {CALIBRATION} "
         "others, by our quantizer and by TensorFlow's from the same float32 file; with random weights it "
-        "ranks them and is no accuracy. Time: of the whole conversion to float32, the converter's start included. "
-        "Memory: the largest resident set of one process. -: not there, or refused."
+        "ranks them and is no accuracy. Time: of the whole conversion to float32, the converter's start included; then "
+        "of int8 from it. Memory: the largest resident set of one process. -: not there, or refused."
     )
     if left_out:
         notes += f" Left out, as their package is not installed: {', '.join(left_out)}."
-    header = ["network", "route", "float32", "time", "memory", "int8", "int8 by TensorFlow", "refused"]
+    header = ["network", "route", "float32", "time", "int8 in", "memory", "int8", "by TensorFlow", "refused"]
     table.write(
         "routes", "Routes to TFLite, side by side", "python -m benchmarks.conversion.routes", header, rows, notes
     )
