@@ -51,7 +51,7 @@ def _quantize_weights(
     weights = operator.inputs[weighted.weights]
     if not model.is_float(weights):
         return
-    values, bias = model.values(weights), _bias(model, operator, weighted)
+    values, bias = model.values(weights), bias_of(model, operator, weighted)
     if not np.isfinite(values).all() or (bias is not None and not np.isfinite(bias).all()):
         raise EdgeError(
             f"{where} has weights that are not finite ({model.name(weights)[:200]!r}): expected numbers; take them "
@@ -74,7 +74,7 @@ def _quantize_weights(
     model.tensors[copied].quantization = quantization(steps_of_bias, np.zeros(len(scales)))
 
 
-def _bias(model: Model, operator: Any, weighted: Weighted) -> np.ndarray | None:
+def bias_of(model: Model, operator: Any, weighted: Weighted) -> np.ndarray | None:
     """Return the bias, flat; None where there is none."""
     if len(operator.inputs) <= weighted.bias or operator.inputs[weighted.bias] < 0:
         return None

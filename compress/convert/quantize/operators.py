@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ai_edge_litert import schema_py_generated as schema
+
 from compress.convert.quantize.model import Model
 from edge.errors import EdgeError
 
@@ -22,11 +24,25 @@ _SINCE = {
     3: "CONV_2D DEPTHWISE_CONV_2D REVERSE_V2 TILE",
     4: "FULLY_CONNECTED",
 }
+# Of what is computed with, and of sizes, indices and masks.
+_TYPES = (schema.TensorType.FLOAT32, schema.TensorType.INT32, schema.TensorType.INT64, schema.TensorType.BOOL)
 VERSIONS = {kind: version for version, kinds in _SINCE.items() for kind in kinds.split()}
 
 
 def check(model: Model, where: str) -> None:
-    """Raise EdgeError ("conversion.operator") where an operator on float32 has no int8 kernel."""
+    """Raise EdgeError where a network can't become int8.
+
+    "conversion.quantized" where it has quantized tensors already or float16, "conversion.operator" where an operator on
+    float32 has no int8 kernel.
+    """
+    for number, tensor in enumerate(model.tensors):
+        if tensor.type not in _TYPES:
+            name = next((name for name, kind in vars(schema.TensorType).items() if kind == tensor.type), "")
+            raise EdgeError(
+                f"{where} has tensors of {name} ({model.name(number)[:200]!r}): expected float32; convert the network "
+                "without quantization or float16",
+                "conversion.quantized",
+            )
     for operator in model.operators:
         kind = model.kind(operator)
         outputs = [int(tensor) for tensor in operator.outputs]
