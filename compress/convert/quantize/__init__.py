@@ -20,10 +20,12 @@ from compress.convert.quantize.model import Model, quantization, read, write
 from compress.convert.quantize.parameters import Scaled, by_extremes, of_activations
 from compress.convert.quantize.ranges import Observed, observe
 from compress.convert.quantize.result import Quantized
+from compress.convert.quantize.steps import widened
 
 __all__ = ["Choices", "Quantized", "quantize"]
 
 DEFAULT = Choices()
+NAMELESS: Mapping[int, str] = {}
 
 
 def quantize(
@@ -31,6 +33,7 @@ def quantize(
     calibration: Sequence[np.ndarray],
     choices: Choices = DEFAULT,
     where: str = "the float32 network",
+    modules: Mapping[int, str] = NAMELESS,
 ) -> Quantized:
     """Return the network in int8, inputs and outputs included; equal bytes for equal arguments.
 
@@ -39,6 +42,8 @@ def quantize(
         calibration: for each input, in the flatbuffer's order, float32 (N, ...) in its layout: images such as the
             network will see, none of them test images.
         where: names the network in messages.
+        modules: which of the user's modules a tensor is the output of, where that is known; tensors are numbered as in
+            `write(read(flatbuffer))`.
 
     Raises EdgeError: "model.network" for a flatbuffer that can't be read, "conversion.graphs",
     "conversion.calibration", "conversion.finite", and "conversion.operator" for an operator that has no int8 kernel.
@@ -48,7 +53,7 @@ def quantize(
     operators.check(model, where)
     observed = observe(model, flatbuffer, calibration, where)
     made, scaled = integers(read(flatbuffer, where), observed, where)
-    report = error.of_each(model, flatbuffer, made, scaled, observed, calibration, where)
+    report = error.of_each(model, flatbuffer, made, scaled, observed, calibration, modules, where)
     return Quantized(made, report, ())
 
 
@@ -56,7 +61,8 @@ def integers(model: Model, observed: Mapping[int, Observed], where: str) -> tupl
     """Return the int8 flatbuffer of a float32 model, which is used up, and how each tensor is quantized."""
     copies = part_fixed(model)
     held = dict(observed) | {copied: observed[source] for copied, source in copies.items()}
-    scaled = of_activations(Groups(model), held, by_extremes)
+    groups = Groups(model)
+    scaled = widened(model, groups, of_activations(groups, held, by_extremes))
     computed = [
         tensor for tensor in range(len(model.tensors)) if model.is_float(tensor) and not model.is_constant(tensor)
     ]

@@ -9,7 +9,7 @@ import numpy as np
 
 from compress.convert.quantize.groups import JOINS, MOVES
 from compress.convert.quantize.model import Model, quantization
-from compress.convert.quantize.parameters import WEIGHT, Scaled, asymmetric, of_weights, quantized
+from compress.convert.quantize.parameters import WEIGHT, Scaled, asymmetric, in_steps, of_weights, quantized, symmetric
 from compress.convert.quantize.ranges import PADDING
 from edge.errors import EdgeError
 
@@ -51,7 +51,7 @@ def _quantize_weights(
     weights = operator.inputs[weighted.weights]
     if not model.is_float(weights):
         return
-    values, bias = model.values(weights), _bias(model, operator, weighted)
+    values, bias = model.values(weights), bias_of(model, operator, weighted)
     if not np.isfinite(values).all() or (bias is not None and not np.isfinite(bias).all()):
         raise EdgeError(
             f"{where} has weights that are not finite ({model.name(weights)[:200]!r}): expected numbers; take them "
@@ -59,23 +59,22 @@ def _quantize_weights(
             "conversion.finite",
         )
     step = scaled[operator.inputs[weighted.source]].scale
-    scales = of_weights(values, weighted.axis, bias, step)
+    scales, steps_of_bias = of_weights(values, weighted.axis, bias, step)
     along = [-1 if number == weighted.axis else 1 for number in range(values.ndim)]
-    steps = np.round(values / scales.reshape(along))
+    steps = in_steps(values, scales.reshape(along))
     copied = operator.inputs[weighted.weights] = model.add_tensor(weights)
     model.set_values(copied, np.clip(steps, -WEIGHT, WEIGHT).astype(np.int8))
     model.tensors[copied].quantization = quantization(scales, np.zeros(len(scales)), weighted.axis)
     if bias is None:
         return
-    steps_of_bias = (np.float64(step) * scales).astype(np.float32)
     copied = operator.inputs[weighted.bias] = model.add_tensor(operator.inputs[weighted.bias])
     limits = np.iinfo(np.int32)
-    rounded = np.clip(np.round(bias.astype(np.float64) / steps_of_bias), limits.min, limits.max)
+    rounded = np.clip(in_steps(bias, steps_of_bias), limits.min, limits.max)
     model.set_values(copied, rounded.astype(np.int32))
     model.tensors[copied].quantization = quantization(steps_of_bias, np.zeros(len(scales)))
 
 
-def _bias(model: Model, operator: Any, weighted: Weighted) -> np.ndarray | None:
+def bias_of(model: Model, operator: Any, weighted: Weighted) -> np.ndarray | None:
     """Return the bias, flat; None where there is none."""
     if len(operator.inputs) <= weighted.bias or operator.inputs[weighted.bias] < 0:
         return None
@@ -86,11 +85,14 @@ def _quantize_operand(model: Model, operator: Any, place: int, scaled: Mapping[i
     """Quantize a constant that is added, multiplied, compared or padded with."""
     tensor = operator.inputs[place]
     values = np.maximum(model.values(tensor), PADDING)  # the lowest number there is stands for "less than all"
-    if model.kind(operator) in MOVES | JOINS:
+    kind = model.kind(operator)
+    if kind in MOVES | JOINS:
         one = scaled[int(operator.outputs[0])]
         scale, zero_point = one.scale, one.zero_point
     else:
-        scale, zero_point = asymmetric(float(values.min()), float(values.max()))
+        # What Groups asks for of a computed second factor is right for a constant one.
+        of = symmetric if kind == "BATCH_MATMUL" and place == 1 else asymmetric
+        scale, zero_point = of(float(values.min()), float(values.max()))
     copied = operator.inputs[place] = model.add_tensor(tensor)
     model.set_values(copied, quantized(values, scale, zero_point))
     model.tensors[copied].quantization = quantization(scale, zero_point)

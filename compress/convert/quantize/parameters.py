@@ -17,8 +17,9 @@ from compress.convert.quantize.ranges import Observed
 
 LEAST, MOST = -128, 127
 WEIGHT = 127
-BIAS = 2**30  # of an accumulator's 2^31: what is added to it needs room
-TINY = 1e-9  # the largest weight of a channel that counts as zero
+BIAS = 2**30 - 1  # of an accumulator's 2^31: what is added to it needs room
+ZERO = 1 / 256  # scale of a tensor that is always zero: kernels refuse steps of 1 (comparisons) and tiny ones
+TINY = 5e-7  # weights of a channel that has none larger are quantized as if it had
 
 
 class Scaled(NamedTuple):
@@ -48,18 +49,39 @@ def by_extremes(held: Sequence[Observed]) -> tuple[float, float, str]:
 def asymmetric(low: float, high: float) -> tuple[float, int]:
     """Return scale and zero point of int8 for a range; zero is always in it, and has an integer of its own.
 
-    A range of zero alone has scale 1.
+    A range of zero alone has scale `ZERO`.
     """
     low, high = min(low, 0.0), max(high, 0.0)
-    scale = (high - low) / (MOST - LEAST)
+    # In float32, as TensorFlow's converter: equal files where the ranges are equal.
+    scale = (np.float32(high) - np.float32(low)) / np.float32(MOST - LEAST)
     if scale < np.finfo(np.float32).tiny:
-        return 1.0, LEAST
-    return float(np.float32(scale)), int(np.clip(np.round(LEAST - low / scale), LEAST, MOST))
+        return ZERO, LEAST
+    return float(scale), int(np.clip(np.round(LEAST - low / np.float64(scale)), LEAST, MOST))
+
+
+def symmetric(low: float, high: float) -> tuple[float, int]:
+    """Return scale and zero point, which is 0, of int8 for a range."""
+    scale = np.float32(_around_zero(low, high)[1]) / np.float32(MOST)
+    return (ZERO, 0) if scale < np.finfo(np.float32).tiny else (float(scale), 0)
+
+
+def _around_zero(low: float, high: float) -> tuple[float, float]:
+    most = max(-low, high)
+    return -most, most
+
+
+def in_steps(values: np.ndarray, scale: float | np.ndarray) -> np.ndarray:
+    """Return real numbers in whole steps of `scale`, float64.
+
+    Multiplied by the scale's inverse in float32 and halves away from zero, as TensorFlow's converter does it.
+    """
+    steps = np.asarray(values.astype(np.float32) * (np.float32(1) / np.asarray(scale, np.float32)), np.float64)
+    return np.asarray(np.trunc(steps + np.copysign(0.5, steps)))
 
 
 def quantized(values: np.ndarray, scale: float, zero_point: int) -> np.ndarray:
     """Return int8 of real numbers."""
-    return np.clip(np.round(values.astype(np.float64) / scale) + zero_point, LEAST, MOST).astype(np.int8)
+    return np.clip(in_steps(values, scale) + zero_point, LEAST, MOST).astype(np.int8)
 
 
 def of_activations(groups: Groups, observed: Mapping[int, Observed], choose: Choose) -> dict[int, Scaled]:
@@ -73,25 +95,32 @@ def of_activations(groups: Groups, observed: Mapping[int, Observed], choose: Cho
             scale, zero_point = groups.fixed[group]
             one = Scaled(scale, zero_point, (LEAST - zero_point) * scale, (MOST - zero_point) * scale, "fixed")
         else:
-            low, high, name = choose([observed[tensor] for tensor in tensors])
-            one = Scaled(*asymmetric(low, high), min(low, 0.0), max(high, 0.0), name)
+            deciding = [tensor for tensor in tensors if tensor not in groups.clipped] or tensors
+            low, high, name = choose([observed[tensor] for tensor in deciding])
+            if group in groups.symmetric:
+                one = Scaled(*symmetric(low, high), *_around_zero(low, high), name)
+            else:
+                one = Scaled(*asymmetric(low, high), min(low, 0.0), max(high, 0.0), name)
         found |= dict.fromkeys(tensors, one)
     return found
 
 
-def of_weights(weights: np.ndarray, axis: int, bias: np.ndarray | None, input_scale: float) -> np.ndarray:
-    """Return the scale of each output channel's weights, float32 (channels).
+def of_weights(
+    weights: np.ndarray, axis: int, bias: np.ndarray | None, input_scale: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the scales of each output channel's weights and bias, float64 (channels).
 
-    It is the largest one's 127th part, and larger where the bias, in steps of input times weight, would not fit.
+    A weight's is the largest one's 127th part, and larger where the bias, in steps of input times weight, would not
+    fit.
 
     Args:
         weights: float32. axis: that of the output channels. bias: (channels), or None.
     """
     others = tuple(number for number in range(weights.ndim) if number != axis)
-    largest = np.abs(weights).max(others).astype(np.float64)
-    # A channel without weights gives its bias, which gets all the bits there are.
-    largest = np.maximum(largest, TINY)
-    scales = largest / WEIGHT
-    if bias is not None:
-        scales = np.maximum(scales, np.abs(bias.astype(np.float64)) / (input_scale * BIAS))
-    return scales.astype(np.float32)
+    largest = np.maximum(np.abs(weights).max(others), np.float32(TINY))
+    scales = (largest / np.float32(WEIGHT)).astype(np.float64)
+    of_bias = input_scale * scales
+    if bias is None:
+        return scales, of_bias
+    needed = np.abs(bias.astype(np.float64)) / BIAS
+    return np.where(needed > of_bias, needed / input_scale, scales), np.maximum(needed, of_bias)
