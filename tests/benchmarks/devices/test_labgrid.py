@@ -20,7 +20,6 @@ from benchmarks.devices.labgrid import REQUIREMENTS, Labgrid
 from benchmarks.lab.host import ROOT, free_port
 from edge.errors import EdgeError
 from edge.model import find
-from tests.benchmarks.devices.test_ssh import homed
 from tests.firmware_bridge.boards import LocalBoard
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(600)]
@@ -55,7 +54,7 @@ class Fleet(NamedTuple):
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     folder = tmp_path_factory.mktemp("fleet")
     programs = environment.ready("labgrid", REQUIREMENTS, folder=ROOT / environment.FOLDER) / "bin"
-    board = homed(tmp_path_factory.mktemp("board"))
+    board = LocalBoard(tmp_path_factory.mktemp("board"))
     config = board.config.read_text()
     board.config.write_text(config + re.sub("^Host board", "Host 127.0.0.1", config))
     user = os.environ.get("USER", "root")
