@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from compress.convert.float32 import AUTO
+from compress.convert.quantize.choices import Choices
+from compress.convert.routes import ROUTES
 from compress.data.independence import Allowed
 from compress.data.mask_values import Values
 from compress.steps.step import Fault, Step
@@ -105,6 +108,24 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Conversion(Choices):
+    """How the network becomes a TFLite file; the fields of `Choices` say how it becomes int8.
+
+    Attributes:
+        route: a name of `compress.convert.routes.ROUTES`; "auto": the installed ones in that order, until one's float32
+            file is proved to be the network.
+    """
+
+    route: str = AUTO
+
+    def faults(self) -> Iterator[Fault]:
+        """Yield (field, what it is, what was expected) for what is wrong."""
+        if self.route not in (AUTO, *ROUTES):
+            yield "route", self.route, " or ".join(map(repr, (AUTO, *ROUTES)))
+        yield from super().faults()
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A whole recipe.
 
@@ -119,6 +140,7 @@ class Recipe:
         steps: what is done to the network, in order.
         seed: of the network's initial weights.
         calibration: training images whose activations' ranges set the int8 steps.
+        conversion: how the network becomes a TFLite file.
         weights: file of a trained network's state_dict to begin with, relative to the recipe's folder, or else to the
             working directory; none: random weights.
     """
@@ -134,6 +156,7 @@ class Recipe:
     task: str = "classification"
     seed: int = 1
     calibration: int = 128
+    conversion: Conversion = Conversion()
     weights: str = ""
     origin: str = field(default="", metadata={"internal": True})
 
@@ -150,6 +173,8 @@ class Recipe:
             yield f"data.{name}", found, expected
         if not 1 <= self.calibration <= 10_000:
             yield "calibration", self.calibration, "1 to 10000 images"
+        for name, found, expected in self.conversion.faults():
+            yield f"conversion.{name}", found, expected
         if not 0 <= self.seed < 2**32:
             yield "seed", self.seed, "0 to 4294967295"
         names = [target.name for target in self.targets]

@@ -11,7 +11,7 @@ import copy
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from compress.convert import tflite as convert
+from compress.convert.float32 import ways
 from compress.convert.verify import check_alive
 from compress.cost import Cost, cost
 from compress.data.split import DataSet
@@ -30,13 +30,13 @@ from compress.recipe_file import named
 from compress.recipe_parser import check_teacher
 from compress.report import report
 from compress.report.ledger import Ledger, Row, draw
-from compress.state import record
+from compress.state import conversion, record
 from compress.state.checkpoint import load_tensors, load_weights, save_tensors
 from compress.state.rehearsal import rehearse
-from compress.state.stage import State
+from compress.state.stage import State, key_of
 from compress.state.structure import fit
 from compress.steps.registry import kind_of, reported
-from compress.steps.step import Context, Step, samples, settings
+from compress.steps.step import Context, Step, settings
 from compress.steps.train import logits, seconds_spent
 from compress.tasks.base import Task
 from compress.tasks.registry import task_named
@@ -88,6 +88,7 @@ class Run:
         self.weights = load_weights(named(recipe.weights, recipe.origin)) if recipe.weights else None
         self.given = network
         check_teacher(recipe, self.weights is not None or network is not None)
+        ways(recipe.conversion.route)  # a route that is not installed is refused now, and not after training
         labels = data.labels if isinstance(data, DataSet) else self.task.labels(data, recipe)
         self._network(len(labels))  # which fails before thousands of images are read
         self.data = data if isinstance(data, DataSet) else self.task.load(data, recipe, progress)
@@ -108,15 +109,21 @@ class Run:
             record.check(path, begun)
         first = self._first()
         if self._is_unfinished(first.key):
-            rehearse(first.network, self.recipe.steps, first.spec)
+            network, spec = rehearse(first.network, self.recipe.steps, first.spec)
+            conversion.rehearse(
+                self.recipe, State(network, spec, self._last_key(first.key)), self.checkpoints, self._say()
+            )
         record.write(path, begun)
         baseline, state = self._steps(first)
         self.compressed = state
-        flatbuffers, seconds = self._flatbuffers(baseline, state)
-        result = report.measure(self._finished(), baseline, state, flatbuffers)
+        converted = self._converted(baseline, state)
+        flatbuffers = converted.flatbuffers
+        result = report.measure(self._finished(), baseline, state, converted)
         size = (self.output / f"{self.recipe.name}.tflite").stat().st_size
         spent = cost(state.network, state.inputs)
-        self._add(Row("int8", "model file", spent.parameters, spent.macs, size, result["validation"], seconds))
+        self._add(
+            Row("int8", "model file", spent.parameters, spent.macs, size, result["validation"], converted.seconds)
+        )
         stem = self.output / self.recipe.name
         self.ledger.save(stem.with_name(f"{stem.name}.ledger.json"))
         draw(self.ledger, self.recipe.title, stem.with_name(f"{stem.name}.ledger.png"))
@@ -169,9 +176,13 @@ class Run:
 
     def _is_unfinished(self, key: str) -> bool:
         """Return whether a step is left to do, from the network of this key on."""
+        return not (self.checkpoints / f"{self._last_key(key)}.json").exists()
+
+    def _last_key(self, key: str) -> str:
+        """Return the key of what the last step leaves of a network of this key."""
         for step in self.recipe.steps:
-            key = _key(key, [kind_of(step), settings(step)])
-        return not (self.checkpoints / f"{key}.json").exists()
+            key = key_of(key, [kind_of(step), settings(step)])
+        return key
 
     def _begun(self) -> dict[str, Any]:
         """Return all that decides the weights of the networks on the way."""
@@ -197,7 +208,7 @@ class Run:
             what.append(self.weights.sha256)
         if self.task.identity:
             what.append(self.task.identity)
-        return State(network, self.recipe.input, _key("", what))
+        return State(network, self.recipe.input, key_of("", what))
 
     def _network(self, classes: int, log: Log = lambda text: None) -> nn.Module:
         torch.manual_seed(self.recipe.seed)
@@ -218,7 +229,7 @@ class Run:
         step: Step | None = None,
     ) -> State:
         """Do `action`, or load what it left behind; add its row to the ledger."""
-        key = _key(state.key, [kind_of(step), settings(step)]) if step else state.key
+        key = key_of(state.key, [kind_of(step), settings(step)]) if step else state.key
         weights, row = self.checkpoints / f"{key}.pt", self.checkpoints / f"{key}.json"
         if weights.exists() and row.exists():
             after = self._load(state, number, step, key)
@@ -258,9 +269,9 @@ class Run:
         """
         if self.task.default_decision(self.recipe) is None:
             return
-        state, name = self._begin(), _key("", decision)
+        state, name = self._begin(), key_of("", decision)
         for number, step in enumerate((None, *self.recipe.steps)):
-            key = _key(state.key, [kind_of(step), settings(step)]) if step else state.key
+            key = key_of(state.key, [kind_of(step), settings(step)]) if step else state.key
             state = self._load(state, number, step, key)
             path = self.checkpoints / f"{key}.{name}.score.json"
             if not path.exists():
@@ -291,48 +302,19 @@ class Run:
     def _epochs_file(self, key: str) -> Path:
         return self.checkpoints / f"{key}.epochs.pt"
 
-    def samples(self, state: State, count: int) -> torch.Tensor:
-        """Return float32 (count, channels, height, width): training images, the same ones each time, classes mixed."""
-        return samples(self.data, state.spec, count)
-
-    def _flatbuffers(self, baseline: State, state: State) -> tuple[dict[str, bytes], float]:
-        """Return what the networks are converted to, by kind, and how many seconds that took, when it was done.
+    def _converted(self, baseline: State, state: State) -> conversion.Converted:
+        """Return what the networks are converted to.
 
         Raises EdgeError, before anything is converted, where the network gives every image the same answer.
         """
-        wanted = {"baseline.float32": (baseline, "float32"), "float32": (state, "float32"), "int8": (state, "int8")}
-        paths = {name: self._converted(network, kind) for name, (network, kind) in wanted.items()}
-        left = {  # equal networks have one path
-            path: wanted[name]
-            for name, path in paths.items()
-            if not (path.exists() and path.with_suffix(".seconds.json").exists())
-        }
-        if left:
-            check_alive("the float network", logits(state.network, self.data.val, state.spec))
-            self._convert(left)
-        spent = {path: json.loads(path.with_suffix(".seconds.json").read_text()) for path in paths.values()}
-        return {name: path.read_bytes() for name, path in paths.items()}, sum(spent.values())
+        check = partial(self._check_alive, state)
+        return conversion.convert(self.recipe, self.data, baseline, state, self.checkpoints, check, self._say())
 
-    def _converted(self, state: State, kind: str) -> Path:
-        what = ["int8", self.recipe.calibration] if kind == "int8" else ["float32", 0]
-        return self.checkpoints / f"{_key(state.key, what)}.tflite"
+    def _check_alive(self, state: State) -> None:
+        check_alive("the float network", logits(state.network, self.data.val, state.spec))
 
-    def _convert(self, left: Mapping[Path, tuple[State, str]]) -> None:
-        """Convert, in one process, to each file of `left` a network to a kind; beside it, the seconds that it took."""
-        self.progress(f"converting to TFLite, {', '.join(kind for _, kind in left.values())}")
-        states = {state.key: state for state, _ in left.values()}
-        places = [{kind: path for path, (state, kind) in left.items() if state.key == key} for key in states]
-        requests = [
-            convert.Request(state.network, self.samples(state, self.recipe.calibration), list(kinds))
-            for state, kinds in zip(states.values(), places, strict=True)
-        ]
-        for made in convert.convert(requests):
-            path = places[made.request][made.kind]
-            seconds = dumps(made.seconds, "the seconds").encode()
-            write_beside(path.with_suffix(".seconds.json"), seconds)
-            write_beside(path, made.flatbuffer)
-            size = f"{len(made.flatbuffer) / 1e6:.2f} MB in {made.seconds:.0f} s"
-            self.log(f"converted to TFLite {made.kind}: {size}")
+    def _say(self) -> conversion.Say:
+        return conversion.Say(self.log, self.progress)
 
 
 def _path_of(network: nn.Module) -> str:
@@ -347,7 +329,3 @@ def _digest(network: nn.Module) -> str:
         found.update(f"{name} {plain.dtype} {tuple(plain.shape)}".encode())
         found.update(plain.reshape(-1).view(torch.uint8).numpy().tobytes())
     return found.hexdigest()
-
-
-def _key(before: str, what: Any) -> str:
-    return hashlib.sha256((before + json.dumps(what, sort_keys=True)).encode()).hexdigest()[:16]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,10 +9,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from compress.convert.layout import channels_last, in_order
 from compress.convert.origins import origins
 from compress.inputs import Inputs, outputs, run
 from compress.tasks.metrics import centred, cosine
-from edge import flatbuffer as flatbuffers
 from edge.errors import EdgeError
 from edge.runtime import open_runtime
 
@@ -65,8 +64,8 @@ def prove(network: nn.Module, flatbuffer: bytes, inputs: Inputs, where: str) -> 
     if found is None:
         shapes = [values.shape[1:] for values in answers(flatbuffer, inputs)]
         raise EdgeError(
-            f"{where} gives outputs of {shapes}, and PyTorch of {[values.shape[1:] for values in wanted]}: expected the "
-            "same; write the network so that a batch of 1 has them, or name another route",
+            f"{where} gives outputs of {shapes}, and PyTorch of {[values.shape[1:] for values in wanted]}: expected "
+            "the same; write the network so that a batch of 1 has them, or name another route",
             "conversion.differs",
         )
     proof = Proof(
@@ -75,8 +74,8 @@ def prove(network: nn.Module, flatbuffer: bytes, inputs: Inputs, where: str) -> 
     )
     if not (proof.largest <= MOST and proof.cosine >= LEAST_COSINE):
         raise EdgeError(
-            f"{where} is not the network: its outputs differ from PyTorch's by up to {proof.largest:.2g} of the largest "
-            f"one, with cosine {proof.cosine:.5f} around their means; expected at most {MOST:g} and at least "
+            f"{where} is not the network: its outputs differ from PyTorch's by up to {proof.largest:.2g} of the "
+            f"largest one, with cosine {proof.cosine:.5f} around their means; expected at most {MOST:g} and at least "
             f"{LEAST_COSINE:g}; {_cure(network, flatbuffer, inputs)}",
             "conversion.differs",
         )
@@ -89,7 +88,7 @@ def reference(network: nn.Module, inputs: Inputs) -> tuple[np.ndarray, ...]:
     with torch.no_grad():
         for number in range(len(inputs[0])):
             given = tuple(x[number : number + 1].float() for x in inputs)
-            rows.append([_channels_last(y.float().cpu().numpy()) for y in outputs(run(network, given))])
+            rows.append([channels_last(y.float().cpu().numpy()) for y in outputs(run(network, given))])
     return tuple(np.concatenate(column) for column in zip(*rows, strict=True))
 
 
@@ -101,26 +100,8 @@ def answers(flatbuffer: bytes, inputs: Inputs) -> tuple[np.ndarray, ...]:
     return tuple(np.concatenate(column) for column in zip(*rows, strict=True))
 
 
-def in_order(flatbuffer: bytes, inputs: Inputs) -> tuple[np.ndarray, ...]:
-    """Return a network's inputs as a file takes them: float32, channels last, in the file's order.
-
-    A converter may change it; then it is in the names that the inputs were given, `image_00`, `image_01`, ...
-    """
-    names = [tensor.name for tensor in flatbuffers.read(flatbuffer, "the float32 file").inputs]
-    numbers = [found and int(found[1]) for found in (re.search(r"image_(\d+)", name) for name in names)]
-    order = [n for n in numbers if n is not None]
-    if sorted(order) != list(range(len(inputs))):
-        order = list(range(len(inputs)))
-    arrays = [_channels_last(x.float().cpu().numpy()) for x in inputs]
-    return tuple(np.ascontiguousarray(arrays[number]) for number in order)
-
-
-def _channels_last(values: np.ndarray) -> np.ndarray:
-    return np.moveaxis(values, 1, 3) if values.ndim == 4 else values
-
-
 def _ordered(wanted: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> list[np.ndarray] | None:
-    """Return the file's outputs in the network's order, the nearest of equal shape for each; None where one has none."""
+    """Return the file's outputs in the network's order, for each the nearest of its shape; None where there is none."""
     left, ordered = list(found), []
     for values in wanted:
         fitting = [other for other in left if other.shape == values.shape]

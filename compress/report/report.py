@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -23,6 +23,7 @@ from compress.recipe import Recipe
 from compress.report.card import card
 from compress.report.ledger import Ledger
 from compress.state.checkpoint import Weights
+from compress.state.conversion import Converted
 from compress.state.stage import State
 from compress.steps.registry import kind_of
 from compress.steps.step import described
@@ -63,21 +64,21 @@ class Finished:
     progress: Callable[[str], None]
 
 
-def measure(run: Finished, baseline: State, state: State, flatbuffers: dict[str, bytes]) -> dict[str, Any]:
+def measure(run: Finished, baseline: State, state: State, converted: Converted) -> dict[str, Any]:
     """Write `NAME.tflite`, `NAME.report.json` and `NAME.md`; return the report.
 
     `compress.tasks.base.Task.metrics` says what the task's part of it is.
 
     Raises EdgeError where the conversion lost the network: `compress.convert.verify.check_conversion`.
     """
-    recipe, data = run.recipe, run.data
+    recipe, data, flatbuffers = run.recipe, run.data, converted.flatbuffers
     stem = run.output / recipe.name
     written = stem.with_name(f"{stem.name}.report.json")
     positive = hashlib.sha256(recipe.data.positive.encode()).hexdigest()[:8]
     key = f"{state.key}-{_digest(flatbuffers)}-{positive}-{recipe.name}"
     draft = run.checkpoints / f"{key}.draft.tflite"
 
-    manifest = _manifest(run, state, flatbuffers["int8"])
+    manifest = _manifest(run, state, converted)
     model_file.write(draft, flatbuffers["int8"], manifest, {})
     engine = open_engine(draft)
 
@@ -162,7 +163,7 @@ def _measured(run: Finished, result: dict[str, Any], baseline: State, state: Sta
     }
 
 
-def _manifest(run: Finished, state: State, flatbuffer: bytes) -> dict[str, Any]:
+def _manifest(run: Finished, state: State, converted: Converted) -> dict[str, Any]:
     recipe = run.recipe
     steps = [{"kind": kind_of(step), **described(step)} for step in recipe.steps]
     return {
@@ -181,17 +182,18 @@ def _manifest(run: Finished, state: State, flatbuffer: bytes) -> dict[str, Any]:
             "steps": steps,
             "seed": recipe.seed,
             "calibration": recipe.calibration,
+            "conversion": converted.record,
             "notes": recipe.notes,
             "data": {"source": recipe.data.source, "licence": recipe.data.licence} | run.data.summary,
             "ledger": [asdict(row) for row in run.ledger.rows],
             "tools": {"python": platform.python_version()} | {name: metadata.version(name) for name in TOOLS},
         },
-        "runtime": {"type": "int8", "operators": model_file.operators(flatbuffer)},
+        "runtime": {"type": "int8", "operators": model_file.operators(converted.flatbuffers["int8"])},
         "golden": [],
     }
 
 
-def _digest(flatbuffers: dict[str, bytes]) -> str:
+def _digest(flatbuffers: Mapping[str, bytes]) -> str:
     return hashlib.sha256(b"".join(flatbuffers[name] for name in sorted(flatbuffers))).hexdigest()[:16]
 
 

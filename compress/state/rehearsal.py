@@ -8,17 +8,15 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from compress.convert import onnx
 from compress.cost import Cost, cost
 from compress.networks.scores import check_logits
 from compress.state.stage import example_inputs
 from compress.steps.registry import reported
 from compress.steps.step import Rehearsal, Step
 from edge.preprocess import Preprocessing
-from edge.scratch import scratch
 
 
-def rehearse(network: nn.Module, steps: Sequence[Step], spec: Preprocessing) -> None:
+def rehearse(network: nn.Module, steps: Sequence[Step], spec: Preprocessing) -> tuple[nn.Module, Preprocessing]:
     """Do to a copy of `network` what `steps` do to its layers, without training and without images.
 
     Chance chooses the channels, and no block is closed: which ones go, training decides. After block pruning what is
@@ -27,8 +25,10 @@ def rehearse(network: nn.Module, steps: Sequence[Step], spec: Preprocessing) -> 
     Args:
         spec: the input that `network` expects.
 
-    Raises the EdgeError that a step would raise, with the step's number, and what its conversion to ONNX would; and one
-    where the network's outputs are no logits.
+    Returns the network that is left, untrained, and the input that it expects.
+
+    Raises the EdgeError that a step would raise, with the step's number, and one where the network's outputs are no
+    logits.
     """
     with torch.random.fork_rng(devices=[]):  # the training's random numbers are the same with and without
         check_logits(network, example_inputs(spec))
@@ -44,5 +44,4 @@ def rehearse(network: nn.Module, steps: Sequence[Step], spec: Preprocessing) -> 
                 spec = step.input_after(spec)
             whole = now if step.compresses else whole
             is_certain = is_certain and step.is_certain
-        with scratch("rehearse") as folder:
-            onnx.export(network, example_inputs(spec), folder / "network.onnx")
+        return network, spec

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
@@ -31,3 +34,8 @@ class State:
 def example_inputs(spec: Preprocessing) -> Inputs:
     """Return what a network is traced and tried with: float32 (1, channels, height, width), zeros."""
     return inputs_of((spec.channels, spec.height, spec.width))
+
+
+def key_of(before: str, what: Any) -> str:
+    """Return the key of what `what` makes of that which has the key `before`."""
+    return hashlib.sha256((before + json.dumps(what, sort_keys=True)).encode()).hexdigest()[:16]

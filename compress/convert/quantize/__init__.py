@@ -24,6 +24,7 @@ from compress.convert.quantize.result import Quantized
 __all__ = ["Choices", "Quantized", "quantize"]
 
 DEFAULT = Choices()
+NAMELESS: Mapping[int, str] = {}
 
 
 def quantize(
@@ -31,6 +32,7 @@ def quantize(
     calibration: Sequence[np.ndarray],
     choices: Choices = DEFAULT,
     where: str = "the float32 network",
+    modules: Mapping[int, str] = NAMELESS,
 ) -> Quantized:
     """Return the network in int8, inputs and outputs included; equal bytes for equal arguments.
 
@@ -39,6 +41,8 @@ def quantize(
         calibration: for each input, in the flatbuffer's order, float32 (N, ...) in its layout: images such as the
             network will see, none of them test images.
         where: names the network in messages.
+        modules: which of the user's modules a tensor is the output of, where that is known; tensors are numbered as in
+            `write(read(flatbuffer))`.
 
     Raises EdgeError: "model.network" for a flatbuffer that can't be read, "conversion.graphs",
     "conversion.calibration", "conversion.finite", and "conversion.operator" for an operator that has no int8 kernel.
@@ -48,7 +52,7 @@ def quantize(
     operators.check(model, where)
     observed = observe(model, flatbuffer, calibration, where)
     made, scaled = integers(read(flatbuffer, where), observed, where)
-    report = error.of_each(model, flatbuffer, made, scaled, observed, calibration, where)
+    report = error.of_each(model, flatbuffer, made, scaled, observed, calibration, modules, where)
     return Quantized(made, report, ())
 
 

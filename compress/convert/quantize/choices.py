@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 RANGES = ("min-max", "percentile", "mse", "measured")
@@ -25,3 +26,8 @@ class Choices:
     correct_bias: bool = True
     int16: tuple[str, ...] = ()
     float32: tuple[str, ...] = ()
+
+    def faults(self) -> Iterator[tuple[str, object, str]]:
+        """Yield (field, what it is, what was expected) for what is wrong."""
+        if self.range not in RANGES:
+            yield "range", self.range, " or ".join(map(repr, RANGES))

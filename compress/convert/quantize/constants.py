@@ -9,7 +9,7 @@ import numpy as np
 
 from compress.convert.quantize.groups import JOINS, MOVES
 from compress.convert.quantize.model import Model, quantization
-from compress.convert.quantize.parameters import WEIGHT, Scaled, asymmetric, of_weights, quantized
+from compress.convert.quantize.parameters import WEIGHT, Scaled, asymmetric, in_steps, of_weights, quantized
 from compress.convert.quantize.ranges import PADDING
 from edge.errors import EdgeError
 
@@ -59,18 +59,17 @@ def _quantize_weights(
             "conversion.finite",
         )
     step = scaled[operator.inputs[weighted.source]].scale
-    scales = of_weights(values, weighted.axis, bias, step)
+    scales, steps_of_bias = of_weights(values, weighted.axis, bias, step)
     along = [-1 if number == weighted.axis else 1 for number in range(values.ndim)]
-    steps = np.round(values / scales.reshape(along))
+    steps = in_steps(values, scales.reshape(along))
     copied = operator.inputs[weighted.weights] = model.add_tensor(weights)
     model.set_values(copied, np.clip(steps, -WEIGHT, WEIGHT).astype(np.int8))
     model.tensors[copied].quantization = quantization(scales, np.zeros(len(scales)), weighted.axis)
     if bias is None:
         return
-    steps_of_bias = (np.float64(step) * scales).astype(np.float32)
     copied = operator.inputs[weighted.bias] = model.add_tensor(operator.inputs[weighted.bias])
     limits = np.iinfo(np.int32)
-    rounded = np.clip(np.round(bias.astype(np.float64) / steps_of_bias), limits.min, limits.max)
+    rounded = np.clip(in_steps(bias, steps_of_bias), limits.min, limits.max)
     model.set_values(copied, rounded.astype(np.int32))
     model.tensors[copied].quantization = quantization(steps_of_bias, np.zeros(len(scales)))
 

@@ -23,6 +23,7 @@ def of_each(
     scaled: Mapping[int, Scaled],
     observed: Mapping[int, Observed],
     calibration: Sequence[np.ndarray],
+    modules: Mapping[int, str],
     where: str,
 ) -> tuple[TensorReport, ...]:
     """Return a report of each computed tensor, in the order of the graph.
@@ -48,7 +49,7 @@ def of_each(
             tensor,
             model.name(tensor),
             model.kind(model.operators[writers[tensor]]) if tensor in writers else "",
-            "",
+            modules.get(tensor, ""),
             model.shape(tensor),
             "int8",
             scaled[tensor].scale,

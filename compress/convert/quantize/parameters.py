@@ -17,8 +17,8 @@ from compress.convert.quantize.ranges import Observed
 
 LEAST, MOST = -128, 127
 WEIGHT = 127
-BIAS = 2**30  # of an accumulator's 2^31: what is added to it needs room
-TINY = 1e-9  # the largest weight of a channel that counts as zero
+BIAS = 2**30 - 1  # of an accumulator's 2^31: what is added to it needs room
+TINY = 5e-7  # weights of a channel that has none larger are quantized as if it had
 
 
 class Scaled(NamedTuple):
@@ -51,15 +51,25 @@ def asymmetric(low: float, high: float) -> tuple[float, int]:
     A range of zero alone has scale 1.
     """
     low, high = min(low, 0.0), max(high, 0.0)
-    scale = (high - low) / (MOST - LEAST)
+    # In float32, as TensorFlow's converter: equal files where the ranges are equal.
+    scale = (np.float32(high) - np.float32(low)) / np.float32(MOST - LEAST)
     if scale < np.finfo(np.float32).tiny:
         return 1.0, LEAST
-    return float(np.float32(scale)), int(np.clip(np.round(LEAST - low / scale), LEAST, MOST))
+    return float(scale), int(np.clip(np.round(LEAST - low / np.float64(scale)), LEAST, MOST))
+
+
+def in_steps(values: np.ndarray, scale: float | np.ndarray) -> np.ndarray:
+    """Return real numbers in whole steps of `scale`, float64.
+
+    Multiplied by the scale's inverse in float32 and halves away from zero, as TensorFlow's converter does it.
+    """
+    steps = np.asarray(values.astype(np.float32) * (np.float32(1) / np.asarray(scale, np.float32)), np.float64)
+    return np.asarray(np.trunc(steps + np.copysign(0.5, steps)))
 
 
 def quantized(values: np.ndarray, scale: float, zero_point: int) -> np.ndarray:
     """Return int8 of real numbers."""
-    return np.clip(np.round(values.astype(np.float64) / scale) + zero_point, LEAST, MOST).astype(np.int8)
+    return np.clip(in_steps(values, scale) + zero_point, LEAST, MOST).astype(np.int8)
 
 
 def of_activations(groups: Groups, observed: Mapping[int, Observed], choose: Choose) -> dict[int, Scaled]:
@@ -79,19 +89,22 @@ def of_activations(groups: Groups, observed: Mapping[int, Observed], choose: Cho
     return found
 
 
-def of_weights(weights: np.ndarray, axis: int, bias: np.ndarray | None, input_scale: float) -> np.ndarray:
-    """Return the scale of each output channel's weights, float32 (channels).
+def of_weights(
+    weights: np.ndarray, axis: int, bias: np.ndarray | None, input_scale: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the scales of each output channel's weights and bias, float64 (channels).
 
-    It is the largest one's 127th part, and larger where the bias, in steps of input times weight, would not fit.
+    A weight's is the largest one's 127th part, and larger where the bias, in steps of input times weight, would not
+    fit.
 
     Args:
         weights: float32. axis: that of the output channels. bias: (channels), or None.
     """
     others = tuple(number for number in range(weights.ndim) if number != axis)
-    largest = np.abs(weights).max(others).astype(np.float64)
-    # A channel without weights gives its bias, which gets all the bits there are.
-    largest = np.maximum(largest, TINY)
-    scales = largest / WEIGHT
-    if bias is not None:
-        scales = np.maximum(scales, np.abs(bias.astype(np.float64)) / (input_scale * BIAS))
-    return scales.astype(np.float32)
+    largest = np.maximum(np.abs(weights).max(others), np.float32(TINY))
+    scales = (largest / np.float32(WEIGHT)).astype(np.float64)
+    of_bias = input_scale * scales
+    if bias is None:
+        return scales, of_bias
+    needed = np.abs(bias.astype(np.float64)) / BIAS
+    return np.where(needed > of_bias, needed / input_scale, scales), np.maximum(needed, of_bias)

@@ -14,20 +14,41 @@ from edge.runtime import first_line
 
 SAMPLE = 2**16  # values that are kept of a tensor, over all images
 PADDING = -1e30  # what lies below is padding of a maximum, and no range
+_PRIME = 7919  # positions that it steps over have nothing in common with an image's width
+_CHANNELS = 2**13  # a tensor with more is a flat one: its values have nothing in common by their last axis
 
 
 class Observed(NamedTuple):
-    """A float32 tensor on the calibration images.
+    """A float32 tensor on N calibration images; its last axis are C channels, or there is one.
+
+    Padding with the lowest number there is does not count.
 
     Attributes:
-        low, high: the least and the largest value; padding with the lowest number there is does not count.
-        sample: float32, values at fixed places, as many of each image: about `SAMPLE`, or all of a small
-            tensor.
+        lows, highs, means: float32 (N, C), of each image and channel.
+        sample: float32 (N, positions, C), all channels of positions that differ from image to image; about `SAMPLE`
+            values, or all of a small tensor.
     """
 
-    low: float
-    high: float
+    lows: np.ndarray
+    highs: np.ndarray
+    means: np.ndarray
     sample: np.ndarray
+
+    @property
+    def low(self) -> float:
+        return float(self.lows.min())
+
+    @property
+    def high(self) -> float:
+        return float(self.highs.max())
+
+    def of(self, images: np.ndarray) -> Observed:
+        """Return what the tensor held on some of the images, by their numbers or a mask."""
+        return Observed(*(values[images] for values in self))
+
+    def divided(self, by: np.ndarray) -> Observed:
+        """Return what the tensor would have held, had each channel been divided by a positive number, (C)."""
+        return Observed(*((values / by).astype(np.float32) for values in self))
 
 
 class Float:
@@ -102,28 +123,31 @@ def observe(model: Model, flatbuffer: bytes, calibration: Sequence[np.ndarray], 
     check(model, calibration, where)
     network = Float(flatbuffer, where)
     count = len(calibration[0])
-    tensors = _tensors(model)
-    lows, highs = dict.fromkeys(tensors, np.inf), dict.fromkeys(tensors, -np.inf)
-    samples: dict[int, list[np.ndarray]] = {tensor: [] for tensor in tensors}
-    for image in each(calibration):
+    seen: dict[int, list[Observed]] = {tensor: [] for tensor in _tensors(model)}
+    for number, image in enumerate(each(calibration)):
         values_of = network.run(image)
-        for tensor in tensors:
-            values = values_of(tensor).ravel()
+        for tensor, rows in seen.items():
+            values = values_of(tensor)
             if not values.size:
                 continue
-            low, high = float(values.min()), float(values.max())
-            if low < PADDING:
-                values = values[values > PADDING]
-                low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
-            if not (np.isfinite(low) and np.isfinite(high)):
+            one = _of_image(values, number, count)
+            if not np.isfinite(one.means).all():
                 raise _not_finite(model, tensor, where)
-            lows[tensor], highs[tensor] = min(lows[tensor], low), max(highs[tensor], high)
-            samples[tensor].append(values[:: max(1, values.size * count // SAMPLE)].copy())
-    return {
-        tensor: Observed(lows[tensor], highs[tensor], np.concatenate(samples[tensor]))
-        for tensor in tensors
-        if samples[tensor]
-    }
+            rows.append(one)
+    return {tensor: Observed(*map(np.stack, zip(*rows, strict=True))) for tensor, rows in seen.items() if rows}
+
+
+def _of_image(values: np.ndarray, number: int, count: int) -> Observed:
+    """Return what a tensor holds on image `number` of `count`, without the first axis of `Observed`."""
+    channels = values.shape[-1] if values.ndim else 1
+    values = values.reshape(-1, channels if channels <= _CHANNELS else 1)
+    if values.min() < PADDING:  # zero is in every range
+        values = np.where(values > PADDING, values, np.float32(0))
+    step = min(len(values), max(1, -(-values.size * count // SAMPLE)))
+    start = number * _PRIME % step
+    # A sum in float64, or a mean that is not finite where values are.
+    means = values.mean(0, np.float64).astype(np.float32)
+    return Observed(values.min(0), values.max(0), means, values[start::step][: len(values) // step].copy())
 
 
 def _tensors(model: Model) -> list[int]:

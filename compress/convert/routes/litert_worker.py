@@ -1,7 +1,7 @@
 """The other half of the route litert, in litert-torch's environment: exported programs to TFLite flatbuffers.
 
-`python litert_worker.py WORK DONE` reads WORK/0.pt2, WORK/1.pt2, ... (torch.export.save), writes WORK/0.tflite, ...
-and, as soon as one is complete, its number as a line to the file descriptor DONE.
+`python litert_worker.py WORK DONE` does what WORK/numbers names, a number a line. For number N it reads
+WORK/N/network.pt2 and writes WORK/N.tflite; as soon as one is complete, a line "N" goes to the file descriptor DONE.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ def main(work: Path, done: int) -> None:
     import litert_torch
     import torch
 
-    for number in range(len(list(work.glob("*.pt2")))):
-        program = torch.export.load(work / f"{number}.pt2")
-        arguments, _ = program.example_inputs
-        litert_torch.convert(program.module(), tuple(arguments)).export(str(work / f"{number}.tflite"))
+    for number in (work / "numbers").read_text().split():
+        program = torch.export.load(work / number / "network.pt2")
+        examples, _ = program.example_inputs
+        litert_torch.convert(program.module(check_guards=False), examples).export(str(work / f"{number}.tflite"))
         os.write(done, f"{number}\n".encode())
 
 

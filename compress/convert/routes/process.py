@@ -2,40 +2,92 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from compress.convert.routes.route import Float32, Source
 from edge.errors import EdgeError, one_line
+from edge.files import write_beside
+from edge.scratch import scratch
 
+CACHE = "EDGE_CONVERSION_CACHE"  # a folder: what was converted from the same bytes is taken from there; for tests
 _SHORT_OF_MEMORY = ("MemoryError", "bad_alloc", "Cannot allocate memory", "can't allocate memory", "out of memory")
 
 
-def made(
-    name: str, command: Sequence[str], work: Path, count: int, environment: Mapping[str, str] | None = None
-) -> Iterator[int]:
-    """Run a route's process in the folder `work`; yield the numbers of its files as soon as they are there.
+class Worker(NamedTuple):
+    """A route's program.
 
-    The process gets the folder and a file descriptor as its last two arguments. It writes WORK/0.tflite,
-    WORK/1.tflite, ... and a line "N" to the descriptor as soon as one is complete. What it says stands in WORK/log.
+    It gets a folder WORK and a file descriptor as its last two arguments. For each number N in WORK/numbers, a number a
+    line, it reads what the route left in WORK/N/, writes WORK/N.tflite, and then a line "N" to the descriptor.
+
+    Attributes:
+        route: its name, for messages.
+        python: the command that runs a file. file: the program.
+        tools: versions of what decides its bytes. environment: its variables.
+    """
+
+    route: str
+    python: Sequence[str]
+    file: Path
+    tools: Mapping[str, str]
+    environment: Mapping[str, str]
+
+
+def converted(worker: Worker, sources: Sequence[Source], prepare: Callable[[Source, Path], bytes]) -> Iterator[Float32]:
+    """Convert networks in one process, and yield each file as soon as it is there.
 
     Args:
-        name: the route's, for messages.
-        count: of the files.
-        environment: its variables; default: this process's.
+        prepare: writes a network into a folder, WORK/N, which is there, for the worker; returns what tells it from
+            others: equal bytes, equal file.
 
-    Raises EdgeError: "conversion.killed" where a signal ended it or memory was short, "conversion.operator" where it
-    ended with fewer files, with what it said last.
+    Raises what `prepare` raises, and EdgeError: "conversion.killed" where a signal ended the process or memory was
+    short, "conversion.operator" where it ended with fewer files, with what it said last.
     """
+    begun = time.monotonic()
+    with scratch("convert") as work:
+        kept = []
+        for number, source in enumerate(sources):
+            (work / str(number)).mkdir()
+            kept.append(_kept(worker, prepare(source, work / str(number))))
+        left = [number for number, path in enumerate(kept) if path is None or not path.is_file()]
+        (work / "numbers").write_text("\n".join(map(str, left)))
+        told = _made(worker, work, len(left))
+        for number, path in enumerate(kept):
+            if path is not None and number not in left:
+                flatbuffer = path.read_bytes()
+            else:
+                next(told)
+                flatbuffer = (work / f"{number}.tflite").read_bytes()
+                if path is not None:
+                    write_beside(path, flatbuffer)
+            yield Float32(flatbuffer, time.monotonic() - begun)
+            begun = time.monotonic()
+
+
+def _kept(worker: Worker, what: bytes) -> Path | None:
+    """Return where the cache has what was made of this; None without a cache."""
+    if CACHE not in os.environ:
+        return None
+    state = hashlib.sha256(repr((worker.route, sorted(worker.tools.items()))).encode())
+    state.update(hashlib.sha256(worker.file.read_bytes()).digest() + what)
+    return Path(os.environ[CACHE], f"{state.hexdigest()}.tflite")
+
+
+def _made(worker: Worker, work: Path, count: int) -> Iterator[int]:
+    """Run the process in the folder `work`; yield the numbers of its files as soon as they are there."""
     told, done = os.pipe()
     with open(work / "log", "w+", errors="replace") as log, open(told) as lines:
         try:
             process = subprocess.Popen(
-                [*command, str(work), str(done)],
+                [*worker.python, str(worker.file), str(work), str(done)],
                 cwd=work,
-                env=environment,
+                env=dict(worker.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -53,7 +105,7 @@ def made(
             process.wait()
         if count:
             log.seek(0)
-            raise _failed(name, status, log.read())
+            raise _failed(worker.route, status, log.read())
 
 
 def _failed(name: str, status: int, log: str) -> EdgeError:

@@ -1,0 +1,1 @@
+"""Conversion: routes and quantizers, side by side on the same networks."""
