@@ -20,6 +20,7 @@ from compress.convert.quantize.model import Model, quantization, read, write
 from compress.convert.quantize.parameters import Scaled, by_extremes, of_activations
 from compress.convert.quantize.ranges import Observed, observe
 from compress.convert.quantize.result import Quantized
+from compress.convert.quantize.steps import widened
 
 __all__ = ["Choices", "Quantized", "quantize"]
 
@@ -60,7 +61,8 @@ def integers(model: Model, observed: Mapping[int, Observed], where: str) -> tupl
     """Return the int8 flatbuffer of a float32 model, which is used up, and how each tensor is quantized."""
     copies = part_fixed(model)
     held = dict(observed) | {copied: observed[source] for copied, source in copies.items()}
-    scaled = of_activations(Groups(model), held, by_extremes)
+    groups = Groups(model)
+    scaled = widened(model, groups, of_activations(groups, held, by_extremes))
     computed = [
         tensor for tensor in range(len(model.tensors)) if model.is_float(tensor) and not model.is_constant(tensor)
     ]

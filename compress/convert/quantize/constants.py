@@ -9,7 +9,7 @@ import numpy as np
 
 from compress.convert.quantize.groups import JOINS, MOVES
 from compress.convert.quantize.model import Model, quantization
-from compress.convert.quantize.parameters import WEIGHT, Scaled, asymmetric, in_steps, of_weights, quantized
+from compress.convert.quantize.parameters import WEIGHT, Scaled, asymmetric, in_steps, of_weights, quantized, symmetric
 from compress.convert.quantize.ranges import PADDING
 from edge.errors import EdgeError
 
@@ -51,7 +51,7 @@ def _quantize_weights(
     weights = operator.inputs[weighted.weights]
     if not model.is_float(weights):
         return
-    values, bias = model.values(weights), _bias(model, operator, weighted)
+    values, bias = model.values(weights), bias_of(model, operator, weighted)
     if not np.isfinite(values).all() or (bias is not None and not np.isfinite(bias).all()):
         raise EdgeError(
             f"{where} has weights that are not finite ({model.name(weights)[:200]!r}): expected numbers; take them "
@@ -74,7 +74,7 @@ def _quantize_weights(
     model.tensors[copied].quantization = quantization(steps_of_bias, np.zeros(len(scales)))
 
 
-def _bias(model: Model, operator: Any, weighted: Weighted) -> np.ndarray | None:
+def bias_of(model: Model, operator: Any, weighted: Weighted) -> np.ndarray | None:
     """Return the bias, flat; None where there is none."""
     if len(operator.inputs) <= weighted.bias or operator.inputs[weighted.bias] < 0:
         return None
@@ -85,11 +85,14 @@ def _quantize_operand(model: Model, operator: Any, place: int, scaled: Mapping[i
     """Quantize a constant that is added, multiplied, compared or padded with."""
     tensor = operator.inputs[place]
     values = np.maximum(model.values(tensor), PADDING)  # the lowest number there is stands for "less than all"
-    if model.kind(operator) in MOVES | JOINS:
+    kind = model.kind(operator)
+    if kind in MOVES | JOINS:
         one = scaled[int(operator.outputs[0])]
         scale, zero_point = one.scale, one.zero_point
     else:
-        scale, zero_point = asymmetric(float(values.min()), float(values.max()))
+        # What Groups asks for of a computed second factor is right for a constant one.
+        of = symmetric if kind == "BATCH_MATMUL" and place == 1 else asymmetric
+        scale, zero_point = of(float(values.min()), float(values.max()))
     copied = operator.inputs[place] = model.add_tensor(tensor)
     model.set_values(copied, quantized(values, scale, zero_point))
     model.tensors[copied].quantization = quantization(scale, zero_point)

@@ -18,6 +18,7 @@ from compress.convert.quantize.ranges import Observed
 LEAST, MOST = -128, 127
 WEIGHT = 127
 BIAS = 2**30 - 1  # of an accumulator's 2^31: what is added to it needs room
+ZERO = 1 / 256  # scale of a tensor that is always zero: kernels refuse steps of 1 (comparisons) and tiny ones
 TINY = 5e-7  # weights of a channel that has none larger are quantized as if it had
 
 
@@ -48,14 +49,25 @@ def by_extremes(held: Sequence[Observed]) -> tuple[float, float, str]:
 def asymmetric(low: float, high: float) -> tuple[float, int]:
     """Return scale and zero point of int8 for a range; zero is always in it, and has an integer of its own.
 
-    A range of zero alone has scale 1.
+    A range of zero alone has scale `ZERO`.
     """
     low, high = min(low, 0.0), max(high, 0.0)
     # In float32, as TensorFlow's converter: equal files where the ranges are equal.
     scale = (np.float32(high) - np.float32(low)) / np.float32(MOST - LEAST)
     if scale < np.finfo(np.float32).tiny:
-        return 1.0, LEAST
+        return ZERO, LEAST
     return float(scale), int(np.clip(np.round(LEAST - low / np.float64(scale)), LEAST, MOST))
+
+
+def symmetric(low: float, high: float) -> tuple[float, int]:
+    """Return scale and zero point, which is 0, of int8 for a range."""
+    scale = np.float32(_around_zero(low, high)[1]) / np.float32(MOST)
+    return (ZERO, 0) if scale < np.finfo(np.float32).tiny else (float(scale), 0)
+
+
+def _around_zero(low: float, high: float) -> tuple[float, float]:
+    most = max(-low, high)
+    return -most, most
 
 
 def in_steps(values: np.ndarray, scale: float | np.ndarray) -> np.ndarray:
@@ -83,8 +95,12 @@ def of_activations(groups: Groups, observed: Mapping[int, Observed], choose: Cho
             scale, zero_point = groups.fixed[group]
             one = Scaled(scale, zero_point, (LEAST - zero_point) * scale, (MOST - zero_point) * scale, "fixed")
         else:
-            low, high, name = choose([observed[tensor] for tensor in tensors])
-            one = Scaled(*asymmetric(low, high), min(low, 0.0), max(high, 0.0), name)
+            deciding = [tensor for tensor in tensors if tensor not in groups.clipped] or tensors
+            low, high, name = choose([observed[tensor] for tensor in deciding])
+            if group in groups.symmetric:
+                one = Scaled(*symmetric(low, high), *_around_zero(low, high), name)
+            else:
+                one = Scaled(*asymmetric(low, high), min(low, 0.0), max(high, 0.0), name)
         found |= dict.fromkeys(tensors, one)
     return found
 
