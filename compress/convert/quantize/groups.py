@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ai_edge_litert import schema_py_generated as schema
+
 from compress.convert.quantize.model import Model
 
 # Operators that move values: the output has the first input's scale.
@@ -52,6 +54,7 @@ FIXED = {
     "L2_NORMALIZATION": (1 / 128, 0),
     "LOG_SOFTMAX": (16 / 256, 127),
 }
+_FIXED_16 = dict.fromkeys(["SOFTMAX", "LOGISTIC", "TANH"], (1 / 2**15, 0))
 
 
 class Groups:
@@ -64,8 +67,8 @@ class Groups:
             for first, second in _ties(model, operator):
                 self._parents[self.of(first)] = self.of(second)
         for operator in model.operators:
-            if model.kind(operator) in FIXED:
-                self.fixed[self.of(int(operator.outputs[0]))] = FIXED[model.kind(operator)]
+            if fixed := of_fixed(model, operator):
+                self.fixed[self.of(int(operator.outputs[0]))] = fixed
 
     def of(self, tensor: int) -> int:
         """Return the number of a tensor's group."""
@@ -77,10 +80,21 @@ class Groups:
 
 def _ties(model: Model, operator: Any) -> list[tuple[int, int]]:
     kind = model.kind(operator)
-    if kind not in MOVES and kind not in JOINS:
+    if (kind not in MOVES and kind not in JOINS) or _stays_float(model, operator):
         return []
     inputs, outputs = ends(model, operator)
     return [(source, output) for source in (inputs if kind in JOINS else inputs[:1]) for output in outputs]
+
+
+def of_fixed(model: Model, operator: Any) -> tuple[float, int] | None:
+    """Return scale and zero point of an operator's output where they are fixed."""
+    becomes = model.becomes(int(operator.outputs[0]))
+    table = {schema.TensorType.INT8: FIXED, schema.TensorType.INT16: _FIXED_16}.get(becomes, {})
+    return table.get(model.kind(operator))
+
+
+def _stays_float(model: Model, operator: Any) -> bool:
+    return model.becomes(int(operator.outputs[0])) == schema.TensorType.FLOAT32
 
 
 def ends(model: Model, operator: Any) -> tuple[list[int], list[int]]:
@@ -99,7 +113,7 @@ def part_fixed(model: Model) -> dict[int, int]:
     copies = {}
     for number in reversed(range(len(model.operators))):
         operator = model.operators[number]
-        if model.kind(operator) not in JOINS:
+        if model.kind(operator) not in JOINS or _stays_float(model, operator):
             continue
         for place, tensor in enumerate(map(int, operator.inputs)):
             if not model.is_float(tensor) or model.is_constant(tensor) or not _is_fixed(model, tensor):
@@ -108,6 +122,7 @@ def part_fixed(model: Model) -> dict[int, int]:
             model.tensors[copied].name = (model.tensors[tensor].name or b"") + b".requantized"
             operator.inputs[place] = copied
             model.add_operator(number, "QUANTIZE", [tensor], [copied], 2)
+            model.types[copied] = model.becomes(tensor)
             copies[copied] = tensor
     return copies
 
@@ -118,7 +133,7 @@ def _is_fixed(model: Model, tensor: int) -> bool:
     while tensor in writers:
         operator = model.operators[writers[tensor]]
         kind = model.kind(operator)
-        if kind in FIXED:
+        if of_fixed(model, operator):
             return True
         if kind not in MOVES:
             return False
