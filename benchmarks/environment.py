@@ -12,4 +12,4 @@ FOLDER = Path("build/bench/env")  # under the current folder, as the history is
 
 def ready(name: str, requirements: Sequence[str], log: Callable[[str], None] = print, folder: Path = FOLDER) -> Path:
     """Return the folder of an environment that has these packages; see `compress.environment.ready`."""
-    return environment.ready(name, requirements, folder, log)
+    return environment.ready(name, environment.Packages(tuple(requirements)), folder, log)

@@ -48,7 +48,10 @@ def _parser() -> argparse.ArgumentParser:
 
     show = add_command(commands, "show", "print what is in a model file")
     show.add_argument("model", metavar="MODEL", help="a model file, or the name of a shipped model")
-    show.add_argument("--json", action="store_true", help="the manifest as it stands in the file")
+    show.add_argument(
+        "--tensors", action="store_true", help="int8 against float, tensor by tensor (docs/conversion.md)"
+    )
+    show.add_argument("--json", action="store_true", help="the manifest, or the table of tensors, as JSON")
     show.set_defaults(action=_show)
 
     pack = add_command(commands, "pack", "add a manifest to a plain TFLite model")
@@ -110,15 +113,19 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _show(options: argparse.Namespace) -> None:
-    from compress.report.show import lines
+    from compress.report import show, tensors
     from edge.model import find, read  # numpy comes with it
 
     file = read(find(options.model))
-    if options.json:
+    if options.tensors:
+        table = tensors.read(file)
+        for line in (tensors.as_json(table),) if options.json else tensors.lines(table):
+            log(line)
+    elif options.json:
         print(json.dumps(file.manifest.raw, indent=1))  # in ASCII: no terminal takes any of it for a command
-        return
-    for line in lines(file, options.model):
-        log(line)
+    else:
+        for line in show.lines(file, options.model):
+            log(line)
 
 
 def _pack(options: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from edge.errors import EdgeError, one_line
 
@@ -22,28 +23,39 @@ _MOST_SECONDS = 1800.0
 _INSTALL = ("install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--quiet")
 
 
-def ready(name: str, requirements: Sequence[str], folder: Path, log: Callable[[str], None] = print) -> Path:
+class Packages(NamedTuple):
+    """What an environment has, as pip takes it, with versions.
+
+    Attributes:
+        complete: installed with all that they require.
+        alone: installed after those, without what they require: who names them names that, too, as far as it is used.
+    """
+
+    complete: tuple[str, ...]
+    alone: tuple[str, ...] = ()
+
+
+def ready(name: str, packages: Packages, folder: Path, log: Callable[[str], None] = print) -> Path:
     """Return the folder of an environment that has these packages; it is made where it is not there yet.
 
-    Its programs are in `bin`. Other requirements make another one, and the old one goes.
+    Its programs are in `bin`. Other packages make another one, and the old one goes.
 
     Args:
         name: of a file, for people.
-        requirements: as pip takes them, with versions.
         folder: of environments; it need not be there.
         log: gets a line when it is made, and one every half minute.
 
     Raises EdgeError ("environment.failed") where pip can't; what it said is in `NAME.log` beside it.
     """
     place = (folder / name).absolute()
-    if is_ready(name, requirements, folder):
+    if is_ready(name, packages, folder):
         return place
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with _alone(place.with_name(f".{name}.lock")):
-            if not is_ready(name, requirements, folder):  # another process may have made it meanwhile
-                _make(name, place, requirements, log)
-                (place / _COMPLETE).write_text(_wanted(requirements))
+            if not is_ready(name, packages, folder):  # another process may have made it meanwhile
+                _make(name, place, packages, log)
+                (place / _COMPLETE).write_text(_wanted(packages))
     except OSError as error:
         raise EdgeError(
             f"{place} can't be written ({error.strerror}): expected a folder for the environment of {name}; make room",
@@ -52,16 +64,16 @@ def ready(name: str, requirements: Sequence[str], folder: Path, log: Callable[[s
     return place
 
 
-def is_ready(name: str, requirements: Sequence[str], folder: Path) -> bool:
+def is_ready(name: str, packages: Packages, folder: Path) -> bool:
     """Return whether `ready` would find the environment made, at the cost of reading a small file."""
     try:
-        return (folder / name / _COMPLETE).read_text() == _wanted(requirements)
+        return (folder / name / _COMPLETE).read_text() == _wanted(packages)
     except (OSError, UnicodeDecodeError):
         return False
 
 
-def _wanted(requirements: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join([sys.version, *requirements]).encode()).hexdigest()
+def _wanted(packages: Packages) -> str:
+    return hashlib.sha256(repr((sys.version, *packages)).encode()).hexdigest()
 
 
 @contextmanager
@@ -71,20 +83,24 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
-def _make(name: str, place: Path, requirements: Sequence[str], log: Callable[[str], None]) -> None:
-    log(f"making the environment of {name}, once: pip installs {' '.join(requirements)} into {place}")
+def _make(name: str, place: Path, packages: Packages, log: Callable[[str], None]) -> None:
+    first, *others = [*packages.complete, *packages.alone]
+    wanted = " ".join([first, *(others if len(others) < 3 else [f"and {len(others)} packages more"])])
+    log(f"making the environment of {name}, once: pip installs {wanted} into {place}")
+    pip = [str(place / "bin/python"), "-m", "pip", *_INSTALL]
     shutil.rmtree(place, ignore_errors=True)
     with open(place.with_name(f"{name}.log"), "w+", errors="replace") as said:
         for command in (
             [sys.executable, "-m", "venv", str(place)],
-            [str(place / "bin/python"), "-m", "pip", *_INSTALL, *requirements],
+            [*pip, *packages.complete],
+            *([[*pip, "--no-deps", *packages.alone]] if packages.alone else []),
         ):
             if _run(name, command, said.fileno(), log) != 0:
                 said.seek(0)
                 lines = [line for line in said.read().splitlines() if line.strip()] or ["no word of why"]
                 raise EdgeError(
                     f"the environment of {name} can't be made ({one_line(lines[-1])[:200]}): expected "
-                    f"{' '.join(requirements)} from pip; see {said.name}, and give the same command again",
+                    f"{wanted} from pip; see {said.name}, and give the same command again",
                     "environment.failed",
                 )
 

@@ -74,6 +74,10 @@ class ModelFile:
 
         return read(memoryview(self.data)[: self.manifest.model_bytes], self.path)
 
+    def has(self, name: str) -> bool:
+        """Return whether there is a member of this name."""
+        return name in self._members
+
     def member(self, name: str) -> bytes:
         """Return a member's bytes; EdgeError where there is no such member or it can't be unpacked."""
         if name not in self._members:

@@ -116,7 +116,7 @@ class _Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.patches(x).flatten(2).transpose(1, 2)
         x = self.norm(x + self.attention(x, x, x, need_weights=False)[0])
-        return self.head(x.mean(1))  # type: ignore[no-any-return]
+        return self.head(x.mean(1))
 
 
 class _Tokens(nn.Module):
@@ -130,7 +130,7 @@ class _Tokens(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.patches(x).flatten(2).transpose(1, 2)
-        return self.head((x + self.mlp(x)).mean(1))  # type: ignore[no-any-return]
+        return self.head((x + self.mlp(x)).mean(1))
 
 
 class _Resampled(nn.Module):
@@ -143,7 +143,7 @@ class _Resampled(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = torch.relu(self.down(x))
-        return self.up(functional.interpolate(x, scale_factor=2, mode=self.mode, align_corners=self.align_corners))  # type: ignore[no-any-return]
+        return self.up(functional.interpolate(x, scale_factor=2, mode=self.mode, align_corners=self.align_corners))
 
 
 def _transposed(padding: int) -> nn.Module:

@@ -60,7 +60,7 @@ def build(name: str, kind: str, path: Path) -> None:
         ghost(network, Ghosting(GHOSTED, init="random"), torch.randn(4, *shape))
         fold_norms(network, inputs_of(shape))
     images = torch.rand(16, *shape[1:], shape[0]) * 4 - 2
-    write_beside(path, to_tflite(network, images.permute(0, 3, 1, 2), quantize=kind == "int8"))
+    write_beside(path, to_tflite(network, images.permute(0, 3, 1, 2), kind, "onnx2tf"))
 
 
 def build_all(folder: Path) -> None:

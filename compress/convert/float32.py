@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -37,8 +37,8 @@ def to_float32(
     images: Sequence[Inputs] = (),
     route: str = AUTO,
     progress: Callable[[str], None] = lambda text: None,
-) -> list[Made]:
-    """Return a proved file for each network; one process of a route serves them all.
+) -> Iterator[tuple[int, Made]]:
+    """Yield each network's number and its proved file, as soon as it is there; one process of a route serves them all.
 
     Args:
         sources: the networks, in evaluation mode.
@@ -49,17 +49,19 @@ def to_float32(
     Raises EdgeError: "conversion.route" for an unknown one, "conversion.missing" where it is not installed, and what a
     route or the proof raises; by "auto" that of the last route, with what was wrong with the others.
     """
-    made: dict[int, Made] = {}
     refusals: dict[int, list[EdgeError]] = {number: [] for number in range(len(sources))}
     for way in ways(route):
-        left = [number for number in refusals if number not in made]
+        left = list(refusals)
         while left:
             progress(f"converting to TFLite, float32, by {way.name}")
-            left = _by(way, left, sources, images, made, refusals)
-    for number, refused in refusals.items():
-        if number not in made:
-            raise _refused(refused)
-    return [made[number] for number in range(len(sources))]
+            for number, result in _by(way, left, sources, images):
+                left = left[left.index(number) + 1 :]
+                if isinstance(result, EdgeError):
+                    refusals[number].append(result)
+                else:
+                    yield number, result._replace(refusals=tuple(map(str, refusals.pop(number))))
+    for refused in refusals.values():
+        raise _refused(refused)
 
 
 def ways(route: str) -> tuple[Route, ...]:
@@ -87,29 +89,22 @@ def named(route: str) -> Route:
 
 
 def _by(
-    way: Route,
-    numbers: list[int],
-    sources: Sequence[Source],
-    images: Sequence[Inputs],
-    made: dict[int, Made],
-    refusals: dict[int, list[EdgeError]],
-) -> list[int]:
-    """Convert networks by one route; return those that its process did not come to, as it ended at an earlier one."""
+    way: Route, numbers: list[int], sources: Sequence[Source], images: Sequence[Inputs]
+) -> Iterator[tuple[int, Made | EdgeError]]:
+    """Yield what one route made of networks, or what was wrong; it ends early where its process did."""
     files = way.convert([sources[number] for number in numbers])
-    for place, number in enumerate(numbers):
+    for number in numbers:
         source = sources[number]
         try:
             file = next(files)
             inputs = _inputs(source, images[number] if images else ())
             proof = prove(source.network, file.flatbuffer, inputs, f"the float32 file of the route {way.name}")
         except EdgeError as error:
-            refusals[number].append(error)
+            yield number, error
             if not _is_of_the_file(error):
-                return numbers[place + 1 :]
-            continue
-        earlier = tuple(str(error) for error in refusals[number])
-        made[number] = Made(file.flatbuffer, way.name, proof, file.seconds, earlier)
-    return []
+                return
+        else:
+            yield number, Made(file.flatbuffer, way.name, proof, file.seconds, ())
 
 
 def _is_of_the_file(error: EdgeError) -> bool:

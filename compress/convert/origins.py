@@ -1,30 +1,45 @@
-"""Which module of a network each tensor of its float32 file is the output of, found by what they hold."""
+"""Which module of a network each tensor of its float32 file comes from, found by what they hold.
+
+No converter has to tell: the network and the file run on the same image, and what is equal is the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from ai_edge_litert import schema_py_generated as schema
 from torch import Tensor, nn
+from torch.utils.weak import WeakTensorKeyDictionary
 
-from compress.convert.quantize.model import Model, read, write
+from compress.convert.layout import in_order
+from compress.convert.quantize.model import Model, read, reads, write
 from compress.convert.quantize.ranges import Float
 from compress.inputs import Inputs, outputs, run
 
 NEAR = 1e-3  # of the largest value: what differs less is the same tensor
+SMALL = 1e-6  # the largest value of a tensor that counts as zero
+# What a converter puts into the operator before it.
+_FUSED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    schema.ActivationFunctionType.RELU: lambda x: np.maximum(x, 0),
+    schema.ActivationFunctionType.RELU_N1_TO_1: lambda x: np.clip(x, -1, 1),
+    schema.ActivationFunctionType.RELU6: lambda x: np.clip(x, 0, 6),
+}
 
 
 class Origins(NamedTuple):
     """Which modules a file's tensors come from.
 
     Attributes:
-        modules: tensor of the file, by its number -> path of the module. Where a converter has fused several
-            (convolution, normalization, activation), it is the first of them.
-        unmatched: modules without modules in them whose output no tensor has, and that were not fused into one that has
-            a tensor; in the order of execution. In a file that is right, none of them matters; in one that is not, the
-            first of them is where it goes wrong.
+        modules: tensor of the file, by its number -> path of the module. What a tensor holds decides: the innermost
+            module that gives it, of several the first. Where a converter has fused several (convolution,
+            normalization, activation), it is the first of them. What a module needs on the way from its inputs to its
+            output (the mean of a normalization, the products of an attention) is the innermost such module's.
+        unmatched: modules without calls of others in them whose output no tensor has, in the order of execution; not
+            those that were fused into one that has a tensor, nor parts of one that has. In a file that is right, none
+            of them matters; in one that is not, the first of them is where it goes wrong.
     """
 
     modules: Mapping[int, str]
@@ -32,60 +47,104 @@ class Origins(NamedTuple):
 
 
 class _Call(NamedTuple):
-    """One call of a module: what it read and wrote, by identity, and what it gave, channels last and flat."""
+    """One call of a module.
+
+    Attributes:
+        first: the number of the first call inside it; its own number where there is none.
+        sources: the calls that gave what it reads, as it was when it was given.
+        entries, found: the tensors of the file that hold what it reads, and what it gives.
+    """
 
     path: str
-    reads: frozenset[int]
-    writes: frozenset[int]
-    values: list[np.ndarray]
+    first: int
+    sources: frozenset[int]
+    entries: frozenset[int]
+    found: frozenset[int]
 
 
 def origins(network: nn.Module, flatbuffer: bytes, example: Inputs) -> Origins:
     """Return which module of `network` each computed float32 tensor of the file comes from.
+
+    Tensors are numbered as `compress.convert.quantize.model.write` leaves them, which is how a quantization reports
+    them. Of the network no more than one layer's values are held beside what it holds itself.
 
     Args:
         network: in evaluation mode, as its user wrote it.
         flatbuffer: float32, of any route.
         example: inputs with batch 1, best a real image: on constant ones different tensors are alike.
     """
-    from compress.convert.proof import in_order
-
-    model = read(flatbuffer, "the float32 file")
-    whole = write(model, "the float32 file")
-    values_of = Float(whole, "the float32 file").run(in_order(whole, example))
-    tensors = {tensor: np.ravel(values_of(tensor)) for tensor in _computed(model)}
-    calls = _calls(network, example)
-    index = _index(tensors)
-    matched = {number: found for number, call in enumerate(calls) if (found := _equal(call, tensors, index))}
-    fused = _fused(calls, set(matched))
+    file = _File(flatbuffer, example)
+    calls = _calls(network, file, example)
+    fused = _fused(calls)
     modules: dict[int, str] = {}
-    for number, found in matched.items():
-        for tensor in found:
-            modules.setdefault(tensor, calls[fused.get(number, number)].path)
-    explained = set(matched) | {first for last in fused for first in _chain(calls, last, set(matched))}
-    return Origins(modules, tuple(call.path for number, call in enumerate(calls) if number not in explained))
+    for leaves in (True, False):
+        for number, call in enumerate(calls):
+            if (call.first == number) == leaves:
+                for tensor in sorted(call.found):
+                    modules.setdefault(tensor, calls[fused.get(number, [number])[-1]].path)
+    for number, call in enumerate(calls):
+        begin = calls[fused.get(number, [number])[-1]]
+        for tensor in file.between(begin.entries, call.found):
+            modules.setdefault(tensor, begin.path)
+    return Origins(modules, tuple(dict.fromkeys(calls[number].path for number in _unexplained(calls, fused))))
 
 
-def _computed(model: Model) -> Iterator[int]:
-    return (int(t) for op in model.operators for t in op.outputs if model.is_float(int(t)))
+def _fused(calls: Sequence[_Call]) -> dict[int, list[int]]:
+    """Return the calls that gave a tensor -> those whose outputs no tensor has, and that led to it, from its end."""
+    found: dict[int, list[int]] = {}
+    for number, call in enumerate(calls):
+        chain, last = [], number
+        while call.found and (before := max(calls[last].sources, default=-1)) >= 0 and not calls[before].found:
+            chain.append(before)
+            last = before
+        if chain:
+            found[number] = chain
+    return found
 
 
-def _calls(network: nn.Module, example: Inputs) -> list[_Call]:
-    """Run the network once; return the calls of its innermost modules, in order."""
+def _unexplained(calls: Sequence[_Call], fused: Mapping[int, Sequence[int]]) -> Iterator[int]:
+    """Yield the innermost calls that gave no tensor, were not fused into others, and are in none that gave one."""
+    explained = {number for chain in fused.values() for number in chain}
+    for number, call in enumerate(calls):
+        if call.found:
+            explained.update(range(call.first, number + 1))
+    return (number for number, call in enumerate(calls) if call.first == number and number not in explained)
+
+
+def _calls(network: nn.Module, file: _File, example: Inputs) -> list[_Call]:
+    """Run the network once; return the calls of its modules, but not of itself, in the order in which they end."""
     calls: list[_Call] = []
-    alive: list[Any] = []  # an identity is a tensor's own as long as it lives
+    opened: list[tuple[int, frozenset[int], frozenset[int]]] = []
+    # Which call gave a tensor, and the version that it was in: what was changed in place since then is another.
+    givers = WeakTensorKeyDictionary()
 
-    def hook(path: str) -> Any:
-        def note(module: nn.Module, given: Any, returned: Any) -> None:
-            alive.append((given, returned))
-            gave = outputs(returned)
-            reads, writes = (frozenset(map(id, side)) for side in (outputs(given), gave))
-            calls.append(_Call(path, reads, writes, [_flat(y) for y in gave]))
+    def giver(x: Tensor) -> int | None:
+        number, version = givers.get(x, (None, None))
+        return number if version == x._version else None
+
+    def begin(module: nn.Module, given: Any, named: Any) -> None:
+        tensors = outputs((given, named))
+        sources = [giver(x) for x in tensors]
+        held = [file.holding(x) if n is None else calls[n].found for x, n in zip(tensors, sources, strict=True)]
+        opened.append((len(calls), frozenset(n for n in sources if n is not None), frozenset().union(*held)))
+
+    def end(path: str) -> Callable[..., None]:
+        def note(module: nn.Module, given: Any, named: Any, returned: Any) -> None:
+            first, sources, entries = opened.pop()
+            tensors = outputs(returned)
+            calls.append(_Call(path, first, sources, entries, frozenset().union(*map(file.holding, tensors))))
+            for x in tensors:
+                known = giver(x)
+                if known is None or known < first or first == len(calls) - 1:
+                    givers[x] = (len(calls) - 1, x._version)
 
         return note
 
-    inner = [(path, module) for path, module in network.named_modules() if not any(True for _ in module.children())]
-    hooks = [module.register_forward_hook(hook(path)) for path, module in inner]
+    hooks = []
+    for path, module in network.named_modules():
+        if path:
+            hooks.append(module.register_forward_pre_hook(begin, with_kwargs=True))
+            hooks.append(module.register_forward_hook(end(path), with_kwargs=True))
     try:
         with torch.no_grad():
             run(network, example)
@@ -95,45 +154,63 @@ def _calls(network: nn.Module, example: Inputs) -> list[_Call]:
     return calls
 
 
-def _flat(values: Tensor) -> np.ndarray:
-    plain = values.detach().float().cpu()
-    return np.ravel((plain.permute(0, 2, 3, 1) if plain.ndim == 4 else plain).numpy().copy())
+class _File:
+    """A float32 file that has run on an image, and what its tensors hold."""
+
+    def __init__(self, flatbuffer: bytes, example: Inputs) -> None:
+        self._model = model = read(flatbuffer, "the float32 file")
+        whole = write(model, "the float32 file")
+        self._value = Float(whole, "the float32 file").run(in_order(whole, example))
+        self._writers = model.writers()
+        self._fused = {tensor: _activation(model, tensor, self._writers) for tensor in range(len(model.tensors))}
+        self._like: dict[tuple[int, int], list[tuple[float, int]]] = {}
+        for tensor in range(len(model.tensors)):
+            if model.is_float(tensor) and not model.is_constant(tensor):
+                values = self._value(tensor)
+                for kind in {0, self._fused[tensor]} if values.size else ():
+                    self._like.setdefault((values.size, kind), []).append((float(values.mean()), tensor))
+
+    def holding(self, x: Tensor) -> frozenset[int]:
+        """Return the tensors that hold the same values, or what a fused activation makes of them, in either layout."""
+        if not x.numel() or not any((x.numel(), kind) in self._like for kind in (0, *_FUSED)):
+            return frozenset()
+        plain = x.detach().float().cpu().numpy()
+        found: set[int] = set()
+        for kind in (0, *_FUSED):
+            if (plain.size, kind) in self._like:
+                found.update(self._equal(_FUSED[kind](plain) if kind else plain, self._like[plain.size, kind]))
+        return frozenset(found)
+
+    def _equal(self, values: np.ndarray, candidates: Sequence[tuple[float, int]]) -> Iterator[int]:
+        most, mean = NEAR * max(float(np.abs(values).max()), SMALL), float(values.mean())
+        near = [tensor for other, tensor in candidates if abs(other - mean) <= most]
+        if not near:
+            return
+        layouts = [values.ravel()]
+        if values.ndim > 2:
+            layouts.append(np.moveaxis(values, 1, -1).ravel())
+        for tensor in near:
+            held = self._value(tensor).ravel()
+            if any(np.abs(held - flat).max() <= most for flat in layouts):
+                yield tensor
+
+    def between(self, entries: frozenset[int], exits: frozenset[int]) -> list[int]:
+        """Return the tensors that are computed on the way from some to others; none where more is needed on it."""
+        seen: set[int] = set()
+        left = [tensor for tensor in exits if tensor not in entries]
+        while left:
+            tensor = left.pop()
+            if tensor in seen or tensor in entries or self._model.is_constant(tensor):
+                continue
+            if tensor not in self._writers:
+                return []  # an input of the network that the module does not read
+            seen.add(tensor)
+            left += reads(self._model.operators[self._writers[tensor]])
+        return sorted(seen)
 
 
-def _index(tensors: Mapping[int, np.ndarray]) -> dict[int, list[tuple[float, int]]]:
-    """Return the tensors by their number of elements, with their mean."""
-    found: dict[int, list[tuple[float, int]]] = {}
-    for tensor, values in tensors.items():
-        found.setdefault(values.size, []).append((float(values.mean()) if values.size else 0.0, tensor))
-    return found
-
-
-def _equal(call: _Call, tensors: Mapping[int, np.ndarray], index: Mapping[int, list[tuple[float, int]]]) -> list[int]:
-    """Return the tensors that hold one of a call's outputs."""
-    found = []
-    for values in call.values:
-        if not values.size:
-            continue
-        most, mean = NEAR * max(float(np.abs(values).max()), 1e-6), float(values.mean())
-        for other, tensor in index.get(values.size, ()):
-            if abs(other - mean) <= most and np.abs(tensors[tensor] - values).max() <= most:
-                found.append(tensor)
-    return found
-
-
-def _fused(calls: list[_Call], matched: set[int]) -> dict[int, int]:
-    """Return the matched calls that end a chain of fused ones, and the first of each chain."""
-    return {number: chain[-1] for number in matched if (chain := _chain(calls, number, matched))}
-
-
-def _chain(calls: list[_Call], last: int, matched: set[int]) -> list[int]:
-    """Return the unmatched calls that led to one, from its end: each gave what the next one read."""
-    chain: list[int] = []
-    reads = calls[last].reads
-    for number in range(last - 1, -1, -1):
-        if number in matched and calls[number].writes & reads:
-            break
-        if number not in matched and calls[number].writes & reads:
-            chain.append(number)
-            reads = calls[number].reads
-    return chain
+def _activation(model: Model, tensor: int, writers: Mapping[int, int]) -> int:
+    """Return the activation that is fused into the operator that writes a tensor; 0 for none."""
+    options = model.operators[writers[tensor]].builtinOptions if tensor in writers else None
+    found = getattr(options, "fusedActivationFunction", 0)
+    return found if found in _FUSED else 0

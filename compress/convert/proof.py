@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,10 +9,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from compress.convert.layout import channels_last, in_order
 from compress.convert.origins import origins
 from compress.inputs import Inputs, outputs, run
 from compress.tasks.metrics import centred, cosine
-from edge import flatbuffer as flatbuffers
 from edge.errors import EdgeError
 from edge.runtime import open_runtime
 
@@ -89,7 +88,7 @@ def reference(network: nn.Module, inputs: Inputs) -> tuple[np.ndarray, ...]:
     with torch.no_grad():
         for number in range(len(inputs[0])):
             given = tuple(x[number : number + 1].float() for x in inputs)
-            rows.append([_channels_last(y.float().cpu().numpy()) for y in outputs(run(network, given))])
+            rows.append([channels_last(y.float().cpu().numpy()) for y in outputs(run(network, given))])
     return tuple(np.concatenate(column) for column in zip(*rows, strict=True))
 
 
@@ -99,24 +98,6 @@ def answers(flatbuffer: bytes, inputs: Inputs) -> tuple[np.ndarray, ...]:
     arrays = in_order(flatbuffer, inputs)
     rows = [runtime.run(*(values[n : n + 1] for values in arrays)) for n in range(len(inputs[0]))]
     return tuple(np.concatenate(column) for column in zip(*rows, strict=True))
-
-
-def in_order(flatbuffer: bytes, inputs: Inputs) -> tuple[np.ndarray, ...]:
-    """Return a network's inputs as a file takes them: float32, channels last, in the file's order.
-
-    A converter may change it; then it is in the names that the inputs were given, `image_00`, `image_01`, ...
-    """
-    names = [tensor.name for tensor in flatbuffers.read(flatbuffer, "the float32 file").inputs]
-    numbers = [found and int(found[1]) for found in (re.search(r"image_(\d+)", name) for name in names)]
-    order = [n for n in numbers if n is not None]
-    if sorted(order) != list(range(len(inputs))):
-        order = list(range(len(inputs)))
-    arrays = [_channels_last(x.float().cpu().numpy()) for x in inputs]
-    return tuple(np.ascontiguousarray(arrays[number]) for number in order)
-
-
-def _channels_last(values: np.ndarray) -> np.ndarray:
-    return np.moveaxis(values, 1, 3) if values.ndim == 4 else values
 
 
 def _ordered(wanted: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> list[np.ndarray] | None:

@@ -183,6 +183,7 @@ def _manifest(run: Finished, state: State, converted: Converted) -> dict[str, An
             "seed": recipe.seed,
             "calibration": recipe.calibration,
             "conversion": converted.record,
+            "float32": _kept(recipe, converted.flatbuffers["float32"]),
             "notes": recipe.notes,
             "data": {"source": recipe.data.source, "licence": recipe.data.licence} | run.data.summary,
             "ledger": [asdict(row) for row in run.ledger.rows],
@@ -191,6 +192,12 @@ def _manifest(run: Finished, state: State, converted: Converted) -> dict[str, An
         "runtime": {"type": "int8", "operators": model_file.operators(converted.flatbuffers["int8"])},
         "golden": [],
     }
+
+
+def _kept(recipe: Recipe, float32: bytes) -> dict[str, Any]:
+    """Return which file has the weights in float: another quantization needs no other training."""
+    digest = hashlib.sha256(float32).hexdigest()
+    return {"file": f"{recipe.name}.float32.tflite", "bytes": len(float32), "sha256": digest}
 
 
 def _digest(flatbuffers: Mapping[str, bytes]) -> str:

@@ -15,8 +15,9 @@ import numpy as np
 from torch import Tensor
 
 from compress.convert.float32 import Made, to_float32, ways
+from compress.convert.layout import in_order
 from compress.convert.origins import origins
-from compress.convert.proof import in_order, noise
+from compress.convert.proof import noise
 from compress.convert.quantize import quantize
 from compress.convert.routes import ROUTES, Source
 from compress.data.split import DataSet
@@ -68,7 +69,7 @@ def rehearse(recipe: Recipe, state: State, folder: Path, say: Say) -> None:
     path = folder / f"{key_of(state.key, ['rehearsed', _means(recipe.conversion)])}.json"
     if path.exists():
         return
-    (made,) = to_float32(
+    ((_, made),) = to_float32(
         [Source(state.network, state.inputs)],
         route=recipe.conversion.route,
         progress=lambda text: say.progress(f"rehearsal: {text}"),
@@ -137,8 +138,8 @@ def _floats(
         check()
         sources = [Source(by_key[key].network, by_key[key].inputs) for key in left]
         real: list[Inputs] = [(images[key][:PROVED_ON],) for key in left]
-        for key, made in zip(left, to_float32(sources, real, conversion.route, say.progress), strict=True):
-            _keep(paths[key], made.flatbuffer, _of_float32(made))
+        for number, made in to_float32(sources, real, conversion.route, say.progress):
+            _keep(paths[left[number]], made.flatbuffer, _of_float32(made))
             size = f"{len(made.flatbuffer) / 1e6:.2f} MB in {made.seconds:.0f} s"
             proof = f"equals PyTorch to {made.proof.largest:.1g} of the largest logit"
             say.log(f"converted to TFLite float32 by {made.route}: {size}, {proof}")

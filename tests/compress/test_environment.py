@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from compress import environment
+from compress.environment import Packages
 from edge.errors import EdgeError
 
 
@@ -35,19 +36,19 @@ def says(place: Path) -> str:
 def test_an_environment_is_made_once_and_again_for_other_requirements(tmp_path: Path) -> None:
     said: list[str] = []
     first, second = wheel(tmp_path, "1.0"), wheel(tmp_path, "2.0")
-    place = environment.ready("tiny", [first], tmp_path / "env", said.append)
+    place = environment.ready("tiny", Packages((first,)), tmp_path / "env", said.append)
     assert says(place) == "1.0" and said[0].startswith("making the environment of tiny, once: ")
     said.clear()
-    assert environment.ready("tiny", [first], tmp_path / "env", said.append) == place and said == []
+    assert environment.ready("tiny", Packages((first,)), tmp_path / "env", said.append) == place and said == []
     (place / "complete").unlink()  # as where its making was interrupted
-    assert says(environment.ready("tiny", [second], tmp_path / "env", said.append)) == "2.0"
+    assert says(environment.ready("tiny", Packages((), (second,)), tmp_path / "env", said.append)) == "2.0"
     assert len(said) == 1
 
 
 @pytest.mark.compile
 def test_what_pip_can_not_install(tmp_path: Path) -> None:
     with pytest.raises(EdgeError, match="the environment of tiny can't be made") as raised:
-        environment.ready("tiny", [str(tmp_path / "none-1.0-py3-none-any.whl")], tmp_path, lambda text: None)
+        environment.ready("tiny", Packages((str(tmp_path / "none-1.0-py3-none-any.whl"),)), tmp_path, lambda text: None)
     assert raised.value.code == "environment.failed"
     assert "none-1.0" in (tmp_path / "tiny.log").read_text()
 
@@ -55,5 +56,5 @@ def test_what_pip_can_not_install(tmp_path: Path) -> None:
 def test_a_folder_that_can_not_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(EdgeError, match="can't be written") as raised:
-        environment.ready("tiny", ["tiny-tool"], tmp_path / "file", lambda text: None)
+        environment.ready("tiny", Packages(("tiny-tool",)), tmp_path / "file", lambda text: None)
     assert raised.value.code == "environment.failed"

@@ -201,7 +201,7 @@ def test_what_is_left_of_a_users_network_is_converted_whole() -> None:
     ghost(network, Ghosting(("one.0.conv1", "three.first"), init="random"), torch.randn(8, *SHAPE))
     assert cost(network, inputs_of(SHAPE)).macs < 0.4 * cost(user(), inputs_of(SHAPE)).macs
     images = np.random.default_rng(0).standard_normal((16, *SHAPE[1:], 3)).astype(np.float32)
-    runner = open_runtime(to_tflite(network, torch.from_numpy(images).permute(0, 3, 1, 2), quantize=True), "litert", 1)
+    runner = open_runtime(to_tflite(network, torch.from_numpy(images).permute(0, 3, 1, 2)), "litert", 1)
     scale, zero = runner.inputs[0].scale, runner.inputs[0].zero_point
     steps = np.clip(np.rint(images / scale) + zero, -128, 127).astype(np.int8)
     found = np.stack([runner.run(step[None])[0][0].astype(np.float32) for step in steps]) - runner.outputs[0].zero_point

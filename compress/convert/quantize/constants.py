@@ -109,13 +109,15 @@ def _quantize_operand(model: Model, operator: Any, place: int, scaled: Mapping[i
     """Quantize a constant that is added, multiplied, compared or padded with."""
     tensor = operator.inputs[place]
     values = np.maximum(model.values(tensor), PADDING)  # the lowest number there is stands for "less than all"
-    becomes = model.becomes(int(operator.outputs[0]))
-    if model.kind(operator) in MOVES | JOINS:
+    kind, becomes = model.kind(operator), model.becomes(int(operator.outputs[0]))
+    if kind in MOVES | JOINS:
         one = scaled[int(operator.outputs[0])]
         scale, zero_point = one.scale, one.zero_point
     else:
-        around = symmetric if becomes == INT16 else asymmetric
-        scale, zero_point = around(float(values.min()), float(values.max()))
+        # What Groups asks for of a computed second factor is right for a constant one.
+        low, high = float(values.min()), float(values.max())
+        is_symmetric = becomes == INT16 or (kind == "BATCH_MATMUL" and place == 1)
+        scale, zero_point = symmetric(low, high, becomes) if is_symmetric else asymmetric(low, high)
     copied = operator.inputs[place] = model.add_tensor(tensor)
     model.set_values(copied, quantized(values, scale, zero_point, becomes))
     model.tensors[copied].quantization = quantization(scale, zero_point)

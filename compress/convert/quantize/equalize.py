@@ -123,6 +123,11 @@ def _scale_inputs(model: Model, operator: Any, by: np.ndarray) -> None:
 
 
 def _change(model: Model, operator: Any, place: int, values: np.ndarray) -> None:
-    """Give an operator a constant of its own: others may read the one that it had."""
-    copied = operator.inputs[place] = model.add_tensor(operator.inputs[place])
-    model.set_values(copied, values.astype(np.float32))
+    """Give an operator other constants: where others read the tensor too, in one of its own.
+
+    So no tensor is dropped, and the numbers of all stay.
+    """
+    tensor = operator.inputs[place]
+    if sum(list(map(int, other.inputs)).count(tensor) for other in model.operators) > 1:
+        tensor = operator.inputs[place] = model.add_tensor(tensor)
+    model.set_values(tensor, values.astype(np.float32))

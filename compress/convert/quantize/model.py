@@ -156,6 +156,8 @@ def read(flatbuffer: bytes, where: str) -> Model:
         if buffer.offset > 1:
             buffer.data = np.frombuffer(flatbuffer, np.uint8, buffer.size, buffer.offset)
         buffer.offset = buffer.size = 0
+    for operator in raw.subgraphs[0].operators:
+        operator.inputs, operator.outputs = list(map(int, operator.inputs)), list(map(int, operator.outputs))
     return Model(raw)
 
 

@@ -23,6 +23,7 @@ INT8, INT16, FLOAT32 = schema.TensorType.INT8, schema.TensorType.INT16, schema.T
 NAMES = {INT8: "int8", INT16: "int16", FLOAT32: "float32"}
 WEIGHT = 127
 BIAS = 2**30 - 1  # of an accumulator's 2^31: what is added to it needs room
+ZERO = 1 / 256  # scale of a tensor that is always zero: kernels refuse steps of 1 (comparisons) and tiny ones
 TINY = 5e-7  # weights of a channel that has none larger are quantized as if it had
 
 
@@ -50,20 +51,25 @@ Choose = Callable[[Sequence[Observed]], tuple[float, float, str]]
 def asymmetric(low: float, high: float) -> tuple[float, int]:
     """Return scale and zero point of int8 for a range; zero is always in it, and has an integer of its own.
 
-    A range of zero alone has scale 1.
+    A range of zero alone has scale `ZERO`.
     """
     low, high = min(low, 0.0), max(high, 0.0)
     # In float32, as TensorFlow's converter: equal files where the ranges are equal.
     scale = (np.float32(high) - np.float32(low)) / np.float32(MOST - LEAST)
     if scale < np.finfo(np.float32).tiny:
-        return 1.0, LEAST
+        return ZERO, LEAST
     return float(scale), int(np.clip(np.round(LEAST - low / np.float64(scale)), LEAST, MOST))
 
 
-def symmetric(low: float, high: float) -> tuple[float, int]:
-    """Return scale and zero point, 0, of int16 for a range."""
-    largest = np.float32(max(-low, high))
-    return (float(largest / np.float32(MOST_16)), 0) if largest > np.finfo(np.float32).tiny * MOST_16 else (1.0, 0)
+def symmetric(low: float, high: float, becomes: int = INT8) -> tuple[float, int]:
+    """Return scale and zero point, which is 0, of int8 or int16 for a range."""
+    scale = np.float32(_around_zero(low, high)[1]) / np.float32(MOST if becomes == INT8 else MOST_16)
+    return (ZERO, 0) if scale < np.finfo(np.float32).tiny else (float(scale), 0)
+
+
+def _around_zero(low: float, high: float) -> tuple[float, float]:
+    most = max(-low, high)
+    return -most, most
 
 
 def in_steps(values: np.ndarray, scale: float | np.ndarray) -> np.ndarray:
@@ -94,8 +100,8 @@ def of_activations(model: Model, observed: Mapping[int, Observed], choose: Choos
         members.setdefault(groups.of(tensor), []).append(tensor)
     found: dict[int, Scaled] = {}
     for group, tensors in members.items():
-        held, becomes = [observed[tensor] for tensor in tensors], model.becomes(tensors[0])
-        low, high = min(one.low for one in held), max(one.high for one in held)
+        becomes = model.becomes(tensors[0])
+        low, high = min(observed[tensor].low for tensor in tensors), max(observed[tensor].high for tensor in tensors)
         if becomes == FLOAT32:
             one = Scaled(1.0, 0, low, high, "", becomes)
         elif group in groups.fixed:
@@ -103,10 +109,14 @@ def of_activations(model: Model, observed: Mapping[int, Observed], choose: Choos
             least, most = (LEAST, MOST) if becomes == INT8 else (-MOST_16, MOST_16)
             one = Scaled(scale, zero_point, (least - zero_point) * scale, (most - zero_point) * scale, "fixed", becomes)
         elif becomes == INT16:
-            one = Scaled(*symmetric(low, high), min(low, -high), max(high, -low), "min-max", becomes)
+            one = Scaled(*symmetric(low, high, becomes), *_around_zero(low, high), "min-max", becomes)
         else:
-            low, high, name = choose(held)
-            one = Scaled(*asymmetric(low, high), min(low, 0.0), max(high, 0.0), name, becomes)
+            deciding = [tensor for tensor in tensors if tensor not in groups.clipped] or tensors
+            low, high, name = choose([observed[tensor] for tensor in deciding])
+            if group in groups.symmetric:
+                one = Scaled(*symmetric(low, high), *_around_zero(low, high), name)
+            else:
+                one = Scaled(*asymmetric(low, high), min(low, 0.0), max(high, 0.0), name)
         found |= dict.fromkeys(tensors, one)
     return found
 

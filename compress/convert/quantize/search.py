@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -92,7 +92,7 @@ def search(network: Network, calibration: Sequence[np.ndarray], choices: Choices
     A range that is named is taken as it is. Ranges are tried behind equalization, and biases behind both.
     """
     plan = Plan(False, "min-max" if choices.range == "measured" else choices.range, False)
-    wanted = {
+    wanted: dict[str, Any] = {
         "equalize": choices.equalize,
         "range": choices.range if choices.range == "measured" else None,
         "correct_bias": choices.correct_bias,

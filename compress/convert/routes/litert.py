@@ -26,7 +26,21 @@ from edge.errors import EdgeError, one_line
 from edge.scratch import cache
 
 _WORKER = Path(__file__).with_name("litert_worker.py")
-_VERSIONS = MappingProxyType({"litert-torch": "0.10.0"})
+_ENVIRONMENT = "litert-torch"
+# What decides the bytes; versions that were measured together.
+_CONVERTER = MappingProxyType({"litert-torch": "0.10.0", "litert-converter": "0.5.0", "jax": "0.10.2"})
+# What PyTorch requires, and what a conversion imports. All that litert-torch requires, language models' tools for the
+# most part, would be twice as many packages.
+_BESIDE_TORCH = (
+    *("filelock==4.3.1", "fsspec==2026.9.0", "Jinja2==3.1.6", "MarkupSafe==3.0.4", "mpmath==1.3.0", "networkx==3.6.1"),
+    *("setuptools==84.2.1", "sympy==1.14.0", "typing_extensions==4.12.2"),
+)
+_IMPORTED = (
+    *("absl-py==2.5.1", "ai-edge-litert==2.3.0", "ai-edge-quantizer==0.10.0", "flatbuffers==25.12.19"),
+    *("immutabledict==4.2.1", "jaxlib==0.10.2", "markdown-it-py==4.3.0", "mdurl==0.1.2", "ml_dtypes==0.6.0"),
+    *("numpy==2.4.6", "opt_einsum==3.4.0", "packaging==26.4", "Pygments==2.21.0", "rich==15.0.0", "scipy==1.17.1"),
+    *("torchao==0.18.0", "tqdm==4.70.1"),
+)
 
 
 class Litert:
@@ -36,27 +50,27 @@ class Litert:
     install = "edge-compress route litert"
 
     def is_installed(self) -> bool:
-        return environment.is_ready(self.name, _requirements(), _folder())
+        return environment.is_ready(_ENVIRONMENT, _packages(), _folder())
 
     def set_up(self, log: Callable[[str], None]) -> Path:
         """Return the folder of the route's environment; it is made where it is not there yet, which takes minutes.
 
         Raises EdgeError ("environment.failed") where pip can't.
         """
-        return environment.ready(self.name, _requirements(), _folder(), log)
+        return environment.ready(_ENVIRONMENT, _packages(), _folder(), log)
 
     def tools(self) -> Mapping[str, str]:
-        return {"torch": _torch(), **_VERSIONS}
+        return {"torch": _torch(), **_CONVERTER}
 
     def convert(self, sources: Sequence[Source]) -> Iterator[Float32]:
         if not self.is_installed():
             raise EdgeError(
-                f"the route {self.name} is not installed: expected litert-torch in {_folder() / self.name}; install it "
-                f"with `{self.install}`",
+                f"the route {self.name} is not installed: expected litert-torch in {_folder() / _ENVIRONMENT}; "
+                f"install it with `{self.install}`",
                 "conversion.missing",
             )
         worker = process.Worker(
-            self.name, [str(_folder() / self.name / "bin/python"), "-P", "-s"], _WORKER, self.tools(), _variables()
+            self.name, [str(_folder() / _ENVIRONMENT / "bin/python"), "-P", "-s"], _WORKER, self.tools(), _variables()
         )
         for made in process.converted(worker, sources, _prepare):
             yield made._replace(flatbuffer=tidied(made.flatbuffer, f"the file of the route {self.name}"))
@@ -72,9 +86,10 @@ def _torch() -> str:
     return metadata.version("torch").split("+")[0]
 
 
-def _requirements() -> list[str]:
-    """Return what pip is asked for: PyTorch by its exact version, without which it takes the newest, built for GPUs."""
-    return [f"torch=={_torch()}", *(f"{name}=={version}" for name, version in _VERSIONS.items())]
+def _packages() -> environment.Packages:
+    """Return what the environment has: PyTorch by its exact version, the one of the build that is here."""
+    converter = (f"{name}=={version}" for name, version in _CONVERTER.items())
+    return environment.Packages((f"torch=={_torch()}", *_BESIDE_TORCH), (*converter, *_IMPORTED))
 
 
 def _variables() -> dict[str, str]:

@@ -6,16 +6,16 @@ WORK/N/network.onnx and writes WORK/N.tflite; as soon as one is complete, a line
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-
-ONNX2TF_SAMPLE = "calibration_image_sample_data_20x128x128x3_float32.npy"
 
 
 def main(work: Path, done: int) -> None:
@@ -24,20 +24,43 @@ def main(work: Path, done: int) -> None:
     import onnx2tf
     import tensorflow as tf
 
-    # onnx2tf wants to fetch this file for any RGB input, to compare its operators on. Zeros would compare nothing.
-    np.save(work / ONNX2TF_SAMPLE, np.random.default_rng(0).random((20, 128, 128, 3), np.float32))
+    _operators().install(onnx2tf.onnx2tf)
+
+    np.save(work / "calibration_image_sample_data_20x128x128x3_float32.npy", np.zeros(1))  # so that it is not fetched
     for number in (work / "numbers").read_text().split():
         tf.keras.backend.clear_session()  # names of layers begin anew, as in a process of their own
+        given = _inputs(work / number / "network.onnx")
         network = onnx2tf.convert(
             input_onnx_file_path=str(work / number / "network.onnx"),
             output_folder_path=str(work / number / "saved"),
             output_signaturedefs=True,  # names without a slash in front
+            keep_shape_absolutely_input_names=[name for name, rank in given.items() if rank != 4],
+            disable_strict_mode=True,  # no trying which order of axes fits best
             disable_model_save=True,
             non_verbose=True,
         )
         flatbuffer = tf.lite.TFLiteConverter.from_keras_model(network).convert()
         (work / f"{number}.tflite").write_bytes(flatbuffer)
         os.write(done, f"{number}\n".encode())
+
+
+def _operators() -> Any:
+    """Return the module beside this program; its package would import PyTorch, and its folder has another onnx2tf."""
+    path = Path(__file__).with_name("onnx2tf_operators.py")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _inputs(path: Path) -> dict[str, int]:
+    """Return the inputs of an ONNX file: how many axes each of them has."""
+    import onnx
+
+    graph = onnx.load(str(path), load_external_data=False).graph
+    return {given.name: len(given.type.tensor_type.shape.dim) for given in graph.input}
 
 
 def _end_with(parent: int, work: Path) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from compress.convert import graph, tflite
-from compress.convert.tflite import Request, convert, to_tflite
+from compress.convert import float32, graph
+from compress.convert.float32 import to_float32
+from compress.convert.routes import ROUTES, Float32, Source
+from compress.convert.tflite import to_tflite
 from edge.errors import EdgeError
 from edge.runtime import open_runtime
 from tests.compress.own_network import build
@@ -46,7 +48,7 @@ def test_a_normalization_that_stands_alone_is_one_operator() -> None:
                 tensor.uniform_(0.5, 2)
         network.same.load_state_dict({**network.norm.state_dict(), "bias": network.same.bias})
     images = np.random.default_rng(0).normal(size=(4, 16, 16, 3)).astype(np.float32)
-    flatbuffer = to_tflite(network, torch.from_numpy(images).permute(0, 3, 1, 2), quantize=False)
+    flatbuffer = to_tflite(network, torch.from_numpy(images).permute(0, 3, 1, 2), "float32", "onnx2tf")
     with torch.no_grad():
         expected = network.eval()(torch.from_numpy(images[:1]).permute(0, 3, 1, 2)).numpy()
     (answer,) = open_runtime(flatbuffer, "litert", 1).run(images[:1])
@@ -58,36 +60,45 @@ def test_a_normalization_that_stands_alone_is_one_operator() -> None:
     assert "RELU" not in names  # the norms' operators have taken them in
 
 
-def test_one_process_makes_the_same_bytes_as_one_for_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two networks, the second of them float32 and int8 from one SavedModel; then all of it from the cache."""
+def test_a_file_that_is_not_the_network_is_refused_and_the_next_route_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first route gives a file of other weights for the second network; the layer is named."""
     torch.manual_seed(0)
-    first, second = build(2, 1), PreActivation()
-    grey, rgb = torch.randn(4, 1, 16, 16), torch.randn(4, 3, 16, 16)
-    requests = [Request(first, grey, ["float32"]), Request(second, rgb, ["float32", "int8"])]
-    monkeypatch.setenv("EDGE_CONVERSION_CACHE", str(tmp_path))
-    made = list(convert(requests))
-    assert [(one.request, one.kind) for one in made] == [(0, "float32"), (1, "float32"), (1, "int8")]
-    assert all(one.seconds > 0 for one in made)
-    assert sorted(path.read_bytes() for path in tmp_path.iterdir()) == sorted(one.flatbuffer for one in made)
-    monkeypatch.setattr(tflite, "_converted", lambda *_: pytest.fail("it was converted again"))
-    again = {(one.request, one.kind): one.flatbuffer for one in convert(requests)}
-    assert again == {(one.request, one.kind): one.flatbuffer for one in made}
-    monkeypatch.undo()
-    assert to_tflite(second, rgb, quantize=True) == made[2].flatbuffer
-    assert to_tflite(first, grey, quantize=False) == made[0].flatbuffer
+    first, second, other = build(2, 1).eval(), PreActivation().eval(), PreActivation().eval()
+    other.load_state_dict({**second.state_dict(), "conv.bias": second.conv.bias + 1})
+    grey, rgb = (torch.zeros(1, 1, 16, 16),), (torch.zeros(1, 3, 16, 16),)
+    right = ROUTES["onnx2tf"]
 
+    class Wrong:
+        name, install = "wrong", "nothing"
 
-def test_what_can_not_be_converted_is_said_with_the_converters_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tflite.onnx, "export", lambda network, inputs, path: path.write_bytes(b"no ONNX"))
-    with pytest.raises(EdgeError, match=r"could not be converted to TFLite \(exit status 1\): .*rror"):
-        to_tflite(build(2, 1), torch.zeros(1, 1, 16, 16), quantize=False)
+        def is_installed(self) -> bool:
+            return True
+
+        def tools(self) -> dict[str, str]:
+            return {}
+
+        def convert(self, sources: Sequence[Source]) -> Iterator[Float32]:
+            return right.convert([Source(other, rgb) if s.network is second else s for s in sources])
+
+    monkeypatch.setattr(float32, "ROUTES", {"wrong": Wrong(), "onnx2tf": right})
+    monkeypatch.setattr(float32, "installed", lambda: (Wrong(), right))
+    sources = [Source(first, grey), Source(second, rgb)]
+    made = dict(to_float32(sources))
+    assert [(made[n].route, len(made[n].refusals)) for n in (0, 1)] == [("wrong", 0), ("onnx2tf", 1)]
+    assert all(one.proof.largest < 1e-4 and one.proof.cosine > 0.9999 and one.seconds > 0 for one in made.values())
+    assert "it begins at conv;" in made[1].refusals[0]
+    with pytest.raises(EdgeError, match=r"is not the network: .* it begins at conv;") as error:
+        dict(to_float32(sources, route="wrong"))
+    assert error.value.code == "conversion.differs"
 
 
 def test_several_inputs_and_outputs_are_converted() -> None:
     """All of them are there; TFLite may order them otherwise than the network does."""
     torch.manual_seed(0)
     network = Several().eval()
-    made = graph.read(to_tflite(network, inputs(4), quantize=True), "network")
+    made = graph.read(to_tflite(network, inputs(4), route="onnx2tf"), "network")
     assert {x.shape for x in made.inputs} == {(1, 16, 16, 3), (1, 6)}
     assert {y.shape for y in made.outputs} == {(1, 5), (1, 16, 16, 2)}
     assert {x.type for x in (*made.inputs, *made.outputs)} == {"INT8"}

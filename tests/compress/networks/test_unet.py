@@ -94,5 +94,5 @@ def test_full_integer_tflite_keeps_it_whole() -> None:
     torch.manual_seed(0)
     network = unet_mini(1)
     images = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    found = operators(to_tflite(network, images, quantize=True))
+    found = operators(to_tflite(network, images))
     assert found == Counter(CONV_2D=12, MAX_POOL_2D=2, RESIZE_BILINEAR=2, CONCATENATION=2)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import copy
-import errno
 
 import pytest
 import torch
-from torch import nn
 
 from compress.networks.load import build_network
 from compress.recipe_parser import load
@@ -49,22 +47,6 @@ def test_what_can_not_be_done_is_said_with_the_number_of_its_step(name: str) -> 
     assert str(error.value).startswith(message)
 
 
-class Spectral(nn.Module):
-    """What ONNX of this version has no operator for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv, self.fc = nn.Conv2d(3, 8, 3), nn.Linear(8, 2)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.fc(nn.functional.adaptive_avg_pool2d(self.conv(x), 5).mean((2, 3)))
-
-
-def test_what_can_not_be_converted_is_said_before_the_training() -> None:
-    with pytest.raises(EdgeError, match=r"ONNX export failed .*write the layer with those"):
-        rehearse(Spectral(), [TRAINING], SPEC)
-
-
 def test_the_network_and_the_random_numbers_stay_as_they_were() -> None:
     network = user()
     before = copy.deepcopy(network.state_dict())
@@ -89,12 +71,3 @@ def test_shipped_recipes_can_be_done(name: str) -> None:
     recipe = load(name)
     network = build_network(recipe, 1 if recipe.task == "segmentation" else 10)
     rehearse(network, recipe.steps, recipe.input)
-
-
-def test_a_full_disk_is_not_the_networks_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device", "network.onnx")
-
-    monkeypatch.setattr(torch.onnx, "export", full)
-    with pytest.raises(OSError, match="No space left"):  # which the command says, with a way out
-        rehearse(user(), [TRAINING], SPEC)
