@@ -24,6 +24,8 @@ _SINCE = {
     3: "CONV_2D DEPTHWISE_CONV_2D REVERSE_V2 TILE",
     4: "FULLY_CONNECTED",
 }
+# Of what is computed with, and of sizes, indices and masks.
+_TYPES = (schema.TensorType.FLOAT32, schema.TensorType.INT32, schema.TensorType.INT64, schema.TensorType.BOOL)
 VERSIONS = {kind: version for version, kinds in _SINCE.items() for kind in kinds.split()}
 
 
@@ -52,6 +54,18 @@ def check(model: Model, operator: Any, becomes: int, where: str) -> None:
         "let it stay float",
         "conversion.operator",
     )
+
+
+def check_types(model: Model, where: str) -> None:
+    """Raise EdgeError ("conversion.quantized") where a network has quantized tensors already, or float16."""
+    for number, tensor in enumerate(model.tensors):
+        if tensor.type not in _TYPES:
+            name = next((name for name, kind in vars(schema.TensorType).items() if kind == tensor.type), "")
+            raise EdgeError(
+                f"{where} has tensors of {name} ({model.name(number)[:200]!r}): expected float32; convert the network "
+                "without quantization or float16",
+                "conversion.quantized",
+            )
 
 
 def set_version(model: Model, operator: Any) -> None:

@@ -89,12 +89,11 @@ def quantized(values: np.ndarray, scale: float, zero_point: int, becomes: int = 
     return np.clip(steps, LEAST, MOST).astype(np.int8)
 
 
-def of_activations(model: Model, observed: Mapping[int, Observed], choose: Choose) -> dict[int, Scaled]:
+def of_activations(model: Model, groups: Groups, observed: Mapping[int, Observed], choose: Choose) -> dict[int, Scaled]:
     """Return how each observed tensor is quantized; the tensors of a group alike.
 
     What has 16 bits has no values to clip: its steps are fine enough for the extremes.
     """
-    groups = Groups(model)
     members: dict[int, list[int]] = {}
     for tensor in observed:
         members.setdefault(groups.of(tensor), []).append(tensor)

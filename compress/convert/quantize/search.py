@@ -18,13 +18,14 @@ from compress.convert.quantize.choices import Choices
 from compress.convert.quantize.constants import quantize_constants
 from compress.convert.quantize.equalize import equalize
 from compress.convert.quantize.error import decibels
-from compress.convert.quantize.groups import part_fixed
+from compress.convert.quantize.groups import Groups, part_fixed
 from compress.convert.quantize.model import quantization, read, write
 from compress.convert.quantize.parameters import FLOAT32, Scaled, of_activations, quantized
 from compress.convert.quantize.parts import part
 from compress.convert.quantize.ranges import Float, Observed, each, of_image, real
 from compress.convert.quantize.result import Gain
 from compress.convert.quantize.spread import BY_NAME
+from compress.convert.quantize.steps import widened
 
 _JUDGE = 4  # of so many images one judges
 _JUDGES = 32  # that are enough
@@ -70,7 +71,8 @@ def fit(network: Network, plan: Plan) -> Fitted:
         reference = write(model, network.where)
     for copied, source in (*part(model, network.types).items(), *part_fixed(model).items()):
         observed[copied] = observed[source]
-    scaled = of_activations(model, observed, BY_NAME[plan.range])
+    groups = Groups(model)
+    scaled = widened(model, groups, of_activations(model, groups, observed, BY_NAME[plan.range]))
     if plan.correct_bias:
         correct(model, scaled, observed)
     computed = [
