@@ -108,7 +108,8 @@ def _run(options: argparse.Namespace) -> None:
     for line in ("", *result.lines):
         progress.log(line)
     progress.log(
-        f"\nmodel  {path}\nchart  {path.with_suffix('.ledger.png')}\nreport {path.with_suffix('.report.json')}"
+        f"\nmodel  {path}\ncharts {path.with_suffix('.ledger.png')} {path.with_suffix('.tensors.png')}"
+        f"\nreport {path.with_suffix('.report.json')}"
     )
 
 

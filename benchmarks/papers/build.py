@@ -112,7 +112,7 @@ def _measured(command: list[str]) -> tuple[float, float]:
     process = subprocess.Popen(command)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
-        raise EdgeError(f"{' '.join(command)} failed with status {status}")
+        raise EdgeError(f"{' '.join(command)} failed with status {status}", "papers.failed")
     # Linux counts a waited-for child's peak into its parent's children, not into the parent: ask the child to say it.
     said = float(Path(f"{command[-1]}.children").read_text())
     Path(f"{command[-1]}.children").unlink()
