@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 
     route = add_command(commands, "route", "install a converter in an environment of its own")
     route.add_argument(
-        "route", metavar="ROUTE", choices=("litert",), help="%(choices)s: litert-torch (2.1 GB, minutes)"
+        "route", metavar="ROUTE", choices=("litert",), help="%(choices)s: litert-torch (1.9 GB, minutes)"
     )
     route.set_defaults(action=_route)
     return parser
