@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 
     route = add_command(commands, "route", "install a converter in an environment of its own")
     route.add_argument(
-        "route", metavar="ROUTE", choices=("litert",), help="%(choices)s: litert-torch (2.1 GB, minutes)"
+        "route", metavar="ROUTE", choices=("litert",), help="%(choices)s: litert-torch (1.9 GB, minutes)"
     )
     route.set_defaults(action=_route)
     return parser
@@ -108,7 +108,8 @@ def _run(options: argparse.Namespace) -> None:
     for line in ("", *result.lines):
         progress.log(line)
     progress.log(
-        f"\nmodel  {path}\nchart  {path.with_suffix('.ledger.png')}\nreport {path.with_suffix('.report.json')}"
+        f"\nmodel  {path}\ncharts {path.with_suffix('.ledger.png')} {path.with_suffix('.tensors.png')}"
+        f"\nreport {path.with_suffix('.report.json')}"
     )
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from compress.inputs import Inputs, as_inputs, outputs, run
 from edge.errors import EdgeError
 
-OPSET = 17
+OPSET = 20  # the first with an operator for GELU
 
 
 def export(network: nn.Module, inputs: Tensor | Inputs, path: Path) -> None:

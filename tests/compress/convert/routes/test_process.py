@@ -69,9 +69,8 @@ def test_files_come_in_order_and_the_kept_ones_without_the_process(
 
 
 def test_a_process_whose_files_nobody_wants_any_more_ends(worker: Callable[[str], Worker], tmp_path: Path) -> None:
-    program = (
-        f"import os, signal\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n{_CONVERTER}\nsignal.pause()"
-    )
+    pid = str(tmp_path / "pid")
+    program = f"import os, signal\nopen({pid!r}, 'w').write(str(os.getpid()))\n{_CONVERTER}\nsignal.pause()"
     files = converted(worker(program), sources(1, 2), prepare)
     assert next(files).flatbuffer == b"made of 1"
     files.close()  # type: ignore[attr-defined]
