@@ -227,7 +227,7 @@ def errors_of_operators(flatbuffer: bytes, image: Sequence[np.ndarray]) -> dict[
         model = in_float(read(flatbuffer, "int8"))
         reads = sorted({t for t in operator.inputs if t >= 0 and not model.is_constant(t)})
         given = [real(values_of(tensor), ours.tensors[tensor]) for tensor in reads]
-        if kind == "QUANTIZE":
+        if kind in ("QUANTIZE", "DEQUANTIZE"):
             results = given
         else:
             model.graph.operators = model.operators = [model.operators[number]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from compress.convert.quantize import Choices, quantize
 from compress.convert.quantize.model import read
 from tests.compress.convert.quantize.graphs import Net, errors_of_operators, images, run
 
-PLAIN = Choices(range="min-max", equalize=False, correct_bias=False)
+PLAIN = Choices(range="min-max", equalize=False, correct_bias=False, full=True)
 LOWEST = float(np.finfo(np.float32).min)
 
 Build = Callable[[Net, int], int]
@@ -118,16 +119,17 @@ ENDS: dict[str, Build] = {
 }
 
 
-@settings(max_examples=12)
+@settings(max_examples=10)
 @given(
     st.lists(st.sampled_from(sorted(GROWN)), min_size=1, max_size=6),
     st.sampled_from(sorted(ENDS)),
     st.integers(4, 9),
     st.integers(1, 4),
     st.integers(0, 1000),
+    st.booleans(),
 )
 def test_random_graph_runs_with_and_without_xnnpack_near_to_float(
-    names: list[str], end: str, size: int, channels: int, seed: int
+    names: list[str], end: str, size: int, channels: int, seed: int, full: bool
 ) -> None:
     net = Net(seed)
     x = net.input(1, size, size + 1, channels)
@@ -136,9 +138,10 @@ def test_random_graph_runs_with_and_without_xnnpack_near_to_float(
             x = GROWN[name](net, x)
     flatbuffer, calibration = net.flatbuffer(ENDS[end](net, x)), images(net, 4, seed)
 
-    made = quantize(flatbuffer, calibration, PLAIN).flatbuffer
+    choices = replace(PLAIN, full=full)
+    made = quantize(flatbuffer, calibration, choices).flatbuffer
 
-    assert quantize(flatbuffer, calibration, PLAIN).flatbuffer == made
+    assert quantize(flatbuffer, calibration, choices).flatbuffer == made
     assert max(errors_of_operators(made, [values[:1] for values in calibration]).values()) <= 1
     (wanted,), (portable,), (xnnpack,) = (
         run(flatbuffer, calibration),
