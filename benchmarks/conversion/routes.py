@@ -184,11 +184,12 @@ def _write(folder: Path, names: Sequence[str]) -> None:
     left_out = [name for name in networks.NETWORKS if name not in names]
     notes = (
         "Random weights, normalizations that have seen 8 images of noise (seed 0). float32: the largest difference "
-        f"between the file, in LiteRT, and PyTorch, as a share of the largest output, on 4 images. int8: cosine with "
-        f"the float32 file's outputs around their means, on {TEST} images of noise, calibrated on {CALIBRATION} "
-        "others, by our quantizer and by TensorFlow's from the same float32 file; with random weights it "
-        "ranks them and is no accuracy. Time: of the whole conversion to float32, the converter's start included, by the clock "
-        "and in processor seconds; then of int8 from it. Memory: the largest resident set of one process. -: not there, or refused."
+        "between the file, in LiteRT, and PyTorch, as a share of the largest output, on 4 images. Time: of the "
+        "conversion to float32, the converter's start included, by the clock and in processor seconds; then of int8 "
+        "from it. Memory: the largest resident set of one process. int8: cosine with the float32 file's outputs around "
+        f"their means, on {TEST} images of noise, calibrated on {CALIBRATION} others, by our quantizer and by "
+        "TensorFlow's from the same float32 file; with random weights it ranks them and is no accuracy. -: not there, "
+        "or refused."
     )
     if left_out:
         notes += f" Left out, as their package is not installed: {', '.join(left_out)}."
