@@ -38,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def work() -> None:
         options = _parser(words).parse_args(words)
         if sys.version_info < (3, 11):
-            raise EdgeError(f"this is Python {sys.version.split()[0]}: expected 3.11 or later; run it on the host")
+            raise EdgeError(
+                f"this is Python {sys.version.split()[0]}: expected 3.11 or later; run it on the host", "python.version"
+            )
         statuses.append(options.action(options) or 0)
 
     return ended("edge-bench", work, "the same command goes on where it stopped") or statuses[0]

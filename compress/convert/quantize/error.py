@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from compress.convert.quantize.model import Model, read
-from compress.convert.quantize.parameters import Scaled
+from compress.convert.quantize.parameters import NAMES, Scaled
 from compress.convert.quantize.ranges import Float, Observed, each, error_of, real
 from compress.convert.quantize.result import TensorReport
 
@@ -51,7 +51,7 @@ def of_each(
             model.kind(model.operators[writers[tensor]]) if tensor in writers else "",
             modules.get(tensor, ""),
             model.shape(tensor),
-            "int8",
+            NAMES[scaled[tensor].type],
             scaled[tensor].scale,
             scaled[tensor].zero_point,
             observed[tensor].low,

@@ -130,14 +130,14 @@ def observe(model: Model, flatbuffer: bytes, calibration: Sequence[np.ndarray], 
             values = values_of(tensor)
             if not values.size:
                 continue
-            one = _of_image(values, number, count)
+            one = of_image(values, number, count)
             if not np.isfinite(one.means).all():
                 raise _not_finite(model, tensor, where)
             rows.append(one)
     return {tensor: Observed(*map(np.stack, zip(*rows, strict=True))) for tensor, rows in seen.items() if rows}
 
 
-def _of_image(values: np.ndarray, number: int, count: int) -> Observed:
+def of_image(values: np.ndarray, number: int, count: int) -> Observed:
     """Return what a tensor holds on image `number` of `count`, without the first axis of `Observed`."""
     channels = values.shape[-1] if values.ndim else 1
     values = values.reshape(-1, channels if channels <= _CHANNELS else 1)
