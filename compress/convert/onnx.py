@@ -50,7 +50,8 @@ def export(network: nn.Module, inputs: Tensor | Inputs, path: Path) -> None:
         except Exception as error:  # of many kinds, and a user's own code is run
             raise EdgeError(
                 f"ONNX export failed ({' '.join(str(error).split())[:200]}): expected operations that ONNX opset "
-                f"{OPSET} supports; write the layer with those"
+                f"{OPSET} supports; write the layer with those",
+                "conversion.operator",
             ) from None
     model, before = onnx.load(str(path)), -1
     while len(model.graph.node) != before:  # a shape that has become constant gives others
