@@ -129,8 +129,15 @@ def _failed(name: str, status: int, log: str) -> EdgeError:
             "command again, or name another route",
             "conversion.killed",
         )
+    last = _last_error(log)
+    if last.startswith(("ModuleNotFoundError", "ImportError")):
+        return EdgeError(
+            f"the converter of the route {name} lacks a part of itself ({last}): expected all of its packages; remove "
+            "its environment, and install it again (docs/conversion.md)",
+            "conversion.missing",
+        )
     return EdgeError(
-        f"the network could not be converted to TFLite by the route {name} (exit status {status}): {_last_error(log)}; "
+        f"the network could not be converted to TFLite by the route {name} (exit status {status}): {last}; "
         "see which operators TFLite has, and write the layer with those",
         "conversion.operator",
     )
