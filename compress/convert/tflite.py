@@ -39,7 +39,8 @@ def to_tflite(
         choices: how float32 becomes int8.
         progress: gets what is being done.
 
-    Raises EdgeError "conversion.choices" for what is no choice, and as `compress.convert.float32.to_float32` and `compress.convert.quantize.quantize` do.
+    Raises EdgeError "conversion.choices" for what is no choice, and as `compress.convert.float32.to_float32` and
+    `compress.convert.quantize.quantize` do.
     """
     for name, found, expected in choices.faults():
         raise EdgeError(f"choices.{name} is {found!r}: expected {expected}", "conversion.choices")
