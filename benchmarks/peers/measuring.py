@@ -70,7 +70,7 @@ def measure(
     if rows[0].fault:
         raise EdgeError(f"LiteRT itself can't be measured: {rows[0].fault}", "peers.base")
     for count in threads:
-        _turns(rows, files, folder, count, rounds, say)
+        turns(rows, files, folder, count, rounds, say)
     _cold(rows, files, folder, max(3, rounds // 4), say)
     return rows
 
@@ -134,10 +134,10 @@ def cosine(one: np.ndarray, other: np.ndarray) -> float:
         return float(a @ b / np.sqrt((a @ a) * (b @ b)))
 
 
-def _turns(
+def turns(
     rows: Sequence[Row], files: Files, folder: Path, threads: int, rounds: int, say: Callable[[str], None]
 ) -> None:
-    """Time them all: each round each has one turn, in random order."""
+    """Time all that have no fault, into each row's `ms`: each round each has one turn, in random order."""
     order = random.Random(SEED)
     with ExitStack() as stack:
         workers: dict[int, Worker] = {}
