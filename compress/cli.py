@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from compress import recipe_file
+from compress.convert.command import add_options
 from edge import __version__
 from edge.arguments import Parser, add_command
 from edge.board import usable_cores
@@ -53,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     show.add_argument("--json", action="store_true", help="the manifest, or the table of tensors, as JSON")
     show.set_defaults(action=_show)
+
+    convert = add_command(commands, "convert", "quantize a float32 TFLite file of your own")
+    add_options(convert)
 
     pack = add_command(commands, "pack", "add a manifest to a plain TFLite model")
     pack.add_argument("model", type=Path, metavar="MODEL", help="a .tflite file")
