@@ -19,6 +19,8 @@ class Choices:
         correct_bias: take the mean error that quantized weights cause out of the biases (the same).
         int16: parts, by fnmatch patterns of tensor names or modules, whose activations have 16 bits.
         float32: parts, by the same, that stay float.
+        full: int8 throughout, as Coral and microcontrollers want it. Otherwise operators that have no fast int8 kernel
+            stay float with what is around them (`compress.convert.quantize.parts`).
     """
 
     range: str = "measured"
@@ -26,6 +28,7 @@ class Choices:
     correct_bias: bool = True
     int16: tuple[str, ...] = ()
     float32: tuple[str, ...] = ()
+    full: bool = False
 
     def faults(self) -> Iterator[tuple[str, object, str]]:
         """Yield (field, what it is, what was expected) for what is wrong."""

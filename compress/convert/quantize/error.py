@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from compress.convert.quantize.model import Model, read
-from compress.convert.quantize.parameters import Scaled
+from compress.convert.quantize.parameters import NAMES, Scaled
 from compress.convert.quantize.ranges import Float, Observed, each, error_of, real
 from compress.convert.quantize.result import TensorReport
 
@@ -36,7 +36,7 @@ def of_each(
     energies = dict.fromkeys(pairs, (0.0, 0.0))
     networks = Float(flatbuffer, where), Float(made, where)
     entries = [scaled[tensor] for tensor in model.inputs]
-    for images in each([values[:: max(1, len(values) // IMAGES)] for values in calibration]):
+    for images in each([values[:: max(1, -(-len(values) // IMAGES))] for values in calibration]):
         steps = [_steps(image, one) for image, one in zip(images, entries, strict=True)]
         float_of, int8_of = networks[0].run(images), networks[1].run(steps)
         for tensor, twin in pairs.items():
@@ -51,7 +51,7 @@ def of_each(
             model.kind(model.operators[writers[tensor]]) if tensor in writers else "",
             modules.get(tensor, ""),
             model.shape(tensor),
-            "int8",
+            NAMES[scaled[tensor].type],
             scaled[tensor].scale,
             scaled[tensor].zero_point,
             observed[tensor].low,

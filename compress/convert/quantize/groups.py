@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ai_edge_litert import schema_py_generated as schema
+
 from compress.convert.quantize.model import Model
 
 # Operators that move values: the output has the first input's scale.
@@ -55,6 +57,7 @@ FIXED = {
     "L2_NORMALIZATION": (1 / 128, 0),
     "LOG_SOFTMAX": (16 / 256, 127),
 }
+_FIXED_16 = dict.fromkeys(["SOFTMAX", "LOGISTIC", "TANH"], (1 / 2**15, 0))
 
 
 class Groups:
@@ -74,8 +77,8 @@ class Groups:
             for first, second in _ties(model, operator):
                 self._parents[self.of(first)] = self.of(second)
         for operator in model.operators:
-            if model.kind(operator) in FIXED:
-                self.fixed[self.of(int(operator.outputs[0]))] = FIXED[model.kind(operator)]
+            if fixed := of_fixed(model, operator):
+                self.fixed[self.of(int(operator.outputs[0]))] = fixed
             elif model.kind(operator) == "BATCH_MATMUL":
                 # XNNPACK's kernel takes the second factor's zero point for 0, whatever it is.
                 self.symmetric.add(self.of(int(operator.inputs[1])))
@@ -100,10 +103,21 @@ def _clipped(model: Model) -> set[int]:
 
 def _ties(model: Model, operator: Any) -> list[tuple[int, int]]:
     kind = model.kind(operator)
-    if kind not in MOVES and kind not in JOINS:
+    if (kind not in MOVES and kind not in JOINS) or _stays_float(model, operator):
         return []
     inputs, outputs = ends(model, operator)
     return [(source, output) for source in (inputs if kind in JOINS else inputs[:1]) for output in outputs]
+
+
+def of_fixed(model: Model, operator: Any) -> tuple[float, int] | None:
+    """Return scale and zero point of an operator's output where they are fixed."""
+    becomes = model.becomes(int(operator.outputs[0]))
+    table = {schema.TensorType.INT8: FIXED, schema.TensorType.INT16: _FIXED_16}.get(becomes, {})
+    return table.get(model.kind(operator))
+
+
+def _stays_float(model: Model, operator: Any) -> bool:
+    return model.becomes(int(operator.outputs[0])) == schema.TensorType.FLOAT32
 
 
 def ends(model: Model, operator: Any) -> tuple[list[int], list[int]]:
@@ -129,16 +143,21 @@ def part_fixed(model: Model) -> dict[int, int]:
             if tensor not in parted:
                 copied = parted[tensor] = model.add_tensor(tensor)
                 model.tensors[copied].name = (model.tensors[tensor].name or b"") + b".requantized"
+                model.types[copied] = model.becomes(tensor)
                 copies[copied] = tensor
             operator.inputs[place] = parted[tensor]
         for tensor, copied in parted.items():
-            model.add_operator(number, "QUANTIZE", [tensor], [copied], 1)
+            model.add_operator(
+                number, "QUANTIZE", [tensor], [copied], 2 if model.becomes(copied) == schema.TensorType.INT16 else 1
+            )
     return copies
 
 
 def _to_be_parted(model: Model, operator: Any) -> list[int]:
     """Return the places of the inputs that can't share the scale which the operator asks for."""
     kind, inputs = model.kind(operator), list(map(int, operator.inputs))
+    if _stays_float(model, operator):
+        return []
     if kind == "BATCH_MATMUL":
         scale = _fixed(model, inputs[1])
         return [1] if scale and scale[1] else []
@@ -156,8 +175,8 @@ def _fixed(model: Model, tensor: int) -> tuple[float, int] | None:
     while tensor in writers:
         operator = model.operators[writers[tensor]]
         kind = model.kind(operator)
-        if kind in FIXED:
-            return FIXED[kind]
+        if fixed := of_fixed(model, operator):
+            return fixed
         if kind in JOINS and not _to_be_parted(model, operator):
             return _fixed(model, ends(model, operator)[0][0])
         if kind not in MOVES:

@@ -34,6 +34,7 @@ class Model:
     Attributes:
         raw: the schema's ModelT. graph: its one SubGraphT.
         tensors, operators: the graph's, as lists that may grow.
+        types: what a computed float32 tensor becomes when the network is quantized, a schema's type: int8 unless said.
     """
 
     def __init__(self, raw: Any) -> None:
@@ -42,6 +43,7 @@ class Model:
         self.operators: list[Any] = self.graph.operators
         self.inputs: list[int] = list(self.graph.inputs)
         self.outputs: list[int] = list(self.graph.outputs)
+        self.types: dict[int, int] = {}
 
     def kind(self, operator: Any) -> str:
         """Return the schema's name of an operator, "CONV_2D"; of a custom one its own."""
@@ -58,6 +60,10 @@ class Model:
 
     def is_float(self, tensor: int) -> bool:
         return tensor >= 0 and self.tensors[tensor].type == schema.TensorType.FLOAT32
+
+    def becomes(self, tensor: int) -> int:
+        """Return the type that a computed float32 tensor gets."""
+        return self.types.get(tensor, int(schema.TensorType.INT8))
 
     def is_constant(self, tensor: int) -> bool:
         data = self.raw.buffers[self.tensors[tensor].buffer].data if tensor >= 0 else None

@@ -29,12 +29,35 @@ _TYPES = (schema.TensorType.FLOAT32, schema.TensorType.INT32, schema.TensorType.
 VERSIONS = {kind: version for version, kinds in _SINCE.items() for kind in kinds.split()}
 
 
-def check(model: Model, where: str) -> None:
-    """Raise EdgeError where a network can't become int8.
+# Operators without a kernel for int16, of those that have one for int8.
+_NOT_16 = frozenset(["GELU"])
+_LATER = {"TRANSPOSE_CONV": 3, "LEAKY_RELU": 2, "QUANTIZE": 2}
 
-    "conversion.quantized" where it has quantized tensors already or float16, "conversion.operator" where an operator on
-    float32 has no int8 kernel.
-    """
+
+def has(model: Model, operator: Any, becomes: int) -> bool:
+    """Return whether an operator has a kernel for activations of a type, or has no float32 tensors."""
+    kind = model.kind(operator)
+    tensors = [*map(int, operator.inputs), *map(int, operator.outputs)]
+    known = kind in VERSIONS and not (becomes == schema.TensorType.INT16 and kind in _NOT_16)
+    return known or not any(map(model.is_float, tensors))
+
+
+def check(model: Model, operator: Any, becomes: int, where: str) -> None:
+    """Raise EdgeError ("conversion.operator") where an operator on float32 has no kernel for int8 or int16."""
+    if has(model, operator, becomes):
+        return
+    kinds = VERSIONS.keys() - (_NOT_16 if becomes == schema.TensorType.INT16 else ())
+    bits = 16 if becomes == schema.TensorType.INT16 else 8
+    raise EdgeError(
+        f"{where} has the operator {model.kind(operator)} (it writes {model.name(int(operator.outputs[0]))[:200]!r}), "
+        f"which has no int{bits} kernel: expected one of {', '.join(sorted(kinds))}; write the layer with these, or "
+        "let it stay float",
+        "conversion.operator",
+    )
+
+
+def check_types(model: Model, where: str) -> None:
+    """Raise EdgeError ("conversion.quantized") where a network has quantized tensors already, or float16."""
     for number, tensor in enumerate(model.tensors):
         if tensor.type not in _TYPES:
             name = next((name for name, kind in vars(schema.TensorType).items() if kind == tensor.type), "")
@@ -43,22 +66,18 @@ def check(model: Model, where: str) -> None:
                 "without quantization or float16",
                 "conversion.quantized",
             )
-    for operator in model.operators:
-        kind = model.kind(operator)
-        outputs = [int(tensor) for tensor in operator.outputs]
-        if kind not in VERSIONS and any(map(model.is_float, [*map(int, operator.inputs), *outputs])):
-            raise EdgeError(
-                f"{where} has the operator {kind} (it writes {model.name(outputs[0])[:200]!r}), which has no int8 "
-                f"kernel: expected one of {', '.join(sorted(VERSIONS))}; write the layer with these",
-                "conversion.operator",
-            )
 
 
 def set_version(model: Model, operator: Any) -> None:
-    """Give an operator the version that its int8 tensors ask for, or leave it a later one."""
+    """Give an operator the version that its tensors ask for, or leave it a later one."""
     kind, options = model.kind(operator), operator.builtinOptions
+    becomes = model.becomes(int(operator.outputs[0]))
+    if becomes == schema.TensorType.FLOAT32:
+        return
     needed = VERSIONS.get(kind, 0)
-    if kind == "FULLY_CONNECTED":
+    if becomes == schema.TensorType.INT16 and kind in _LATER:
+        needed = _LATER[kind]
+    elif kind == "FULLY_CONNECTED":
         needed = 6 if len(operator.inputs) == 2 else 5 if options.keepNumDims else needed
     elif kind == "TRANSPOSE_CONV" and len(operator.inputs) == 4:
         needed = 3

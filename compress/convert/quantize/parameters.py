@@ -11,11 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 
 from compress.convert.quantize.groups import Groups
+from compress.convert.quantize.model import Model
 from compress.convert.quantize.ranges import Observed
 
 LEAST, MOST = -128, 127
+MOST_16 = 2**15 - 1
+INT8, INT16, FLOAT32 = schema.TensorType.INT8, schema.TensorType.INT16, schema.TensorType.FLOAT32
+NAMES = {INT8: "int8", INT16: "int16", FLOAT32: "float32"}
 WEIGHT = 127
 BIAS = 2**30 - 1  # of an accumulator's 2^31: what is added to it needs room
 ZERO = 1 / 256  # scale of a tensor that is always zero: kernels refuse steps of 1 (comparisons) and tiny ones
@@ -27,7 +32,8 @@ class Scaled(NamedTuple):
 
     Attributes:
         low, high: the range that the integers cover.
-        range: how it was chosen; "fixed", or "shared" with other tensors that decided.
+        range: how it was chosen; "fixed", "shared" with other tensors that decided, "" of what stays float.
+        type: the schema's; float32 has scale 1 and zero point 0.
     """
 
     scale: float
@@ -35,15 +41,11 @@ class Scaled(NamedTuple):
     low: float
     high: float
     range: str
+    type: int = INT8
 
 
 # From what the tensors of one group hold to the range of all, and the name of how it was chosen.
 Choose = Callable[[Sequence[Observed]], tuple[float, float, str]]
-
-
-def by_extremes(held: Sequence[Observed]) -> tuple[float, float, str]:
-    """Return the least and the largest value."""
-    return min(one.low for one in held), max(one.high for one in held), "min-max"
 
 
 def asymmetric(low: float, high: float) -> tuple[float, int]:
@@ -59,9 +61,9 @@ def asymmetric(low: float, high: float) -> tuple[float, int]:
     return float(scale), int(np.clip(np.round(LEAST - low / np.float64(scale)), LEAST, MOST))
 
 
-def symmetric(low: float, high: float) -> tuple[float, int]:
-    """Return scale and zero point, which is 0, of int8 for a range."""
-    scale = np.float32(_around_zero(low, high)[1]) / np.float32(MOST)
+def symmetric(low: float, high: float, becomes: int = INT8) -> tuple[float, int]:
+    """Return scale and zero point, which is 0, of int8 or int16 for a range."""
+    scale = np.float32(_around_zero(low, high)[1]) / np.float32(MOST if becomes == INT8 else MOST_16)
     return (ZERO, 0) if scale < np.finfo(np.float32).tiny else (float(scale), 0)
 
 
@@ -79,21 +81,34 @@ def in_steps(values: np.ndarray, scale: float | np.ndarray) -> np.ndarray:
     return np.asarray(np.trunc(steps + np.copysign(0.5, steps)))
 
 
-def quantized(values: np.ndarray, scale: float, zero_point: int) -> np.ndarray:
-    """Return int8 of real numbers."""
-    return np.clip(in_steps(values, scale) + zero_point, LEAST, MOST).astype(np.int8)
+def quantized(values: np.ndarray, scale: float, zero_point: int, becomes: int = INT8) -> np.ndarray:
+    """Return int8 or int16 of real numbers."""
+    steps = in_steps(values, scale) + zero_point
+    if becomes == INT16:
+        return np.clip(steps, -MOST_16, MOST_16).astype(np.int16)
+    return np.clip(steps, LEAST, MOST).astype(np.int8)
 
 
-def of_activations(groups: Groups, observed: Mapping[int, Observed], choose: Choose) -> dict[int, Scaled]:
-    """Return how each observed tensor is quantized; the tensors of a group alike."""
+def of_activations(model: Model, groups: Groups, observed: Mapping[int, Observed], choose: Choose) -> dict[int, Scaled]:
+    """Return how each observed tensor is quantized; the tensors of a group alike.
+
+    What has 16 bits has no values to clip: its steps are fine enough for the extremes.
+    """
     members: dict[int, list[int]] = {}
     for tensor in observed:
         members.setdefault(groups.of(tensor), []).append(tensor)
     found: dict[int, Scaled] = {}
     for group, tensors in members.items():
-        if group in groups.fixed:
+        becomes = model.becomes(tensors[0])
+        low, high = min(observed[tensor].low for tensor in tensors), max(observed[tensor].high for tensor in tensors)
+        if becomes == FLOAT32:
+            one = Scaled(1.0, 0, low, high, "", becomes)
+        elif group in groups.fixed:
             scale, zero_point = groups.fixed[group]
-            one = Scaled(scale, zero_point, (LEAST - zero_point) * scale, (MOST - zero_point) * scale, "fixed")
+            least, most = (LEAST, MOST) if becomes == INT8 else (-MOST_16, MOST_16)
+            one = Scaled(scale, zero_point, (least - zero_point) * scale, (most - zero_point) * scale, "fixed", becomes)
+        elif becomes == INT16:
+            one = Scaled(*symmetric(low, high, becomes), *_around_zero(low, high), "min-max", becomes)
         else:
             deciding = [tensor for tensor in tensors if tensor not in groups.clipped] or tensors
             low, high, name = choose([observed[tensor] for tensor in deciding])

@@ -130,14 +130,14 @@ def observe(model: Model, flatbuffer: bytes, calibration: Sequence[np.ndarray], 
             values = values_of(tensor)
             if not values.size:
                 continue
-            one = _of_image(values, number, count)
+            one = of_image(values, number, count)
             if not np.isfinite(one.means).all():
                 raise _not_finite(model, tensor, where)
             rows.append(one)
     return {tensor: Observed(*map(np.stack, zip(*rows, strict=True))) for tensor, rows in seen.items() if rows}
 
 
-def _of_image(values: np.ndarray, number: int, count: int) -> Observed:
+def of_image(values: np.ndarray, number: int, count: int) -> Observed:
     """Return what a tensor holds on image `number` of `count`, without the first axis of `Observed`."""
     channels = values.shape[-1] if values.ndim else 1
     values = values.reshape(-1, channels if channels <= _CHANNELS else 1)
@@ -168,8 +168,10 @@ def _not_finite(model: Model, tensor: int, where: str) -> EdgeError:
 
 
 def error_of(values: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
-    """Return the energy of `reference` and that of what `values` differ from it, float64."""
+    """Return the energy of `reference` and that of what `values` differ from it, float64; of all but `PADDING`."""
     wanted = reference.astype(np.float64)
+    if reference.min(initial=0) < PADDING:
+        values, wanted = values[wanted > PADDING], wanted[wanted > PADDING]
     return float((wanted**2).sum()), float(((values - wanted) ** 2).sum())
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from compress.convert.quantize.constants import WEIGHTED, bias_of
 from compress.convert.quantize.groups import Groups
 from compress.convert.quantize.model import Model
-from compress.convert.quantize.parameters import Scaled, of_weights
+from compress.convert.quantize.parameters import FLOAT32, Scaled, of_weights
 from edge.operator_rules import LEAST_STEP, MAX_MULTIPLIER
 
 ROOM = 1.01  # beyond what is needed: float32 rounds
@@ -33,7 +33,7 @@ def widened(model: Model, groups: Groups, scaled: Mapping[int, Scaled]) -> dict[
         before = dict(found)
         for operator in model.operators:
             output = int(operator.outputs[0]) if len(operator.outputs) else -1
-            if output not in found or groups.of(output) in groups.fixed:
+            if output not in found or found[output].type == FLOAT32 or groups.of(output) in groups.fixed:
                 continue
             needed = _needed(model, operator, found)
             if found[output].scale < needed:

@@ -1,0 +1,154 @@
+"""Parts of a network that are not int8: operators that stay float32, or have activations of 16 bits.
+
+Where a tensor goes from one part into another stands a QUANTIZE or a DEQUANTIZE. Inputs and outputs of the network are
+int8 whatever its parts are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+
+from compress.convert.quantize import operators
+from compress.convert.quantize.choices import Choices
+from compress.convert.quantize.constants import WEIGHTED
+from compress.convert.quantize.model import Model, reads
+from compress.convert.quantize.parameters import FLOAT32, INT8, INT16, NAMES
+from edge.errors import EdgeError
+
+# Operators whose int8 kernels XNNPACK lacks, measured on LiteRT 2.1 and 2.3: each splits what XNNPACK runs in two.
+SLOW = frozenset(
+    [
+        "BATCH_MATMUL",
+        "GELU",
+        "HARD_SWISH",
+        "MIRROR_PAD",
+        "PADV2",
+        "PRELU",
+        "RSQRT",
+        "SOFTMAX",
+        "SQUARED_DIFFERENCE",
+    ]
+)
+
+
+def of_operators(model: Model, choices: Choices, modules: Mapping[int, str], where: str) -> list[int]:
+    """Return for each operator what its activations become, a schema's type.
+
+    Args:
+        modules: which of the user's modules a tensor is the output of, where that is known.
+
+    Raises EdgeError: "conversion.part" for a pattern that fits nothing, "conversion.operator" for an operator that has
+    no kernel for what it shall become.
+    """
+    types = [INT8] * len(model.operators)
+    if not choices.full:
+        for number in _slow(model):
+            types[number] = FLOAT32
+    for patterns, becomes in ((choices.int16, INT16), (choices.float32, FLOAT32)):
+        for pattern in patterns:
+            for number in _fitting(model, pattern, modules, where):
+                types[number] = becomes
+    for operator, becomes in zip(model.operators, types, strict=True):
+        if becomes != FLOAT32:
+            operators.check(model, operator, becomes, where)
+    return types
+
+
+def _fitting(model: Model, pattern: str, modules: Mapping[int, str], where: str) -> list[int]:
+    """Return the operators that write a tensor that a pattern fits: by its name, its module or one around that."""
+    found = []
+    for number, operator in enumerate(model.operators):
+        for tensor in map(int, operator.outputs):
+            module = modules.get(tensor, "")
+            around = [module[:end] for end, letter in enumerate(module + ".") if letter == "."] if module else []
+            if any(fnmatchcase(name, pattern) for name in [model.name(tensor), *around]):
+                found.append(number)
+    if not found:
+        some = ", ".join(sorted({name for name in modules.values() if name})[:5]) or "those of `show --tensors`"
+        raise EdgeError(
+            f"no tensor or module of {where} has a name like {pattern!r}: expected a pattern such as 'head.*' that "
+            f"fits one ({some}); correct the recipe's [conversion]",
+            "conversion.part",
+        )
+    return found
+
+
+def _slow(model: Model) -> set[int]:
+    """Return the operators that stay float by themselves: slow ones, those without an int8 kernel, and what is between.
+
+    That is the rule, measured in docs/conversion.md: all operators that are connected to such a one without a
+    convolution or a matrix of weights between them. Less than that crosses from float to int8 and back within a
+    normalization, which costs more than it saves.
+    """
+    starts = [
+        number
+        for number, operator in enumerate(model.operators)
+        if model.kind(operator) in SLOW or not operators.has(model, operator, INT8)
+    ]
+    return _connected(model, starts)
+
+
+def _connected(model: Model, starts: Iterable[int]) -> set[int]:
+    writers, readers = model.writers(), model.readers()
+    found: set[int] = set()
+    left = list(starts)
+    while left:
+        number = left.pop()
+        operator = model.operators[number]
+        if number in found:
+            continue
+        found.add(number)
+        computed = [tensor for tensor in reads(operator) if model.is_float(tensor)]
+        beside = [writers[tensor] for tensor in computed if tensor in writers]
+        beside += [reader for tensor in map(int, operator.outputs) for reader in readers.get(tensor, ())]
+        left += [other for other in beside if model.kind(model.operators[other]) not in WEIGHTED]
+    return found
+
+
+def part(model: Model, types: Sequence[int]) -> dict[int, int]:
+    """Say what each computed tensor becomes (`Model.types`); put an operator in where one crosses into another part.
+
+    Returns each tensor that is new, and the one that it has the values of.
+    """
+    for tensor in model.inputs:
+        model.types[tensor] = INT8
+    for operator, becomes in zip(model.operators, types, strict=True):
+        model.types |= dict.fromkeys(map(int, operator.outputs), becomes)
+    copies: dict[tuple[int, int], int] = {}
+    old = list(model.operators)
+    model.operators.clear()
+    for operator, becomes in zip(old, types, strict=True):
+        operator.inputs = [
+            _crossed(model, tensor, becomes, copies)
+            if model.is_float(tensor) and model.types.get(tensor, becomes) != becomes
+            else tensor
+            for tensor in map(int, operator.inputs)
+        ]
+        model.operators.append(operator)
+    for place, tensor in enumerate(model.outputs):
+        if model.is_float(tensor) and model.becomes(tensor) != INT8:
+            _leave(model, place, _crossed(model, tensor, INT8, copies))
+    return {copied: source for (source, _), copied in copies.items()}
+
+
+def _crossed(model: Model, tensor: int, becomes: int, copies: dict[tuple[int, int], int]) -> int:
+    """Return a tensor in another type; the operator that makes it is put in where there is none yet."""
+    if (tensor, becomes) not in copies:
+        copied = copies[tensor, becomes] = model.add_tensor(tensor)
+        model.tensors[copied].name = (model.tensors[tensor].name or b"") + f".{NAMES[becomes]}".encode()
+        model.types[copied] = becomes
+        kind = "DEQUANTIZE" if becomes == FLOAT32 else "QUANTIZE"
+        model.add_operator(len(model.operators), kind, [tensor], [copied], 2)
+    return copies[tensor, becomes]
+
+
+def _leave(model: Model, place: int, copied: int) -> None:
+    """Make a copy the network's output; it has the output's name from now on."""
+    tensor = model.outputs[place]
+    model.tensors[copied].name, model.tensors[tensor].name = model.tensors[tensor].name, model.tensors[copied].name
+    model.outputs[place] = copied
+    for signature in model.raw.signatureDefs or ():
+        for end in signature.outputs or ():
+            if end.tensorIndex == tensor:
+                end.tensorIndex = copied
