@@ -31,6 +31,9 @@ SLOW = frozenset(
     ]
 )
 
+# The input of an operator that has no value at zero.
+_DIVISORS = {"DIV": 1, "LOG": 0, "RSQRT": 0}
+
 
 def of_operators(model: Model, choices: Choices, modules: Mapping[int, str], where: str) -> list[int]:
     """Return for each operator what its activations become, a schema's type.
@@ -86,7 +89,19 @@ def _slow(model: Model) -> set[int]:
         for number, operator in enumerate(model.operators)
         if model.kind(operator) in SLOW or not operators.has(model, operator, INT8)
     ]
-    return _connected(model, starts)
+    found = _connected(model, starts)
+    return found | _divisors(model, found)
+
+
+def _divisors(model: Model, float32: set[int]) -> set[int]:
+    """Return what gives the divisors of operators that stay float: near zero, a divisor in int8 would be zero."""
+    writers = model.writers()
+    divisors = [
+        int(model.operators[number].inputs[_DIVISORS[model.kind(model.operators[number])]])
+        for number in float32
+        if model.kind(model.operators[number]) in _DIVISORS
+    ]
+    return {writers[tensor] for tensor in divisors if tensor in writers}
 
 
 def _connected(model: Model, starts: Iterable[int]) -> set[int]:
