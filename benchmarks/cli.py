@@ -23,6 +23,7 @@ COMMANDS = {
     "latency": ("benchmarks.latency.command", "time single operators on devices, and predict networks from them"),
     "papers": ("benchmarks.papers.command", "show the papers' headlines beside ours, measured now"),
     "peers": ("benchmarks.peers.command", "run the same networks in other runtimes, in turns"),
+    "compression": ("benchmarks.peers.compression.command", "compare what other tools and this one make of a network"),
     "simulate": ("benchmarks.verdicts.simulation", "judge simulated histories: what is caught, what is a false alarm"),
 }
 
@@ -38,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def work() -> None:
         options = _parser(words).parse_args(words)
         if sys.version_info < (3, 11):
-            raise EdgeError(f"this is Python {sys.version.split()[0]}: expected 3.11 or later; run it on the host")
+            raise EdgeError(
+                f"this is Python {sys.version.split()[0]}: expected 3.11 or later; run it on the host", "python.version"
+            )
         statuses.append(options.action(options) or 0)
 
     return ended("edge-bench", work, "the same command goes on where it stopped") or statuses[0]

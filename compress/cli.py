@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from compress import recipe_file
+from compress.convert.command import add_options
 from edge import __version__
 from edge.arguments import Parser, add_command
 from edge.board import usable_cores
@@ -54,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--json", action="store_true", help="the manifest, or the table of tensors, as JSON")
     show.set_defaults(action=_show)
 
+    convert = add_command(commands, "convert", "quantize a float32 TFLite file of your own")
+    add_options(convert)
+
     pack = add_command(commands, "pack", "add a manifest to a plain TFLite model")
     pack.add_argument("model", type=Path, metavar="MODEL", help="a .tflite file")
     pack.add_argument("--manifest", type=Path, metavar="FILE", help="the manifest, JSON (docs/model-file.md)")
@@ -75,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
 
     route = add_command(commands, "route", "install a converter in an environment of its own")
     route.add_argument(
-        "route", metavar="ROUTE", choices=("litert",), help="%(choices)s: litert-torch (2.1 GB, minutes)"
+        "route", metavar="ROUTE", choices=("litert",), help="%(choices)s: litert-torch (1.9 GB, minutes)"
     )
     route.set_defaults(action=_route)
     return parser
@@ -108,7 +112,8 @@ def _run(options: argparse.Namespace) -> None:
     for line in ("", *result.lines):
         progress.log(line)
     progress.log(
-        f"\nmodel  {path}\nchart  {path.with_suffix('.ledger.png')}\nreport {path.with_suffix('.report.json')}"
+        f"\nmodel  {path}\ncharts {path.with_suffix('.ledger.png')} {path.with_suffix('.tensors.png')}"
+        f"\nreport {path.with_suffix('.report.json')}"
     )
 
 

@@ -28,7 +28,7 @@ from compress.networks.load import build_network, check_network
 from compress.recipe import Recipe
 from compress.recipe_file import named
 from compress.recipe_parser import check_teacher
-from compress.report import report
+from compress.report import chart, report, tensors
 from compress.report.ledger import Ledger, Row, draw
 from compress.state import conversion, record
 from compress.state.checkpoint import load_tensors, load_weights, save_tensors
@@ -53,8 +53,8 @@ class Run:
 
     Files in `output`, NAME being the recipe's: `NAME.tflite` (the model file), `NAME.float32.tflite` and
     `NAME.baseline.float32.tflite` (plain TFLite, for benchmarks), `NAME.ledger.json`, `NAME.ledger.png`,
-    `NAME.report.json`, `NAME.md` (the model card), for segmentation `NAME.worst.png` (the test images that went
-    worst), and `checkpoints/`.
+    `NAME.tensors.png` (int8 against float), `NAME.report.json`, `NAME.md` (the model card), for segmentation
+    `NAME.worst.png` (the test images that went worst), and `checkpoints/`.
     """
 
     def __init__(
@@ -110,21 +110,21 @@ class Run:
         first = self._first()
         if self._is_unfinished(first.key):
             network, spec = rehearse(first.network, self.recipe.steps, first.spec)
-            conversion.rehearse(
-                self.recipe, State(network, spec, self._last_key(first.key)), self.checkpoints, self._say()
-            )
+            left = State(network, spec, self._last_key(first.key))
+            conversion.rehearse(self.recipe, self.data, left, self.checkpoints, self._say())
         record.write(path, begun)
         baseline, state = self._steps(first)
         self.compressed = state
         converted = self._converted(baseline, state)
         flatbuffers = converted.flatbuffers
+        stem = self.output / self.recipe.name
+        # Before anything is measured: where int8 has lost the network, this shows in which tensor.
+        chart.draw(tensors.rows(converted.tensors), self.recipe.title, stem.with_name(f"{stem.name}.tensors.png"))
         result = report.measure(self._finished(), baseline, state, converted)
         size = (self.output / f"{self.recipe.name}.tflite").stat().st_size
         spent = cost(state.network, state.inputs)
-        self._add(
-            Row("int8", "model file", spent.parameters, spent.macs, size, result["validation"], converted.seconds)
-        )
-        stem = self.output / self.recipe.name
+        figures = spent.parameters, spent.macs, size, result["validation"], converted.seconds
+        self._add(Row("int8", converted.detail, *figures))
         self.ledger.save(stem.with_name(f"{stem.name}.ledger.json"))
         draw(self.ledger, self.recipe.title, stem.with_name(f"{stem.name}.ledger.png"))
         for name in ("baseline.float32", "float32"):

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from benchmarks.papers import build
+
 SEED = 0
 _SIDE = 64  # pixels, unless said
 
@@ -30,16 +32,16 @@ class Network(NamedTuple):
     package: str = ""
 
 
-def built(name: str) -> tuple[nn.Module, Tensor]:
-    """Return a network in evaluation mode and 8 images, normally distributed, float32 (8, channels, height, width)."""
+def built(name: str, count: int = 8) -> tuple[nn.Module, Tensor]:
+    """Return a network in evaluation mode, and so many images of noise: normal, (count, channels, height, width)."""
     network = NETWORKS[name]
     if network.package == "timm":
         _let_timm_import()
     torch.manual_seed(SEED)
     made = network.build()
-    images = torch.randn(8, *network.shape)
+    images = torch.randn(count, *network.shape)
     with torch.no_grad():
-        made.train()(images)
+        made.train()(images[:8])
     return made.eval(), images
 
 
@@ -170,6 +172,7 @@ _BATCH = {"act": "RELU", "norm": "BATCH"}
 _UNET: dict[str, Any] = {"channels": (16, 32, 64), "strides": (2, 2)}
 
 NETWORKS: Mapping[str, Network] = {
+    "pruned ResNet-50": Network(lambda: build.network("cpgresnet50")[0], (3, 224, 224)),
     "timm resnet18": _timm("resnet18"),
     "timm mobilenetv3_large_100": _timm("mobilenetv3_large_100"),
     "timm efficientnet_lite0": _timm("efficientnet_lite0"),

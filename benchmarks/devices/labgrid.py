@@ -14,15 +14,14 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks import environment
-from benchmarks.devices.ssh import Ssh, SshSession
+from benchmarks.devices.ssh import Board, SshSession
 from edge.errors import EdgeError, one_line
 from edge.strict_json import loads
-from firmware_bridge.board import board
 
 REQUIREMENTS = ("labgrid==26.0.1",)
 WAIT_SECONDS = 600.0  # for a place that others have
@@ -41,29 +40,21 @@ cat >/dev/null
 """
 
 
-@dataclass(frozen=True)
-class Labgrid:
-    """A device of kind "labgrid"; its fields are the keys of its [[device]] table.
+@dataclass(frozen=True, kw_only=True)
+class Labgrid(Board):
+    """A device of kind "labgrid".
 
     Attributes:
         coordinator: "host:port" of the labgrid coordinator.
         place, tags: which board: the place of that name, or any free one that has all these tags; one of the two.
         wait_seconds: for its turn at most.
-        target, key, folder: as of kind "ssh".
     """
 
-    name: str
     coordinator: str
-    target: str
     kind: str = "labgrid"
     place: str | None = None
     tags: Mapping[str, str] | None = None
     wait_seconds: float = WAIT_SECONDS
-    key: str | None = None
-    folder: str = board.FOLDER
-    images: Mapping[str, str] = field(default_factory=dict)
-    threads: Sequence[int] | None = None
-    runtimes: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.coordinator, str) or not _COORDINATOR.fullmatch(self.coordinator):
@@ -77,12 +68,7 @@ class Labgrid:
             raise ValueError(f"the tags {self.tags!r}, which labgrid can't reserve,")
         if type(self.wait_seconds) not in (int, float) or not 0 <= self.wait_seconds < 1e6:
             raise ValueError(f"the wait_seconds {self.wait_seconds!r}")
-        self._board("board")  # its keys are checked there
-
-    def _board(self, host: str) -> Ssh:
-        return Ssh(
-            self.name, host, self.target, self.kind, self.key, self.folder, self.images, self.threads, self.runtimes
-        )
+        super().__post_init__()
 
     @contextmanager
     def open(self, models: Iterable[Path], log: Callable[[str], None]) -> Iterator[SshSession]:
@@ -91,7 +77,7 @@ class Labgrid:
         with _locked(self, client, log) as place:
             host = _host(self, client, place)
             log(f"{place} is ours, at {host}")
-            with self._board(host).open(models, log) as session:
+            with self.reached(host, models, log) as session:
                 yield session
 
 

@@ -82,7 +82,9 @@ def native(log: Callable[[str], None] = print) -> Path:
     """
     machine = platform.machine()
     if machine not in _TARGETS:
-        raise EdgeError(f"this machine is {machine}: expected one of {', '.join(_TARGETS)}; measure it as a board")
+        raise EdgeError(
+            f"this machine is {machine}: expected one of {', '.join(_TARGETS)}; measure it as a board", "board.machine"
+        )
     folder = wheel.cache() / "native" / _digest(machine)
     if not folder.exists():
         log("compiling the native program, once")

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -35,21 +35,19 @@ _EMULATED_TIMES = 20  # that an emulator takes longer here than by its own clock
 _KILLED = (124, 137)  # exit statuses of `timeout`
 
 
-@dataclass(frozen=True)
-class Ssh:
-    """A device of kind "ssh"; its fields are the keys of its [[device]] table.
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """A device that is reached over ssh; its fields are keys of its [[device]] table.
 
     Attributes:
-        host: as ssh takes it.
+        name, images, threads, runtimes: as `benchmarks.devices.device.Device` has them.
         target: a name of `edge-deploy targets`, or a .toml file.
         key: signs releases, and the board trusts it (`edge-deploy trust`); None: the usual one.
         folder: of releases on the board.
     """
 
     name: str
-    host: str
     target: str
-    kind: str = "ssh"
     key: str | None = None
     folder: str = board.FOLDER
     images: Mapping[str, str] = field(default_factory=dict)
@@ -57,20 +55,18 @@ class Ssh:
     runtimes: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
-        for key in ("host", "target", "folder"):
-            value = getattr(self, key)
-            if not isinstance(value, str) or not value or not value.isprintable():
-                raise ValueError(f"the {key} {value!r}")
+        for key in ("target", "folder"):
+            _check_text(key, getattr(self, key))
         if self.key is not None and not isinstance(self.key, str):
             raise ValueError(f"the key {self.key!r}")
         target.load(self.target)  # it is a name that is known
 
     @contextmanager
-    def open(self, models: Iterable[Path], log: Callable[[str], None]) -> Iterator[SshSession]:
+    def reached(self, host: str, models: Iterable[Path], log: Callable[[str], None]) -> Iterator[SshSession]:
         """Connect, push a release where the board has another one, bring the models that are not there."""
         chosen = target.load(self.target)
         target.check_buildable(chosen)
-        with _connected(self.host) as connection, tempfile.TemporaryDirectory(prefix="edge-bench-") as work:
+        with _connected(host) as connection, tempfile.TemporaryDirectory(prefix="edge-bench-") as work:
             key = signature.default_key() if self.key is None else Path(self.key).expanduser()
             archive = deployed(connection, self.folder, chosen, key, Path(work), log)
             with opened(self.name, connection, self.folder, archive.size) as session:
@@ -78,6 +74,31 @@ class Ssh:
                     log(f"bringing {path.name}")
                     session.model(path)
                 yield session
+
+
+def _check_text(key: str, value: object) -> None:
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise ValueError(f"the {key} {value!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ssh(Board):
+    """A device of kind "ssh".
+
+    Attributes:
+        host: as ssh takes it.
+    """
+
+    host: str
+    kind: str = "ssh"
+
+    def __post_init__(self) -> None:
+        _check_text("host", self.host)
+        super().__post_init__()
+
+    def open(self, models: Iterable[Path], log: Callable[[str], None]) -> AbstractContextManager[SshSession]:
+        """Do as `Board.reached` does."""
+        return self.reached(self.host, models, log)
 
 
 @contextmanager

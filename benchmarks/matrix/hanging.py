@@ -90,7 +90,7 @@ def _reached(folder: Path, boards: dict[str, LocalBoard]) -> list[Device]:
         done = board.deploy("trust", "board", "--key", f"{board.signer}.pub", "--folder", place)
         if done.returncode:
             raise EdgeError(f"{name} trusts no key: {done.stderr.decode(errors='replace')}", "hanging.board")
-        devices.append(Ssh(name, name, TARGET, key=str(board.signer), folder=place))
+        devices.append(Ssh(name=name, host=name, target=TARGET, key=str(board.signer), folder=place))
     (folder / "config").write_text(configuration)
     (folder / "bin").mkdir()
     wrapper = folder / "bin/ssh"

@@ -34,7 +34,7 @@ def document(content: Mapping[str, Any], title: str, summary: str) -> str:
         title: text of the page's title.
         summary: text that stands in the page before any script runs.
     """
-    style = _text("page.css")
+    style = _filled("page.css", {"dark": _text("dark.css")})  # the system's choice and the reader's are the same
     library = _library()
     program = f'(() => {{\n"use strict";\n{"".join(_text(f"js/{name}.js") for name in SCRIPTS)}}})();\n'
     parts = {
@@ -49,13 +49,18 @@ def document(content: Mapping[str, Any], title: str, summary: str) -> str:
         "program": program,
         "licences": html.escape("\n\n".join(_text(f"echarts/{name}").strip() for name in LICENCES)),
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _text("page.html"))
+    return _filled("page.html", parts)
 
 
 def embedded(content: Mapping[str, Any]) -> str:
     """Return JSON for a script element of HTML: in ASCII, and nothing in it ends the element or begins a comment."""
     text = json.dumps(content, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _filled(name: str, parts: Mapping[str, str]) -> str:
+    """Return a file with these parts where {{PART}} stands."""
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _text(name))
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterable
 from math import isfinite
 from typing import Any
@@ -18,12 +19,9 @@ def short(value: float | None) -> float | int | None:
 
 
 def median(values: Iterable[float]) -> float | None:
-    """Return the median, None of no values. (`statistics` takes too long for a year.)"""
-    ordered = sorted(values)
-    if not ordered:
-        return None
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+    """Return the median, None of no values."""
+    found = list(values)
+    return statistics.median(found) if found else None
 
 
 def clean(value: Any, depth: int = 6) -> Any:

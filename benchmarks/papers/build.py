@@ -17,6 +17,10 @@ from pathlib import Path
 from benchmarks import table
 from edge.errors import EdgeError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from torch import nn
+
 # name -> recipe whose structure it has, whether ghosts are added, kinds
 NETWORKS: dict[str, tuple[str, bool, tuple[str, ...]]] = {
     "resnet50": ("", False, ("float32", "int8")),
@@ -29,12 +33,11 @@ LIMITS = {"cpgresnet50": (120, 3000), "pneumonia": (120, 3000)}  # seconds, MB
 GHOSTED = ("stage*.conv1", "stage*.conv3")
 
 
-def build(name: str, kind: str, path: Path) -> None:
-    """Write the network `name` as a plain TFLite file, `kind` "float32" or "int8"."""
+def network(name: str) -> tuple[nn.Module, tuple[int, ...]]:
+    """Return the network `name`, untrained and the same one every time, and its input's (channels, height, width)."""
     import torch
     from torch import nn
 
-    from compress.convert.tflite import to_tflite
     from compress.inputs import inputs_of
     from compress.networks.resnet import resnet50
     from compress.pruning.channels import Pruning, prune
@@ -42,25 +45,35 @@ def build(name: str, kind: str, path: Path) -> None:
     from compress.steps.fold_grey import GreyFolding, fold_grey
     from compress.steps.fold_norms import fold_norms
     from compress.steps.ghost import Ghosting, ghost
-    from edge.files import write_beside
 
     recipe_name, ghosts, _ = NETWORKS[name]
     torch.manual_seed(0)
-    network: nn.Module = resnet50(classes=2)
+    made: nn.Module = resnet50(classes=2)
     shape = (3, 224, 224)
-    for module in network.modules():
+    for module in made.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.ones_(module.weight)
     for step in load(recipe_name).steps if recipe_name else ():
         if isinstance(step, Pruning):
-            prune(network, step, inputs_of(shape))
+            prune(made, step, inputs_of(shape))
         if isinstance(step, GreyFolding):
-            network, shape = fold_grey(network, inputs_of(shape)), (1, 224, 224)
+            made, shape = fold_grey(made, inputs_of(shape)), (1, 224, 224)
     if ghosts:
-        ghost(network, Ghosting(GHOSTED, init="random"), torch.randn(4, *shape))
-        fold_norms(network, inputs_of(shape))
+        ghost(made, Ghosting(GHOSTED, init="random"), torch.randn(4, *shape))
+        fold_norms(made, inputs_of(shape))
+    return made, shape
+
+
+def build(name: str, kind: str, path: Path) -> None:
+    """Write the network `name` as a plain TFLite file, `kind` "float32" or "int8"."""
+    import torch
+
+    from compress.convert.tflite import to_tflite
+    from edge.files import write_beside
+
+    made, shape = network(name)
     images = torch.rand(16, *shape[1:], shape[0]) * 4 - 2
-    write_beside(path, to_tflite(network, images.permute(0, 3, 1, 2), kind, "onnx2tf"))
+    write_beside(path, to_tflite(made, images.permute(0, 3, 1, 2), kind, "onnx2tf"))
 
 
 def build_all(folder: Path) -> None:
@@ -99,7 +112,7 @@ def _measured(command: list[str]) -> tuple[float, float]:
     process = subprocess.Popen(command)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
-        raise EdgeError(f"{' '.join(command)} failed with status {status}")
+        raise EdgeError(f"{' '.join(command)} failed with status {status}", "papers.failed")
     # Linux counts a waited-for child's peak into its parent's children, not into the parent: ask the child to say it.
     said = float(Path(f"{command[-1]}.children").read_text())
     Path(f"{command[-1]}.children").unlink()

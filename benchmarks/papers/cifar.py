@@ -93,7 +93,9 @@ def finished(folder: Path) -> list[Finished]:
             )
         )
     if not runs:
-        raise EdgeError(f"{folder} holds no NAME.report.json: expected finished runs; edge-compress run first")
+        raise EdgeError(
+            f"{folder} holds no NAME.report.json: expected finished runs; edge-compress run first", "papers.runs"
+        )
     return runs
 
 

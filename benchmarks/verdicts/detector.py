@@ -123,7 +123,7 @@ def combine(starts: np.ndarray, variance: np.ndarray) -> Combined:
 
 
 def _median(values: np.ndarray) -> np.ndarray:
-    """Return the medians of rows, NaN left out; NaN for an empty row."""
+    """Return the medians of rows, NaN left out; NaN for an empty row. numpy's nanmedian takes ten times as long."""
     ordered = np.sort(values, axis=1)  # NaN go to the end
     count = np.isfinite(values).sum(1)
     rows = np.arange(len(values))
@@ -261,12 +261,14 @@ class Detector:
             earlier = (sums - product[:, :1]) / (inside - weight[:, :1]) - rest_sums / rest
             lasting = earlier * np.sign(heights) >= np.abs(heights) / 2
         zs = np.where(enough, zs, 0.0)
+        # Likelier than a step of tonight: else nights of the old level that were high by chance count as the new one.
+        lasting &= np.abs(zs) >= np.abs(zs[:, :1])
         lasting[:, 0] = False
         self._bases = (
             np.where(enough, rest_sums / np.maximum(rest, 1e-300), np.nan),
             np.where(enough, 1 / np.maximum(rest, 1e-300), np.nan),
         )
-        # A step that lasts goes before a higher one that is tonight's alone.
+        # A step that lasts goes before a likelier one that does not.
         bound = self._bound()[:, None]
         score = np.abs(zs) + np.where(lasting & (np.abs(zs) > bound), 1e6, 0.0)
         best = score.argmax(1)

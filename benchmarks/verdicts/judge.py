@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -156,7 +157,7 @@ def _evidence(
     times = [*sample.p50_ms, *sample.confirmation_ms]
     ratio = float(np.exp(night.height[0])) if night.judged[0] else None
     deviation = abs(float(night.height[0] / night.z[0])) if night.judged[0] and night.z[0] else 0.0
-    p50 = float(np.median(times)) if times else None
+    p50 = median(times) if times else None
     found: dict[str, Any] = {
         "p50_ms": p50,
         "starts": len(times),

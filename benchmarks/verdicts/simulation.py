@@ -72,6 +72,8 @@ def stepped(
 ) -> dict[str, float]:
     """Return the share of series whose step, `height` (0.1: 10 % slower), raises an alarm within so many nights.
 
+    "again" counts those that alarm once more for it, or falsely, up to the last night of any series.
+
     Args:
         first: the night with which the step comes, counted from 0; by default one of the first year's after the
             baseline, by chance.
@@ -127,7 +129,7 @@ def run(options: argparse.Namespace) -> None:
     for row in rows:
         progress.log(
             f"a step of {row['step']:.0%} {row['when']}: {row['caught']:.1%} of {options.series} series alarm within "
-            f"{row['within']} nights [{row['interval'][0]:.1%}, {row['interval'][1]:.1%}]"
+            f"{row['within']} nights [{row['interval'][0]:.1%}, {row['interval'][1]:.1%}], {row['again']} of them twice"
         )
     progress.log(
         f"{options.steady} steady series, {options.years} years: {calm['alarms']} false alarms, {calm['a_year']:.2f} a "

@@ -5,7 +5,7 @@ No converter has to tell: the network and the file run on the same image, and wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,6 +53,7 @@ class _Call(NamedTuple):
         first: the number of the first call inside it; its own number where there is none.
         sources: the calls that gave what it reads, as it was when it was given.
         entries, found: the tensors of the file that hold what it reads, and what it gives.
+        is_identity: whether it gives what it was given.
     """
 
     path: str
@@ -60,6 +61,7 @@ class _Call(NamedTuple):
     sources: frozenset[int]
     entries: frozenset[int]
     found: frozenset[int]
+    is_identity: bool
 
 
 def origins(network: nn.Module, flatbuffer: bytes, example: Inputs) -> Origins:
@@ -77,12 +79,11 @@ def origins(network: nn.Module, flatbuffer: bytes, example: Inputs) -> Origins:
     calls = _calls(network, file, example)
     fused = _fused(calls)
     modules: dict[int, str] = {}
-    for leaves in (True, False):
-        for number, call in enumerate(calls):
-            if (call.first == number) == leaves:
-                for tensor in sorted(call.found):
-                    modules.setdefault(tensor, calls[fused.get(number, [number])[-1]].path)
-    for number, call in enumerate(calls):
+    own = [(number, call) for number, call in enumerate(calls) if not call.is_identity]
+    for number, call in own:
+        for tensor in call.found:
+            modules.setdefault(tensor, calls[fused.get(number, [number])[-1]].path)
+    for number, call in own:
         begin = calls[fused.get(number, [number])[-1]]
         for tensor in file.between(begin.entries, call.found):
             modules.setdefault(tensor, begin.path)
@@ -113,45 +114,60 @@ def _unexplained(calls: Sequence[_Call], fused: Mapping[int, Sequence[int]]) -> 
 
 def _calls(network: nn.Module, file: _File, example: Inputs) -> list[_Call]:
     """Run the network once; return the calls of its modules, but not of itself, in the order in which they end."""
-    calls: list[_Call] = []
-    opened: list[tuple[int, frozenset[int], frozenset[int]]] = []
-    # Which call gave a tensor, and the version that it was in: what was changed in place since then is another.
-    givers = WeakTensorKeyDictionary()
-
-    def giver(x: Tensor) -> int | None:
-        number, version = givers.get(x, (None, None))
-        return number if version == x._version else None
-
-    def begin(module: nn.Module, given: Any, named: Any) -> None:
-        tensors = outputs((given, named))
-        sources = [giver(x) for x in tensors]
-        held = [file.holding(x) if n is None else calls[n].found for x, n in zip(tensors, sources, strict=True)]
-        opened.append((len(calls), frozenset(n for n in sources if n is not None), frozenset().union(*held)))
-
-    def end(path: str) -> Callable[..., None]:
-        def note(module: nn.Module, given: Any, named: Any, returned: Any) -> None:
-            first, sources, entries = opened.pop()
-            tensors = outputs(returned)
-            calls.append(_Call(path, first, sources, entries, frozenset().union(*map(file.holding, tensors))))
-            for x in tensors:
-                known = giver(x)
-                if known is None or known < first or first == len(calls) - 1:
-                    givers[x] = (len(calls) - 1, x._version)
-
-        return note
-
+    trace = _Trace(file)
     hooks = []
     for path, module in network.named_modules():
         if path:
-            hooks.append(module.register_forward_pre_hook(begin, with_kwargs=True))
-            hooks.append(module.register_forward_hook(end(path), with_kwargs=True))
+            hooks.append(module.register_forward_pre_hook(trace.begin, with_kwargs=True))
+            hooks.append(module.register_forward_hook(trace.end(path), with_kwargs=True))
     try:
         with torch.no_grad():
             run(network, example)
     finally:
         for one in hooks:
             one.remove()
-    return calls
+    return trace.calls
+
+
+class _Trace:
+    """The calls of a run, noted by hooks while it goes on."""
+
+    def __init__(self, file: _File) -> None:
+        self.calls: list[_Call] = []
+        self._file = file
+        self._opened: list[tuple[int, frozenset[int], frozenset[int], list[tuple[Tensor, int]]]] = []
+        self._claimed: set[int] = set()  # tensors that a call has given already
+        # Which call gave a tensor, and the version that it was in: what was changed in place since then is another.
+        self._givers = WeakTensorKeyDictionary()
+
+    def begin(self, module: nn.Module, given: Any, named: Any) -> None:
+        tensors = outputs((given, named))
+        sources = frozenset(number for x in tensors if (number := self._giver(x)) is not None)
+        entries = frozenset[int]().union(*map(self._holding, tensors))
+        self._claimed |= entries
+        self._opened.append((len(self.calls), sources, entries, [(x, x._version) for x in tensors]))
+
+    def end(self, path: str) -> Callable[..., None]:
+        def note(module: nn.Module, given: Any, named: Any, returned: Any) -> None:
+            first, sources, entries, read = self._opened.pop()
+            gave, number = outputs(returned), len(self.calls)
+            is_identity = all(any(x is y and x._version == version for y, version in read) for x in gave)
+            found = entries if is_identity else frozenset[int]().union(*map(self._holding, gave))
+            self._claimed |= found
+            self.calls.append(_Call(path, first, sources, entries, found, is_identity))
+            for x in gave:
+                if not is_identity and ((giver := self._giver(x)) is None or giver < first):
+                    self._givers[x] = number, x._version
+
+        return note
+
+    def _giver(self, x: Tensor) -> int | None:
+        number, version = self._givers.get(x, (None, None))
+        return number if version == x._version else None
+
+    def _holding(self, x: Tensor) -> frozenset[int]:
+        giver = self._giver(x)
+        return self._file.holding(x, self._claimed) if giver is None else self.calls[giver].found
 
 
 class _File:
@@ -170,16 +186,31 @@ class _File:
                 for kind in {0, self._fused[tensor]} if values.size else ():
                     self._like.setdefault((values.size, kind), []).append((float(values.mean()), tensor))
 
-    def holding(self, x: Tensor) -> frozenset[int]:
-        """Return the tensors that hold the same values, or what a fused activation makes of them, in either layout."""
+    def holding(self, x: Tensor, claimed: Set[int]) -> frozenset[int]:
+        """Return the tensors that hold the same values, or what a fused activation makes of them, in either layout.
+
+        Where an addition of almost nothing, say, makes tensors equal, it is the first of them that nobody has claimed,
+        with those that have its values in another shape or order.
+        """
         if not x.numel() or not any((x.numel(), kind) in self._like for kind in (0, *_FUSED)):
             return frozenset()
         plain = x.detach().float().cpu().numpy()
-        found: set[int] = set()
+        equal: set[int] = set()
         for kind in (0, *_FUSED):
             if (plain.size, kind) in self._like:
-                found.update(self._equal(_FUSED[kind](plain) if kind else plain, self._like[plain.size, kind]))
+                equal.update(self._equal(_FUSED[kind](plain) if kind else plain, self._like[plain.size, kind]))
+        found: set[int] = set()
+        for tensor in sorted(equal - claimed or equal, key=lambda tensor: self._writers.get(tensor, -1)):
+            if not found or self._moved(tensor) in found:
+                found.add(tensor)
         return frozenset(found)
+
+    def _moved(self, tensor: int) -> int:
+        """Return the one tensor that a tensor is computed from; -1 where there are several."""
+        if tensor not in self._writers:
+            return -1
+        computed = [t for t in reads(self._model.operators[self._writers[tensor]]) if not self._model.is_constant(t)]
+        return computed[0] if len(computed) == 1 else -1
 
     def _equal(self, values: np.ndarray, candidates: Sequence[tuple[float, int]]) -> Iterator[int]:
         most, mean = NEAR * max(float(np.abs(values).max()), SMALL), float(values.mean())

@@ -56,7 +56,7 @@ def check_alive(what: str, logits: np.ndarray) -> None:
         )
 
 
-def check_conversion(reference: np.ndarray, found: np.ndarray) -> None:
+def check_conversion(reference: np.ndarray, found: np.ndarray, worst: str = "") -> None:
     """Raise EdgeError where the conversion to int8 lost the network.
 
     It did where its logits are the same for every image, or point away from the float network's: as they are (cosine
@@ -64,6 +64,7 @@ def check_conversion(reference: np.ndarray, found: np.ndarray) -> None:
 
     Args:
         reference, found: float32 logits of the float network and of the int8 model for the same images.
+        worst: the tensors that lose most, in words (`compress.report.tensors.named`).
     """
     check_alive("the float network", reference)
     check_alive("the int8 model", found)
@@ -74,8 +75,8 @@ def check_conversion(reference: np.ndarray, found: np.ndarray) -> None:
         if not value >= least:
             raise EdgeError(
                 f"the int8 model's {name} have cosine {value:.3f} with the float network's: expected at least {least}; "
-                "look for layers that quantize badly (padded max pooling, softmax over many pixels), calibrate with "
-                "more images, or train longer",
+                f"look for layers that quantize badly ({worst or 'padded max pooling, softmax over many pixels'}), "
+                "calibrate with more images, or train longer",
                 "model.output",
             )
 

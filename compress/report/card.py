@@ -63,7 +63,8 @@ def card(manifest: Mapping[str, Any], result: Mapping[str, Any], more: Sequence[
     lines += [
         "",
         f"Targets, measurements and provenance are in the file's own manifest as well: "
-        f"`edge-compress show {manifest['name']}.tflite`.",
+        f"`edge-compress show {manifest['name']}.tflite`; int8 against float, tensor by tensor, with `--tensors`. "
+        f"The worst: {result['worst_tensors']}.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, product
 from pathlib import Path
 from typing import Any
 
-from compress.report.tensors import Row, decibels, worst
+from compress.report.tensors import SAME_DB, Row, decibels, worst
+from edge.errors import one_line
 from edge.files import write_beside
 
-MOST_DB = 80.0  # above it int8 is as good as exact: such tensors are drawn at the top
 NAMED = 3
 BANDS = 14  # parts of the network that have room for a name
-LETTERS = 42
+ROOM = 0.03  # of the chart's width, for a name
+LETTERS = 60
 COLORS = {"int8": "#4878a8", "int16": "#3a8a5a", "float32": "#888888"}
 
 
 def draw(table: Sequence[Row], title: str, path: Path) -> None:
     """Draw the table (`compress.report.tensors.rows`) as a PNG; the same table gives the same bytes.
 
-    Each tensor is a point at its place in the graph; bands are the user's modules of the first levels.
+    Each tensor is a point at its place in the graph, a hollow one where int8 holds the very values; bands are parts of
+    the network; the worst tensors are numbered and named.
     """
     import matplotlib
 
@@ -29,28 +31,27 @@ def draw(table: Sequence[Row], title: str, path: Path) -> None:
     from matplotlib import pyplot as plt
 
     places = list(range(len(table)))
-    values = [min(row.snr_db, MOST_DB) for row in table]
+    top = max((row.snr_db for row in table if row.snr_db < SAME_DB), default=0.0)
+    values = [min(row.snr_db, top) for row in table]
     figure, axis = plt.subplots(figsize=(10, 4.6), constrained_layout=True)
-    for number, (name, begin, end) in enumerate(bands(table)):
-        if number % 2 == 0:
-            axis.axvspan(begin - 0.5, end - 0.5, color="#f0f0ea", zorder=0, linewidth=0)
-        place, above = (begin + end - 1) / 2, axis.get_xaxis_transform()
-        axis.text(place, 1.01, _short(name), transform=above, ha="left", va="bottom", fontsize=7, rotation=30)
+    _draw_bands(axis, table)
     axis.plot(places, values, color="#b8c4d0", linewidth=1, zorder=1)
-    for kind, color in COLORS.items():
-        chosen = [place for place in places if table[place].type == kind]
+    for (kind, color), is_exact in product(COLORS.items(), (False, True)):
+        chosen = [n for n in places if table[n].type == kind and (table[n].snr_db >= SAME_DB) == is_exact]
         if chosen:
-            axis.scatter(chosen, [values[place] for place in chosen], s=16, color=color, label=kind, zorder=2)
-    low, high = min(values, default=0.0), max(values, default=MOST_DB)
-    margin = 0.08 * max(high - low, 5.0)
-    axis.set_ylim(low - 3.5 * margin, high + margin)
-    _name_worst(axis, table, low, margin)
+            label, filling = (f"{kind}, exact", "white") if is_exact else (kind, color)
+            heights = [values[place] for place in chosen]
+            axis.scatter(chosen, heights, s=16, color=filling, edgecolors=color, label=label, zorder=2)
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    margin = 0.09 * max(high - low, 5.0)
+    axis.set_ylim(low - (2 + NAMED) * margin, high + margin)
+    _name_worst(axis, table)
     axis.set_xlim(-0.5, max(len(table), 1) - 0.5)
     axis.set_xlabel("tensor, in the order of the graph")
     axis.set_ylabel("int8 against float, dB")
     axis.spines[["top", "right"]].set_visible(False)
-    if len({row.type for row in table}) > 1:
-        axis.legend(fontsize=8)
+    if len({(row.type, row.snr_db >= SAME_DB) for row in table}) > 1:
+        axis.legend(fontsize=8, loc="lower right", frameon=False)
     figure.suptitle(title)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
@@ -58,21 +59,29 @@ def draw(table: Sequence[Row], title: str, path: Path) -> None:
     write_beside(path, buffer.getvalue())
 
 
-def _name_worst(axis: Any, table: Sequence[Row], low: float, margin: float) -> None:
-    """Write the worst tensors' names below the curve, one under the other, so that none covers another."""
+def _draw_bands(axis: Any, table: Sequence[Row]) -> None:
+    """Shade every other part of the network, and name those that there is room for."""
+    free = -1.0
+    for number, (name, begin, end) in enumerate(bands(table)):
+        if number % 2 == 0:
+            axis.axvspan(begin - 0.5, end - 0.5, color="#f0f0ea", zorder=0, linewidth=0)
+        place, above = (begin + end - 1) / 2, axis.get_xaxis_transform()
+        if place >= free:
+            axis.text(place, 1.01, one_line(_short(name)), transform=above, fontsize=7, rotation=30, parse_math=False)
+            free = place + ROOM * len(table)
+
+
+def _name_worst(axis: Any, table: Sequence[Row]) -> None:
+    """Number the worst tensors at their points, and name them in a list below the curve."""
+    red = "#a03020"
     for line, place in enumerate(worst(table, NAMED)):
         row = table[place]
-        right = place > len(table) / 2
-        axis.annotate(
-            f"{place}  {row.called[-LETTERS:]}  {row.operator}  {decibels(row)} dB",
-            (place, min(row.snr_db, MOST_DB)),
-            (place + (-0.6 if right else 0.6), low - (1.0 + 0.9 * line) * margin),
-            ha="right" if right else "left",
-            va="center",
-            fontsize=8,
-            color="#a03020",
-            arrowprops={"arrowstyle": "-", "color": "#a03020", "linewidth": 0.7},
-        )
+        axis.scatter([place], [row.snr_db], s=70, facecolors="none", edgecolors=red, zorder=3)
+        below = {"xytext": (0, -13 - 9 * line), "textcoords": "offset points", "ha": "center", "fontsize": 8}
+        axis.annotate(str(line + 1), (place, row.snr_db), color=red, **below)
+        name = one_line(f"{line + 1}   {row.called[-LETTERS:]}   {row.operator or 'input'}   {decibels(row)} dB")
+        height = 0.04 + 0.055 * (NAMED - 1 - line)
+        axis.text(0.01, height, name, transform=axis.transAxes, fontsize=8, color=red, parse_math=False)
 
 
 def bands(table: Sequence[Row]) -> list[tuple[str, int, int]]:

@@ -20,6 +20,7 @@ from compress.cost import cost
 from compress.data.remarks import remarks
 from compress.data.split import DataSet, Split
 from compress.recipe import Recipe
+from compress.report import tensors
 from compress.report.card import card
 from compress.report.ledger import Ledger
 from compress.state.checkpoint import Weights
@@ -86,7 +87,8 @@ def measure(run: Finished, baseline: State, state: State, converted: Converted) 
         outputs = {name: (_float(s, data.val), _float(s, data.test)) for name, s in networks.items()}
         val, test = (edge_logits(engine, split, run.progress) for split in (data.val, data.test))
         outputs["int8"] = val, test
-        check_conversion(*(np.concatenate(outputs[name]) for name in ("float", "int8")))
+        logits_of_float, logits_of_int8 = (np.concatenate(outputs[name]) for name in ("float", "int8"))
+        check_conversion(logits_of_float, logits_of_int8, tensors.named(quantized))
         found = run.task.metrics(recipe, data, outputs)
         if sheet := run.task.sheet(recipe, data, outputs, found):
             model_file.write_beside(worst, sheet)
@@ -96,6 +98,7 @@ def measure(run: Finished, baseline: State, state: State, converted: Converted) 
         run.progress("timing the baseline and the compressed network in turns")
         return latency(flatbuffers)
 
+    quantized = tensors.rows(converted.tensors)
     networks = {"baseline": baseline, "float": state}
     rule = f"{key}-{recipe.data.minimum_area:g}-{METRICS}"
     worst = run.checkpoints / f"{rule}.worst.png"
@@ -103,10 +106,12 @@ def measure(run: Finished, baseline: State, state: State, converted: Converted) 
     result["data"] = data.summary  # with what today's recipe says of them
     result["latency_ms"] = _once(run.checkpoints / f"{key}.latency.json", in_turns)
     result["measured"] = _measured(run, result, baseline, state)
+    result["worst_tensors"] = tensors.named(quantized)
     entry = engine.runtime.inputs[0]
     table = int8_table(state.spec, entry.scale, entry.zero_point)
     runtimes = [open_runtime(flatbuffers["int8"], name) for name in installed()]
     manifest["golden"], members = golden(state.spec, table, run.task.golden, runtimes)
+    members[tensors.MEMBER] = tensors.member(quantized)
     manifest["outputs"] = run.task.outputs(recipe, data.labels, result)
     if run.task.default_decision(recipe) is not None:
         run.judge(Decision(**result["decision"]))
@@ -220,6 +225,7 @@ def table(result: dict[str, Any], recipe: Recipe, task: Task) -> list[str]:
     lines += task.lines(result)
     lines.append(f"float to int8: logits' cosine {result['cosine']:.5f}")
     lines += [f"  {difference}" for difference in result["differences"]]
+    lines.append(f"worst tensors: {result['worst_tensors']}")
     lines += [f"data: {remark}" for remark in remarks(result["data"])]
     for target in recipe.targets:
         value = result["measured"].get(target.name)

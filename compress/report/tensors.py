@@ -8,14 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isfinite
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from edge.errors import EdgeError, brief
 from edge.model import ModelFile
 from edge.strict_json import dumps, loads
-
-if TYPE_CHECKING:
-    from compress.convert.quantize.result import TensorReport
 
 MEMBER = "tensors.json"  # of the model file's zip
 SAME_DB = 200.0  # from here on int8 holds the very values
@@ -56,28 +53,20 @@ class Row(NamedTuple):
         return self.module or self.name
 
 
-def rows(reports: Iterable[TensorReport], modules: Mapping[int, str] | None = None) -> list[Row]:
+def rows(reports: Iterable[Mapping[str, Any]]) -> list[Row]:
     """Return the table of a quantization.
 
     Args:
-        reports: `Quantized.tensors`.
-        modules: tensor of the float32 file -> path of its module (`compress.convert.origins`), for reports that do not
-            name one.
+        reports: the fields of each `compress.convert.quantize.result.TensorReport`.
     """
-    known = modules or {}
     return [
-        Row(
-            one.name[:NAME],
-            one.module or known.get(one.tensor, ""),
-            one.operator,
-            tuple(one.shape),
-            one.type,
-            _short(one.scale),
-            one.zero_point,
-            _short(one.low),
-            _short(one.high),
-            one.range,
-            round(one.snr_db, 2),
+        Row(**{name: one[name] for name in Row._fields})._replace(
+            name=one["name"][:NAME],
+            shape=tuple(one["shape"]),
+            scale=_short(one["scale"]),
+            low=_short(one["low"]),
+            high=_short(one["high"]),
+            snr_db=round(one["snr_db"], 2),
         )
         for one in reports
     ]
@@ -162,8 +151,15 @@ def lines(table: Sequence[Row]) -> Iterator[str]:
             f"{row.range:<10.10} {decibels(row):>8}"
         )
     if marked:
-        names = ", ".join(f"{number} {brief(table[number].called, 60)} {decibels(table[number])}" for number in marked)
-        yield f"worst: {names} dB"
+        yield f"worst: {named(table)}"
+
+
+def named(table: Sequence[Row], count: int = WORST) -> str:
+    """Return the worst tensors in words: place in the graph, module or name, operator, ratio."""
+    return ", ".join(
+        f"{number} {brief(table[number].called, 60)} ({table[number].operator or 'input'}) {decibels(table[number])} dB"
+        for number in worst(table, count)
+    )
 
 
 def _cut(name: str) -> str:

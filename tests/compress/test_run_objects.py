@@ -95,7 +95,7 @@ def test_another_network_in_the_same_folder_is_a_change(
     def stop(*_: object) -> None:
         raise Enough
 
-    monkeypatch.setattr(Run, "_flatbuffers", stop)
+    monkeypatch.setattr(Run, "_converted", stop)
     with pytest.raises(Enough):
         run_of(tmp_path, data, network())()
     begun = json.loads((tmp_path / "checkpoints/objects.recipe.json").read_text())

@@ -33,6 +33,7 @@ FILES = {
     "own.baseline.float32.tflite",
     "own.ledger.json",
     "own.ledger.png",
+    "own.tensors.png",
     "own.md",
     "own.report.json",
     "checkpoints",

@@ -25,6 +25,7 @@ from edge.runtime import Runtime, Tensor
 
 FLOAT_TOLERANCE = 0.01  # of a float32 network's outputs: share of the largest one, and at least so much
 SUM_TOLERANCE = 0.02  # by which int8 scores of a softmax may miss 1
+NO_MEMBERS: Mapping[str, bytes] = {}
 PROBES = 4  # images of noise, in addition to the golden ones, to tell scores from logits
 
 
@@ -44,11 +45,19 @@ class Packed(NamedTuple):
     golden: str
 
 
-def pack(data: bytes, raw: Mapping[str, Any], output: Path, model: str, manifest: str) -> Packed:
+def pack(
+    data: bytes,
+    raw: Mapping[str, Any],
+    output: Path,
+    model: str,
+    manifest: str,
+    more: Mapping[str, bytes] = NO_MEMBERS,
+) -> Packed:
     """Write the model file of the TFLite file `data` and the manifest `raw` to `output`; golden vectors are made here.
 
     Args:
         model, manifest: what messages call the two.
+        more: members of the file's zip, beside the golden vectors.
 
     Raises EdgeError where the network is none that `edge-infer` runs, naming all reasons; where fields of the manifest
     are missing, wrong, or not what the network has, naming all of them; and where outputs are not what the activation
@@ -71,7 +80,7 @@ def pack(data: bytes, raw: Mapping[str, Any], output: Path, model: str, manifest
     parsed = parse(complete | {"model": {"bytes": len(flatbuffer), "sha256": "0" * 64}}, manifest)
     runtimes = _open(flatbuffer, notes)
     complete["golden"], members = _vectors(runtimes, parsed, facts, model)
-    _write(output, flatbuffer, complete, members)
+    _write(output, flatbuffer, complete, {**members, **more})
     paths = ", ".join(sorted(complete["golden"][0]["outputs"]))
     return Packed(taken_off, said + filled_in, notes, f"{len(complete['golden'])} generated images ({paths})")
 

@@ -29,8 +29,8 @@ def run(model: Path, manifest: Path | None, output: Path | None, init: bool) -> 
 
     if output.exists() and manifest.exists() and output.samefile(manifest):
         raise EdgeError(f"{output} is the manifest and would be replaced: give another --output", "output.unwritable")
-    raw = _json(manifest)
-    packed = pack(_bytes(model), raw, output, str(model), str(manifest))
+    raw = manifest_of(manifest)
+    packed = pack(bytes_of(model), raw, output, str(model), str(manifest))
     if packed.taken_off:
         _tell(f"taken off behind the flatbuffer: {packed.taken_off}")
     if packed.filled_in:
@@ -54,14 +54,15 @@ def _init(model: Path, manifest: Path | None, output: Path | None) -> None:
             "--output was given with --init, which packs nothing: leave one of them out", "arguments.invalid"
         )
     path = manifest or model.with_name(f"{model.stem}.manifest.json")
-    example.write(_bytes(model), model, path)
+    example.write(bytes_of(model), model, path)
     _tell(f"fill in what is null, then: {example.next_command(model, path)}")
     log(str(path))
 
 
-def _json(path: Path) -> dict[str, Any]:
+def manifest_of(path: Path) -> dict[str, Any]:
+    """Return a file's JSON object; EdgeError where it has none."""
     try:
-        manifest = loads(_bytes(path))
+        manifest = loads(bytes_of(path))
     except ValueError as error:
         raise EdgeError(
             f"{path} is no JSON ({str(error)[:80]}): expected a manifest as in docs/model-file.md", "model.manifest"
@@ -71,7 +72,8 @@ def _json(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _bytes(path: Path) -> bytes:
+def bytes_of(path: Path) -> bytes:
+    """Return the bytes of a model or a manifest; EdgeError where it can't be read."""
     from edge.model import MAX_FILE_BYTES
 
     try:

@@ -13,14 +13,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
+from ai_edge_litert import schema_py_generated as schema
+
 from compress.convert import onnx
+from compress.convert.quantize import model
 from compress.convert.repairs import repaired
 from compress.convert.routes import process
 from compress.convert.routes.route import Float32, Source
+from compress.convert.routes.tidy import tidied
 from edge.errors import EdgeError
 
 _WORKER = Path(__file__).with_name("onnx2tf_worker.py")
-_TOOLS = ("onnx2tf", "tensorflow", "onnx", "onnxsim", "numpy")
+_STANDS_FOR_GELU = {"Erf": False, "Erfinv": True}  # TensorFlow's name: whether by tanh
+_TOOLS = ("onnx2tf", "tensorflow", "onnx", "numpy")
 
 
 class Onnx2tf:
@@ -44,20 +49,44 @@ class Onnx2tf:
                 "conversion.missing",
             )
         worker = process.Worker(self.name, [sys.executable, "-P"], _WORKER, self.tools(), _variables())
-        yield from process.converted(worker, sources, _prepare)
+        where = f"the file of the route {self.name}"
+        for made in process.converted(worker, sources, _prepare):
+            yield made._replace(flatbuffer=tidied(_with_gelu(made.flatbuffer, where), where))
 
 
 def _prepare(source: Source, place: Path) -> bytes:
     """Write a network as ONNX to the folder `place`; return a digest of it."""
     network = repaired(source.network, Onnx2tf.name, source.examples)
     onnx.export(network, source.examples, place / "network.onnx")
-    return hashlib.sha256((place / "network.onnx").read_bytes()).digest()
+    operators = _WORKER.with_name("onnx2tf_operators.py").read_bytes()
+    return hashlib.sha256((place / "network.onnx").read_bytes() + operators).digest()
+
+
+def _with_gelu(flatbuffer: bytes, where: str) -> bytes:
+    """Put TFLite's GELU where the worker has what stands for it: see `_gelu` in onnx2tf_operators.py.
+
+    Raises EdgeError ("conversion.operator") where there are other operators that TFLite lacks.
+    """
+    made = model.read(flatbuffer, where)
+    for operator in made.operators:
+        code = made.raw.operatorCodes[operator.opcodeIndex]
+        if max(code.builtinCode, code.deprecatedBuiltinCode) != schema.BuiltinOperator.CUSTOM:
+            continue
+        kind = made.kind(operator)
+        if kind not in _STANDS_FOR_GELU:
+            raise EdgeError(
+                f"{where} has the operator {kind}: expected operators that TFLite has; write the layer with those",
+                "conversion.operator",
+            )
+        operator.opcodeIndex = made.code("GELU", 1)
+        operator.customOptions = None
+        operator.builtinOptionsType, operator.builtinOptions = schema.BuiltinOptions.GeluOptions, schema.GeluOptionsT()
+        operator.builtinOptions.approximate = _STANDS_FOR_GELU[kind]
+    return model.write(made, where)
 
 
 def _variables() -> dict[str, str]:
-    path = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]  # onnx2tf calls onnxsim as a command
     return os.environ | {
-        "PATH": os.pathsep.join(path),
         "PYTHONHASHSEED": "0",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "CUDA_VISIBLE_DEVICES": "-1",

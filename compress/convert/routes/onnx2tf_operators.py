@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+import tf_keras
 
 Order = tuple[int, ...]
 
@@ -60,7 +61,10 @@ def _module(name: str) -> Any:
 
 
 def _ours(operator: Callable[..., Any], graph_node: Any, tf_layers_dict: dict[str, Any], **others: Any) -> None:
-    made = operator(graph_node, *(_read(given, tf_layers_dict) for given in graph_node.inputs))
+    try:
+        made = operator(graph_node, *(_read(given, tf_layers_dict) for given in graph_node.inputs))
+    except Exception as error:
+        raise ValueError(f"{graph_node.op} of {graph_node.name}: {error}") from error
     values = [made] if isinstance(made, Value) else made
     for output, value in zip(graph_node.outputs, values, strict=True):
         _store(graph_node, output, value, tf_layers_dict, others["onnx_graph"])
@@ -182,9 +186,7 @@ def _groups(old: Sequence[int], new: Sequence[int]) -> Iterator[tuple[list[int],
         yield read, written
 
 
-def _reshape(node: Any, x: Value, shape: Value | None = None, *_: Any) -> Value:
-    if shape is None or node.op != "Reshape":
-        return _reshape_to(x, _shape_of(node, x))
+def _reshape(node: Any, x: Value, shape: Value) -> Value:
     sizes = [int(size) for size in shape.constant().reshape(-1)]
     if not node.attrs.get("allowzero", 0):
         sizes = [x.shape[axis] if size == 0 else size for axis, size in enumerate(sizes)]
@@ -194,29 +196,30 @@ def _reshape(node: Any, x: Value, shape: Value | None = None, *_: Any) -> Value:
     return _reshape_to(x, sizes)
 
 
-def _shape_of(node: Any, x: Value) -> list[int]:
-    """Return the shape of what Flatten, Squeeze and Unsqueeze make of `x`."""
-    if node.op == "Flatten":
-        axis = node.attrs.get("axis", 1)
-        axis += len(x.shape) if axis < 0 else 0
-        return [math.prod(x.shape[:axis]), math.prod(x.shape[axis:])]
-    axes = _axes(node, node.inputs[1:])
-    if node.op == "Squeeze":
-        rank = len(x.shape)
-        gone = {axis % rank for axis in axes} if axes else {axis for axis in range(rank) if x.shape[axis] == 1}
-        return [size for axis, size in enumerate(x.shape) if axis not in gone]
+def _flatten(node: Any, x: Value) -> Value:
+    axis = node.attrs.get("axis", 1)
+    axis += len(x.shape) if axis < 0 else 0
+    return _reshape_to(x, [math.prod(x.shape[:axis]), math.prod(x.shape[axis:])])
+
+
+def _squeeze(node: Any, x: Value, *given: Value) -> Value:
+    axes, rank = _axes(node, given), len(x.shape)
+    gone = {axis % rank for axis in axes} if axes else {axis for axis in range(rank) if x.shape[axis] == 1}
+    return _reshape_to(x, [size for axis, size in enumerate(x.shape) if axis not in gone])
+
+
+def _unsqueeze(node: Any, x: Value, *given: Value) -> Value:
+    axes = _axes(node, given)
     rank = len(x.shape) + len(axes)
     added, sizes = {axis % rank for axis in axes}, iter(x.shape)
-    return [1 if axis in added else next(sizes) for axis in range(rank)]
+    return _reshape_to(x, [1 if axis in added else next(sizes) for axis in range(rank)])
 
 
-def _axes(node: Any, given: Sequence[Any]) -> list[int]:
+def _axes(node: Any, given: Sequence[Value | None]) -> list[int]:
     """Return the axes that a node names in an attribute or, from opset 13 or 18, in an input."""
     if "axes" in node.attrs:
         return [int(axis) for axis in node.attrs["axes"]]
-    named = given[0] if given else None
-    values = named.values if hasattr(named, "values") else getattr(named, "tensor", ())
-    return [int(axis) for axis in np.asarray(values).reshape(-1)]
+    return [int(axis) for axis in given[0].constant().reshape(-1)] if given and given[0] is not None else []
 
 
 def _expand(node: Any, x: Value, shape: Value) -> Value:
@@ -245,14 +248,12 @@ def _split(node: Any, x: Value, sizes: Value | None = None) -> list[Value]:
 
 def _slice(node: Any, x: Value, *given: Value | None) -> Value:
     names = ("starts", "ends", "axes", "steps")
-    constants = [None if value is None else value.constant().tolist() for value in given]
-    found = dict(zip(names, constants, strict=False)) if given else {name: node.attrs.get(name) for name in names}
+    found: dict[str, list[int]] = {name: node.attrs[name] for name in names if name in node.attrs}
+    found |= {name: value.constant().tolist() for name, value in zip(names, given, strict=False) if value is not None}
     starts, ends = found["starts"], found["ends"]
-    axes = found.get("axes") or list(range(len(starts)))
+    axes, steps = found.get("axes", range(len(starts))), found.get("steps", [1] * len(starts))
     parts = [slice(None)] * len(x.order)
-    for start, end, place, step in zip(
-        starts, ends, x.places(axes), found.get("steps") or [1] * len(starts), strict=True
-    ):
+    for start, end, place, step in zip(starts, ends, x.places(axes), steps, strict=True):
         start, end, step = slice(start, end, step).indices(int(x.tensor.shape[place]))
         parts[place] = slice(start, end if end >= 0 else None, step)
     return x._replace(tensor=x.tensor[tuple(parts)])
@@ -279,13 +280,8 @@ def _take(tensor: Any, chosen: np.ndarray, axis: int) -> Any:
     return tf.gather(tensor, chosen.astype(np.int32), axis=axis)
 
 
-def _shape(node: Any, x: Value) -> Value:
-    return Value(np.array(x.shape, np.int64), (0,))
-
-
-def _constant(node: Any) -> Value:
-    values = np.asarray(node.attrs["value"].values)
-    return Value(values, tuple(range(values.ndim)))
+def _identity(node: Any, x: Value) -> Value:
+    return x
 
 
 # --- arithmetic
@@ -298,8 +294,6 @@ def _together(function: Callable[..., Any], node: Any, *values: Value) -> Value:
     computed = [value for value in whole if not isinstance(value.tensor, np.ndarray)]
     order = max(computed or whole, key=lambda value: math.prod(value.shape)).order
     tensors = [_aligned(value, order).tensor for value in whole]
-    if not computed:
-        return Value(np.asarray(function(*tensors)), order)
     tensors = [x.reshape(()) if isinstance(x, np.ndarray) and x.size == 1 else x for x in tensors]
     made = tensors[0]
     for tensor in tensors[1:]:
@@ -405,6 +399,12 @@ def _error_function(node: Any, x: Value) -> Value:
     return x._replace(tensor=tf.sign(x.tensor) * (1 - polynomial * tf.exp(-size * size)))
 
 
+def _gelu(node: Any, x: Value) -> Value:
+    """Return what stands for GELU: TensorFlow's converter keeps a function that TFLite lacks, and would divide GELU."""
+    exact = node.attrs.get("approximate", "none") == "none"
+    return x._replace(tensor=tf.math.erf(x.tensor) if exact else tf.math.erfinv(x.tensor))
+
+
 # --- images
 
 
@@ -423,7 +423,9 @@ def _pad(node: Any, x: Value, pads: Value, filler: Value | None = None, axes: Va
     if mode == "edge":
         return x._replace(tensor=_with_edges(x.tensor, widths))
     value = float(filler.constant().reshape(-1)[0]) if filler is not None and mode == "constant" else 0.0
-    return x._replace(tensor=tf.pad(x.tensor, widths, "REFLECT" if mode == "reflect" else "CONSTANT", value))
+    if mode == "reflect" or not value:
+        return x._replace(tensor=tf.pad(x.tensor, widths, mode))
+    return x._replace(tensor=tf.pad(x.tensor, widths, constant_values=value))
 
 
 def _with_edges(tensor: Any, widths: Sequence[Sequence[int]]) -> Any:
@@ -453,32 +455,32 @@ def _resize(node: Any, x: Value, *given: Value | None) -> Value:
     """Return an image resampled. Raises ValueError for what TFLite has no operator for."""
     x = _aligned(x, _channels_last(4))
     height, width = (int(size) for size in node.outputs[0].shape[2:])
-    how = node.attrs.get("mode", "nearest"), node.attrs.get("coordinate_transformation_mode", "half_pixel")
-    where = {"align_corners": how[1] == "align_corners", "half_pixel_centers": how[1].endswith("half_pixel")}
-    if how[0] == "linear" and how[1] in ("align_corners", "half_pixel", "pytorch_half_pixel"):
-        return x._replace(tensor=tf.raw_ops.ResizeBilinear(images=x.tensor, size=[height, width], **where))
+    mode, where = node.attrs.get("mode", "nearest"), node.attrs.get("coordinate_transformation_mode", "half_pixel")
     rounding = node.attrs.get("nearest_mode", "round_prefer_floor")
-    if how == ("nearest", "asymmetric") and rounding == "floor":
-        return x._replace(tensor=tf.raw_ops.ResizeNearestNeighbor(images=x.tensor, size=[height, width], **where))
-    if how == ("nearest", "half_pixel"):
-        return x._replace(tensor=tf.raw_ops.ResizeNearestNeighbor(images=x.tensor, size=[height, width], **where))
-    raise ValueError(f"TFLite can't resample by {how[0]}, {how[1]}, {rounding}")
+    ways = {"align_corners": where == "align_corners", "half_pixel_centers": where.endswith("half_pixel")}
+    if mode == "linear" and any(ways.values()):
+        function = tf.raw_ops.ResizeBilinear
+    elif mode == "nearest" and ((where, rounding) == ("asymmetric", "floor") or where == "half_pixel"):
+        function = tf.raw_ops.ResizeNearestNeighbor
+    else:
+        raise ValueError(f"TFLite can't resample by {mode}, {where}, {rounding}")
+    layer = tf_keras.layers.Lambda(lambda images: function(images=images, size=[height, width], **ways))
+    return x._replace(tensor=layer(x.tensor))
 
 
 def _transposed_convolution(node: Any, x: Value, weight: Value, bias: Value | None = None) -> Value:
     """Return a transposed convolution; raises ValueError for what TFLite has no operator for.
 
-    TensorFlow pads to as many pixels as there are in the input times the stride, or not at all: where neither fits,
-    the kernel is extended by zeros until it does, or what is too much is cut off.
+    TensorFlow pads to as many pixels as there are in the input times the stride, or not at all: where the first does
+    not fit, what is too much is cut off.
     """
     x = _aligned(x, _channels_last(4))
     kernel = weight.constant().transpose(2, 3, 1, 0)  # height, width, out, in
-    strides, more = node.attrs.get("strides", [1, 1]), node.attrs.get("output_padding", [0, 0])
+    strides = node.attrs.get("strides", [1, 1])
     pads = np.reshape(node.attrs.get("pads", [0, 0, 0, 0]), (2, 2)).T
     if node.attrs.get("group", 1) != 1 or any(rate != 1 for rate in node.attrs.get("dilations", [1, 1])):
         raise ValueError("TFLite can't transpose a convolution with groups or dilation: use Conv2d behind Upsample")
     wanted = [int(size) for size in node.outputs[0].shape[2:]]
-    kernel = np.pad(kernel, [(0, more[0]), (0, more[1]), (0, 0), (0, 0)])
     sizes, spread = x.tensor.shape[1:3], kernel.shape[:2]
     same = all(
         out == size * stride and begin == (k - stride) // 2 and k >= stride
@@ -514,59 +516,37 @@ _BINARY = {
 _OPERATORS: dict[str, Callable[..., Any]] = {
     **{name: partial(_reduce, function) for name, function in _REDUCTIONS.items()},
     **{name: partial(_together, function) for name, function in _BINARY.items()},
-    **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), _reshape),
     **dict.fromkeys(("Softmax", "LogSoftmax"), _softmax),
     "Concat": _concat,
-    "Constant": _constant,
     "ConvTranspose": _transposed_convolution,
     "DepthToSpace": _depth_to_space,
     "Erf": _error_function,
     "Expand": _expand,
+    "Flatten": _flatten,
     "Gather": _gather,
     "Gemm": _gemm,
+    "Gelu": _gelu,
     "GlobalAveragePool": partial(_global, tf.reduce_mean),
     "GlobalMaxPool": partial(_global, tf.reduce_max),
+    "Identity": _identity,
     "InstanceNormalization": _instance_norm,
     "LayerNormalization": _layer_norm,
     "MatMul": _matmul,
     "Pad": _pad,
+    "Reshape": _reshape,
     "Resize": _resize,
-    "Shape": _shape,
     "Slice": _slice,
     "SpaceToDepth": _space_to_depth,
     "Split": _split,
+    "Squeeze": _squeeze,
     "Transpose": _transpose,
+    "Unsqueeze": _unsqueeze,
 }
 # onnx2tf's own, in whatever order the axes lie.
 _ELEMENTWISE = frozenset(
-    [
-        "Abs",
-        "Cast",
-        "Ceil",
-        "Celu",
-        "Clip",
-        "Cos",
-        "Elu",
-        "Exp",
-        "Floor",
-        "HardSigmoid",
-        "HardSwish",
-        "Identity",
-        "LeakyRelu",
-        "Log",
-        "Mish",
-        "Neg",
-        "Reciprocal",
-        "Relu",
-        "Round",
-        "Selu",
-        "Sigmoid",
-        "Sign",
-        "Sin",
-        "Softplus",
-        "Softsign",
-        "Sqrt",
-        "Tanh",
-        "ThresholdedRelu",
-    ]
+    {
+        *("Abs", "Cast", "Ceil", "Celu", "Clip", "Cos", "Elu", "Exp", "Floor", "HardSigmoid", "HardSwish"),
+        *("LeakyRelu", "Log", "Mish", "Neg", "Reciprocal", "Relu", "Round", "Selu", "Sigmoid", "Sign", "Sin"),
+        *("Softplus", "Softsign", "Sqrt", "Tanh", "ThresholdedRelu"),
+    }
 )

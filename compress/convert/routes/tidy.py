@@ -53,4 +53,4 @@ def _flatten_bias(made: Model, operator: Any) -> None:
     if len(made.shape(bias)) != 1 and made.is_constant(bias):
         flat = made.add_tensor(bias)
         made.tensors[flat].shape = np.array([made.values(bias).size], np.int32)
-        operator.inputs[place] = flat
+        operator.inputs = [*operator.inputs[:place], flat, *operator.inputs[place + 1 :]]

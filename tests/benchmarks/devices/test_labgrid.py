@@ -20,7 +20,6 @@ from benchmarks.devices.labgrid import REQUIREMENTS, Labgrid
 from benchmarks.lab.host import ROOT, free_port
 from edge.errors import EdgeError
 from edge.model import find
-from tests.benchmarks.devices.test_ssh import homed
 from tests.firmware_bridge.boards import LocalBoard
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(600)]
@@ -43,8 +42,16 @@ class Fleet(NamedTuple):
         return done.stdout
 
     def device(self, **keys: object) -> Labgrid:
-        keys = {"tags": {"board": "here"}, "wait_seconds": 6, "key": str(self.board.signer), **keys}
-        return Labgrid("shared", self.coordinator, "x86-64", **keys)  # type: ignore[arg-type]
+        keys = {
+            "name": "shared",
+            "coordinator": self.coordinator,
+            "target": "x86-64",
+            "tags": {"board": "here"},
+            "wait_seconds": 6,
+            "key": str(self.board.signer),
+            **keys,
+        }
+        return Labgrid(**keys)  # type: ignore[arg-type]
 
     def is_free(self) -> bool:
         """Whether nobody has a place or a reservation."""
@@ -55,7 +62,7 @@ class Fleet(NamedTuple):
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     folder = tmp_path_factory.mktemp("fleet")
     programs = environment.ready("labgrid", REQUIREMENTS, folder=ROOT / environment.FOLDER) / "bin"
-    board = homed(tmp_path_factory.mktemp("board"))
+    board = LocalBoard(tmp_path_factory.mktemp("board"))
     config = board.config.read_text()
     board.config.write_text(config + re.sub("^Host board", "Host 127.0.0.1", config))
     user = os.environ.get("USER", "root")
@@ -155,8 +162,8 @@ def test_somebody_else_has_the_place(fleet: Fleet) -> None:
 PROGRAM = """
 import sys
 from benchmarks.devices.labgrid import Labgrid
-keys = dict(coordinator=sys.argv[1], target="x86-64", tags={"board": "here"}, key=sys.argv[2])
-with Labgrid("shared", **keys).open([], lambda text: print(text, flush=True)):
+keys = dict(name="shared", coordinator=sys.argv[1], target="x86-64", tags={"board": "here"}, key=sys.argv[2])
+with Labgrid(**keys).open([], lambda text: print(text, flush=True)):
     pass
 """
 
@@ -199,7 +206,7 @@ def test_a_place_without_a_service(fleet: Fleet) -> None:
 
 
 def test_a_coordinator_that_is_down(fleet: Fleet) -> None:
-    device = Labgrid("shared", f"127.0.0.1:{free_port()}", "x86-64", place="one")
+    device = Labgrid(name="shared", coordinator=f"127.0.0.1:{free_port()}", target="x86-64", place="one")
     with pytest.raises(EdgeError, match="can't be reached") as raised, device.open([], print):
         pass
     assert raised.value.code == "board.unreachable"

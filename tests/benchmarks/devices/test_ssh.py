@@ -43,7 +43,7 @@ def reached(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBoard]:
 
 @pytest.fixture
 def device(reached: LocalBoard) -> Ssh:
-    return Ssh("pi", "board", "x86-64", key=str(reached.signer))
+    return Ssh(name="pi", host="board", target="x86-64", key=str(reached.signer))
 
 
 @contextmanager
@@ -88,7 +88,10 @@ def _phantom() -> bytes:
 
 
 def test_a_host_that_is_down(device: Ssh) -> None:
-    with pytest.raises(EdgeError) as raised, session(Ssh("gone", "127.0.0.9", "x86-64", key=device.key)):
+    with (
+        pytest.raises(EdgeError) as raised,
+        session(Ssh(name="gone", host="127.0.0.9", target="x86-64", key=device.key)),
+    ):
         pass
     assert raised.value.code == "board.unreachable"
 
@@ -108,7 +111,7 @@ def test_a_key_that_is_refused(device: Ssh, reached: LocalBoard) -> None:
 def test_a_signer_that_is_not_trusted(device: Ssh, reached: LocalBoard) -> None:
     with (
         pytest.raises(EdgeError, match="trust") as raised,
-        session(Ssh("pi", "board", "x86-64", key=str(reached.user), folder="other")),
+        session(Ssh(name="pi", host="board", target="x86-64", key=str(reached.user), folder="other")),
     ):
         pass
     assert raised.value.code == "board.refused"
@@ -142,7 +145,7 @@ from pathlib import Path
 from benchmarks.devices import ssh
 from benchmarks.devices.ssh import Ssh
 from edge.model import find
-with Ssh("pi", "board", "x86-64", key=sys.argv[1]).open([], str) as session:
+with Ssh(name="pi", host="board", target="x86-64", key=sys.argv[1]).open([], str) as session:
     model = session.model(Path(find("polyp")))
     print("runs", flush=True)
     session.infer("native", ["--repeat", "1000000", "--model", model, "-"], Path(sys.argv[2]).read_bytes(), 300)
@@ -173,7 +176,10 @@ def test_a_login_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     board = LocalBoard(tmp_path, "ForceCommand exec sleep 600")
     monkeypatch.setenv("PATH", board.environment["PATH"])
     try:
-        with pytest.raises(EdgeError) as raised, session(Ssh("pi", "board", "x86-64", key=str(reached.signer))):
+        with (
+            pytest.raises(EdgeError) as raised,
+            session(Ssh(name="pi", host="board", target="x86-64", key=str(reached.signer))),
+        ):
             pass
     finally:
         board.stop()

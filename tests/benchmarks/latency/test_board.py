@@ -25,7 +25,7 @@ def test_a_board_gets_the_networks_and_times_them(
 ) -> None:
     monkeypatch.setattr(timing, "PASSES", 1)
     files = timing.write_all(OPERATORS, tmp_path / "operators")
-    device, setting = Ssh("pi", "board", "x86-64", key=str(reached.signer)), Setting("pi", "native", 1)
+    device, setting = Ssh(name="pi", host="board", target="x86-64", key=str(reached.signer)), Setting("pi", "native", 1)
     with open_store(tmp_path / "history.sqlite") as store, device.open([], print) as session:
         assert timing.run(Timer(session, setting), files, OPERATORS, store, 60, print)
         _, table = timing.load(store, setting, OPERATORS)

@@ -46,7 +46,9 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshSession]:
         os.environ |= {key: board.environment[key] for key in ("PATH", "HOME", "XDG_CACHE_HOME")}
         done = board.deploy("trust", "board", "--key", f"{board.signer}.pub")
         assert done.returncode == 0, done.stderr
-        with Ssh("pi", "board", "x86-64", key=str(board.signer)).open([POLYP], lambda text: None) as opened:
+        with Ssh(name="pi", host="board", target="x86-64", key=str(board.signer)).open(
+            [POLYP], lambda text: None
+        ) as opened:
             yield opened
     finally:
         os.environ.clear()

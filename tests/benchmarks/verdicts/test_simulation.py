@@ -7,6 +7,7 @@ import json
 import pytest
 
 from benchmarks import cli
+from benchmarks.verdicts.detector import BASELINE
 from benchmarks.verdicts.simulation import interval, steady, stepped
 
 
@@ -17,6 +18,11 @@ def test_a_step_of_ten_percent_alarms_within_two_nights() -> None:
 
 def test_a_step_of_four_percent_alarms_within_ten_nights() -> None:
     assert stepped(120, 0.04, 10, seed=12)["caught"] >= 0.95
+
+
+def test_a_step_is_one_alarm() -> None:
+    """The first alarm is not on the step's first night, from which nights of the old level would be kept as new."""
+    assert stepped(1000, 0.10, 6, seed=15, first=BASELINE)["again"] <= 6
 
 
 def test_an_improvement_is_no_regression() -> None:

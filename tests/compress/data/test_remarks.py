@@ -56,7 +56,7 @@ def test_the_card_has_the_remarks() -> None:
         "outputs": [{"labels": ["ill", "well"], "decision": None}],
     }
     figures = {"accuracy": {"value": 1.0, "low": 1.0, "high": 1.0}}
-    result = {"data": SUMMARY, "test": {"int8": figures}, "differences": []}
+    result = {"data": SUMMARY, "test": {"int8": figures}, "differences": [], "worst_tensors": "3 conv (CONV_2D) 9.0 dB"}
     page = card(manifest | {"provenance": provenance, "measured": {}}, result)
     for line in remarks(SUMMARY):
         assert f"- of these data: {line}\n" in page

@@ -69,9 +69,8 @@ def test_files_come_in_order_and_the_kept_ones_without_the_process(
 
 
 def test_a_process_whose_files_nobody_wants_any_more_ends(worker: Callable[[str], Worker], tmp_path: Path) -> None:
-    program = (
-        f"import os, signal\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n{_CONVERTER}\nsignal.pause()"
-    )
+    pid = str(tmp_path / "pid")
+    program = f"import os, signal\nopen({pid!r}, 'w').write(str(os.getpid()))\n{_CONVERTER}\nsignal.pause()"
     files = converted(worker(program), sources(1, 2), prepare)
     assert next(files).flatbuffer == b"made of 1"
     files.close()  # type: ignore[attr-defined]
@@ -96,6 +95,11 @@ def test_a_process_whose_files_nobody_wants_any_more_ends(worker: Callable[[str]
             "print('TypeError: no operator for \\x1b[1m it', flush=True); print('and more'); sys.exit(3)",
             "conversion.operator",
             r"by the route by hand \(exit status 3\): TypeError: no operator for \\x1b\[1m it; see which operators",
+        ),
+        (
+            "import no_such_module",
+            "conversion.missing",
+            r"lacks a part of itself \(ModuleNotFoundError: No module named",
         ),
         ("sys.exit(os.environ['WORD'])", "conversion.operator", r"\(exit status 1\): said; see"),
         ("sys.exit(0)", "conversion.operator", r"\(exit status 0\): a word first; see"),
