@@ -37,6 +37,7 @@ SLOW = frozenset(
 _TAPS = (
     25  # of a depthwise convolution: XNNPACK's int8 kernels end there, and what is left takes six times float's time
 )
+_FEW = 4  # channels of an image: XNNPACK's int8 kernels take 8 at a time, and fill up with zeros
 _WORTH = 64  # multiplications for each value that would have to go to int8 or come back
 
 
@@ -140,12 +141,19 @@ def _is_little(
     writers: Mapping[int, int],
     readers: Mapping[int, Sequence[int]],
 ) -> bool:
-    """Return whether an operator with weights stands between operators that stay, and has too little to do for int8."""
+    """Return whether an operator with weights stands before operators that stay, and int8 gains nothing there.
+
+    It has too little to do, between such operators; or reads the image, of so few channels that int8 is no faster.
+    """
     weighted = WEIGHTED.get(model.kind(operator))
     if not weighted:
         return False
     source, output = int(operator.inputs[weighted.source]), int(operator.outputs[0])
-    if writers.get(source) not in found or not found.issuperset(readers.get(output, ())):
+    if not found.issuperset(readers.get(output, ())):
+        return False
+    if source in model.inputs:
+        return model.shape(source)[-1] <= _FEW
+    if writers.get(source) not in found:
         return False
     weights = model.shape(int(operator.inputs[weighted.weights]))
     values = [math.prod(model.shape(tensor)) for tensor in (source, output)]
