@@ -34,11 +34,12 @@ SLOW = frozenset(
         "SQUARED_DIFFERENCE",
     ]
 )
-_TAPS = (
-    25  # of a depthwise convolution: XNNPACK's int8 kernels end there, and what is left takes six times float's time
-)
+_TAPS = 25  # of a depthwise convolution: XNNPACK's int8 kernels end there, and others take six times float's time
 _FEW = 4  # channels of an image: XNNPACK's int8 kernels take 8 at a time, and fill up with zeros
 _WORTH = 64  # multiplications for each value that would have to go to int8 or come back
+
+# The input of an operator that has no value at zero.
+_DIVISORS = {"DIV": 1, "LOG": 0, "RSQRT": 0}
 
 
 def of_operators(model: Model, choices: Choices, modules: Mapping[int, str], where: str) -> list[int]:
@@ -104,7 +105,18 @@ def _stay(model: Model) -> set[int]:
             for number, operator in enumerate(model.operators)
             if number not in found and _is_little(model, operator, found, writers, readers)
         ]
-    return found
+    return found | _divisors(model, found)
+
+
+def _divisors(model: Model, float32: set[int]) -> set[int]:
+    """Return what gives the divisors of operators that stay float: near zero, a divisor in int8 would be zero."""
+    writers = model.writers()
+    divisors = [
+        int(model.operators[number].inputs[_DIVISORS[model.kind(model.operators[number])]])
+        for number in float32
+        if model.kind(model.operators[number]) in _DIVISORS
+    ]
+    return {writers[tensor] for tensor in divisors if tensor in writers}
 
 
 def _is_slow(model: Model, operator: Any) -> bool:
