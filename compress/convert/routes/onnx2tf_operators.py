@@ -64,7 +64,8 @@ def _ours(operator: Callable[..., Any], graph_node: Any, tf_layers_dict: dict[st
     try:
         made = operator(graph_node, *(_read(given, tf_layers_dict) for given in graph_node.inputs))
     except Exception as error:
-        raise ValueError(f"{graph_node.op} of {graph_node.name}: {error}") from error
+        place = graph_node.name.removeprefix("wa/")  # onnx2tf's, before a module's path
+        raise ValueError(f"{graph_node.op} of {place}: {error}") from error
     values = [made] if isinstance(made, Value) else made
     for output, value in zip(graph_node.outputs, values, strict=True):
         _store(graph_node, output, value, tf_layers_dict, others["onnx_graph"])
