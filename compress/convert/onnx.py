@@ -68,7 +68,10 @@ def _fold_constants(model: onnx.ModelProto) -> None:
     graph = model.graph
     values = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
     returned = {value.name for value in graph.output}
-    shapes = {value.name: [size.dim_value for size in value.type.tensor_type.shape.dim] for value in graph.value_info}
+    shapes = {
+        value.name: [size.dim_value for size in value.type.tensor_type.shape.dim]
+        for value in (*graph.value_info, *graph.input)
+    }
     for node in list(graph.node):
         read = [name for name in node.input if name]
         given = {name: values[name] for name in read if name in values}
