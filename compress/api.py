@@ -359,9 +359,8 @@ def convert(
     if type not in conversion.KINDS:
         raise EdgeError(f"type is {type!r}: expected {' or '.join(map(repr, conversion.KINDS))}")
     known, path = task_named(task, CALL) if isinstance(task, str) else task, Path(output)
-    progress(f"converting to TFLite, {type}")
     inputs = training_samples(data, data.spec, calibration)
-    flatbuffer = conversion.to_tflite(copy.deepcopy(network), inputs, type, route, choices)
+    flatbuffer = conversion.to_tflite(copy.deepcopy(network), inputs, type, route, choices, progress)
     manifest = {
         "name": path.stem.lower(),
         "title": title or network.__class__.__name__,

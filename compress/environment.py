@@ -31,7 +31,7 @@ class Packages(NamedTuple):
         alone: installed after those, without what they require: who names them names that, too, as far as it is used.
     """
 
-    complete: tuple[str, ...]
+    complete: tuple[str, ...] = ()
     alone: tuple[str, ...] = ()
 
 
@@ -65,9 +65,13 @@ def ready(name: str, packages: Packages, folder: Path, log: Callable[[str], None
 
 
 def is_ready(name: str, packages: Packages, folder: Path) -> bool:
-    """Return whether `ready` would find the environment made, at the cost of reading a small file."""
+    """Return whether `ready` would find the environment made, at the cost of reading a small file.
+
+    Its Python is a link to the one that made it, which may be gone.
+    """
+    place = folder / name
     try:
-        return (folder / name / _COMPLETE).read_text() == _wanted(packages)
+        return (place / _COMPLETE).read_text() == _wanted(packages) and (place / "bin/python").exists()
     except (OSError, UnicodeDecodeError):
         return False
 
@@ -92,7 +96,7 @@ def _make(name: str, place: Path, packages: Packages, log: Callable[[str], None]
     with open(place.with_name(f"{name}.log"), "w+", errors="replace") as said:
         for command in (
             [sys.executable, "-m", "venv", str(place)],
-            [*pip, *packages.complete],
+            *([[*pip, *packages.complete]] if packages.complete else []),
             *([[*pip, "--no-deps", *packages.alone]] if packages.alone else []),
         ):
             if _run(name, command, said.fileno(), log) != 0:

@@ -110,9 +110,8 @@ class Run:
         first = self._first()
         if self._is_unfinished(first.key):
             network, spec = rehearse(first.network, self.recipe.steps, first.spec)
-            conversion.rehearse(
-                self.recipe, State(network, spec, self._last_key(first.key)), self.checkpoints, self._say()
-            )
+            left = State(network, spec, self._last_key(first.key))
+            conversion.rehearse(self.recipe, self.data, left, self.checkpoints, self._say())
         record.write(path, begun)
         baseline, state = self._steps(first)
         self.compressed = state
@@ -124,9 +123,8 @@ class Run:
         result = report.measure(self._finished(), baseline, state, converted)
         size = (self.output / f"{self.recipe.name}.tflite").stat().st_size
         spent = cost(state.network, state.inputs)
-        self._add(
-            Row("int8", "model file", spent.parameters, spent.macs, size, result["validation"], converted.seconds)
-        )
+        figures = spent.parameters, spent.macs, size, result["validation"], converted.seconds
+        self._add(Row("int8", converted.detail, *figures))
         self.ledger.save(stem.with_name(f"{stem.name}.ledger.json"))
         draw(self.ledger, self.recipe.title, stem.with_name(f"{stem.name}.ledger.png"))
         for name in ("baseline.float32", "float32"):

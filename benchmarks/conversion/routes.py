@@ -2,10 +2,10 @@
 
     python -m benchmarks.conversion.routes [--network NAME] [--route ROUTE] [--folder build/bench/routes]
 
-Each network and route is a process of its own, one at a time. What one measured is kept in the folder, so that the same
-command goes on where it was interrupted; the float32 files are kept there, too. Networks whose package is not installed
-(timm, MONAI) are left out, and the table says so. `--network` measures one alone, again, `--route` by one route; then no
-table is written.
+Each network and route is a process of its own, one at a time. What one measured is kept in the folder, with the float32
+file and what was said, so that the same command goes on where it was interrupted. Networks whose package (timm, MONAI)
+is not installed are left out, and the table says so. `--network` measures one alone, again, and `--route` by one route;
+then no table is written.
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ def _kept(folder: Path, name: str, route: str, again: bool = False) -> Mapping[s
             str(path),
         ]
         try:
-            status = subprocess.run(command, timeout=MOST_SECONDS, check=False).returncode
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(path.with_suffix(".log"), "wb") as said:
+                status = subprocess.run(command, stdout=said, stderr=said, timeout=MOST_SECONDS, check=False).returncode
             failed = f"ended with status {status}" if status else ""
         except subprocess.TimeoutExpired:
             failed = f"took more than {MOST_SECONDS} s"

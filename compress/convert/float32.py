@@ -113,8 +113,10 @@ def _is_of_the_file(error: EdgeError) -> bool:
 
 
 def _inputs(source: Source, images: Inputs) -> Inputs:
-    noisy = noise(source.examples)
-    return tuple(torch.cat([a, b.float()]) for a, b in zip(noisy, images, strict=True)) if images else noisy
+    """Return noise, and behind it the real images."""
+    if not images:
+        return noise(source.examples)
+    return tuple(torch.cat([a, b.float()]) for a, b in zip(noise(images), images, strict=True))
 
 
 def _refused(errors: Sequence[EdgeError]) -> EdgeError:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from compress.convert.layout import channels_last, in_order
 from compress.convert.origins import origins
@@ -34,10 +34,22 @@ class Proof(NamedTuple):
     cosine: float
 
 
-def noise(examples: Inputs, count: int = RANDOM) -> Inputs:
-    """Return inputs of noise, normal with variance 1, `count` of them; the same ones every time."""
+def noise(like: Inputs, count: int = RANDOM) -> Inputs:
+    """Return inputs of noise, `count` of them; the same ones every time.
+
+    Args:
+        like: real inputs, whose least and largest values bound the noise, as a network need not take what no image is;
+            where they are constant, it is normal with variance 1.
+    """
     generator = torch.Generator().manual_seed(0)
-    return tuple(torch.randn((count, *x.shape[1:]), generator=generator) for x in examples)
+    return tuple(_noise(x.float(), (count, *x.shape[1:]), generator) for x in like)
+
+
+def _noise(like: Tensor, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    low, high = float(like.min()), float(like.max())
+    if low == high:
+        return torch.randn(shape, generator=generator)
+    return low + (high - low) * torch.rand(shape, generator=generator)
 
 
 def prove(network: nn.Module, flatbuffer: bytes, inputs: Inputs, where: str) -> Proof:
@@ -50,8 +62,8 @@ def prove(network: nn.Module, flatbuffer: bytes, inputs: Inputs, where: str) -> 
         where: names the file and its route in messages.
 
     Raises EdgeError: "runtime.refused" where LiteRT does not load or run it, "conversion.differs" where it answers
-    otherwise than PyTorch, with the module of the network where that begins, and "conversion.finite" where PyTorch's
-    own answers are not finite.
+    otherwise than PyTorch, with the module of the network where that begins, "conversion.finite" where PyTorch's own
+    answers are not finite, and "conversion.random" where they are others each time.
     """
     wanted = reference(network, inputs)
     if not all(np.isfinite(values).all() for values in wanted):
@@ -60,9 +72,17 @@ def prove(network: nn.Module, flatbuffer: bytes, inputs: Inputs, where: str) -> 
             "train again with a lower lr",
             "conversion.finite",
         )
-    found = _ordered(wanted, answers(flatbuffer, inputs))
+    again = reference(network, tuple(x[:1] for x in inputs))
+    if max(_difference(values[:1], other) for values, other in zip(wanted, again, strict=True)) > MOST:
+        raise EdgeError(
+            "the network gives the same image other outputs each time: expected the same; look for a dropout that does "
+            "not end with eval(), or random numbers in forward",
+            "conversion.random",
+        )
+    given = answers(flatbuffer, inputs)
+    found = _ordered(wanted, given)
     if found is None:
-        shapes = [values.shape[1:] for values in answers(flatbuffer, inputs)]
+        shapes = [values.shape[1:] for values in given]
         raise EdgeError(
             f"{where} gives outputs of {shapes}, and PyTorch of {[values.shape[1:] for values in wanted]}: expected "
             "the same; write the network so that a batch of 1 has them, or name another route",
@@ -131,6 +151,8 @@ def _cosine(wanted: np.ndarray, found: np.ndarray) -> float:
 
 def _cure(network: nn.Module, flatbuffer: bytes, inputs: Inputs) -> str:
     """Return where the file goes wrong first, and what to do."""
-    first = origins(network, flatbuffer, tuple(x[:1] for x in inputs)).unmatched[:1]
-    layer = f"it begins at {first[0]}" if first else "no single layer was found"
-    return f"{layer}; write that layer with other operations, or name another route in [conversion]"
+    first = next(iter(origins(network, flatbuffer, tuple(x[-1:] for x in inputs)).unmatched), None)
+    if first is None:
+        return "no single layer was found; write what is between the layers otherwise, or name another route"
+    kind = type(network.get_submodule(first)).__name__
+    return f"it begins at {first} ({kind}); write that layer with other operations, or name another route"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from compress.convert.float32 import AUTO, to_float32
-from compress.convert.layout import in_order
-from compress.convert.quantize import DEFAULT, Choices, quantize
+from compress.convert.int8 import to_int8
+from compress.convert.quantize import DEFAULT, Choices
 from compress.convert.routes import Source
 from compress.inputs import Inputs, as_inputs
 
@@ -20,6 +22,7 @@ def to_tflite(
     kind: str = "int8",
     route: str = AUTO,
     choices: Choices = DEFAULT,
+    progress: Callable[[str], None] = lambda text: None,
 ) -> bytes:
     """Return a TFLite flatbuffer of `network`, which becomes one on the CPU and in evaluation mode.
 
@@ -33,13 +36,15 @@ def to_tflite(
         kind: "float32", or "int8": full-integer, inputs and outputs included.
         route: a name of `compress.convert.routes.ROUTES`, or "auto".
         choices: how float32 becomes int8.
+        progress: gets what is being done.
 
     Raises EdgeError as `compress.convert.float32.to_float32` and `compress.convert.quantize.quantize` do.
     """
     inputs = as_inputs(calibration)
     network = network.cpu().eval()
     source = Source(network, tuple(x[:1] for x in inputs))
-    ((_, made),) = to_float32([source], [tuple(x[:PROVED_ON] for x in inputs)], route)
+    ((_, made),) = to_float32([source], [tuple(x[:PROVED_ON] for x in inputs)], route, progress)
     if kind == "float32":
         return made.flatbuffer
-    return quantize(made.flatbuffer, in_order(made.flatbuffer, inputs), choices).flatbuffer
+    progress("quantizing to int8")
+    return to_int8(network, made.flatbuffer, inputs, choices).flatbuffer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import time
@@ -15,10 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from compress.convert.float32 import Made, to_float32, ways
-from compress.convert.layout import in_order
-from compress.convert.origins import origins
-from compress.convert.proof import noise
-from compress.convert.quantize import quantize
+from compress.convert.int8 import to_int8
 from compress.convert.routes import ROUTES, Source
 from compress.data.split import DataSet
 from compress.inputs import Inputs
@@ -30,7 +26,7 @@ from edge.runtime import open_runtime
 from edge.strict_json import dumps
 
 PROVED_ON = 4  # training images, in addition to noise
-REHEARSED_ON = 8  # images of noise that stand for the calibration images
+REHEARSED_ON = 3  # of them calibrate the rehearsal's int8: so few that no choice is tried for what it gains
 
 
 class Say(NamedTuple):
@@ -55,9 +51,18 @@ class Converted(NamedTuple):
     tensors: Sequence[Mapping[str, Any]]
     seconds: float
 
+    @property
+    def detail(self) -> str:
+        """How, in a few words: the route, and what choices gained, in decibels of the logits' signal to noise."""
+        taken = [gain for gain in self.record["gains"] if gain["taken"]]
+        if not taken:
+            return f"by {self.record['route']}"
+        gained = sum(gain["snr_db_with"] - gain["snr_db_without"] for gain in taken)
+        return f"{self.record['route']}, {gained:+.1f} dB by {', '.join(gain['choice'] for gain in taken)}"
 
-def rehearse(recipe: Recipe, state: State, folder: Path, say: Say) -> None:
-    """Convert an untrained network for real: float32 proved against PyTorch, int8 loaded, run and finite.
+
+def rehearse(recipe: Recipe, data: DataSet, state: State, folder: Path, say: Say) -> None:
+    """Convert an untrained network for real: float32 proved against PyTorch, int8 loaded and run.
 
     A note in `folder` says that it went well, and that it need not be done again.
 
@@ -69,15 +74,16 @@ def rehearse(recipe: Recipe, state: State, folder: Path, say: Say) -> None:
     path = folder / f"{key_of(state.key, ['rehearsed', _means(recipe.conversion)])}.json"
     if path.exists():
         return
+    images = samples(data, state.spec, PROVED_ON)
     ((_, made),) = to_float32(
         [Source(state.network, state.inputs)],
-        route=recipe.conversion.route,
-        progress=lambda text: say.progress(f"rehearsal: {text}"),
+        [(images,)],
+        recipe.conversion.route,
+        lambda text: say.progress(f"rehearsal: {text}"),
     )
-    images = noise(state.inputs, REHEARSED_ON)
     say.progress("rehearsal: quantizing to int8")
-    made_int8 = quantize(made.flatbuffer, in_order(made.flatbuffer, images), recipe.conversion)
-    _run(made_int8.flatbuffer)
+    _run(to_int8(state.network, made.flatbuffer, (images[:REHEARSED_ON],), recipe.conversion).flatbuffer)
+    say.log(f"rehearsal: {_told(made)}")
     write_beside(path, dumps(_of_float32(made), "the rehearsal").encode())
 
 
@@ -140,9 +146,7 @@ def _floats(
         real: list[Inputs] = [(images[key][:PROVED_ON],) for key in left]
         for number, made in to_float32(sources, real, conversion.route, say.progress):
             _keep(paths[left[number]], made.flatbuffer, _of_float32(made))
-            size = f"{len(made.flatbuffer) / 1e6:.2f} MB in {made.seconds:.0f} s"
-            proof = f"equals PyTorch to {made.proof.largest:.1g} of the largest logit"
-            say.log(f"converted to TFLite float32 by {made.route}: {size}, {proof}")
+            say.log(f"converted to {_told(made)}")
             for refusal in made.refusals:
                 say.log(f"an earlier route was not taken: {refusal}")
     return {key: (path.read_bytes(), json.loads(path.with_suffix(".json").read_text())) for key, path in paths.items()}
@@ -151,13 +155,18 @@ def _floats(
 def _quantize(conversion: Conversion, state: State, float32: bytes, images: Inputs, path: Path, say: Say) -> None:
     say.progress("quantizing to int8")
     begun = time.monotonic()
-    made = quantize(float32, in_order(float32, images), conversion)
-    modules = origins(copy.deepcopy(state.network), float32, tuple(x[:1] for x in images)).modules
+    made = to_int8(state.network, float32, images, conversion)
     seconds = time.monotonic() - begun
-    tensors = [one._replace(module=modules.get(one.tensor, ""))._asdict() for one in made.tensors]
+    tensors = [one._asdict() for one in made.tensors]
     gains = [gain._asdict() for gain in made.gains]
     _keep(path, made.flatbuffer, {"seconds": seconds, "gains": gains, "tensors": tensors})
     say.log(f"converted to TFLite int8: {len(made.flatbuffer) / 1e6:.2f} MB in {seconds:.0f} s")
+
+
+def _told(made: Made) -> str:
+    """Return what a float32 file is, in words."""
+    size = f"{len(made.flatbuffer) / 1e6:.2f} MB in {made.seconds:.0f} s"
+    return f"TFLite float32 by {made.route}: {size}, equals PyTorch to {made.proof.largest:.1g} of the largest logit"
 
 
 def _means(conversion: Conversion) -> list[Any]:

@@ -37,12 +37,16 @@ def test_an_environment_is_made_once_and_again_for_other_requirements(tmp_path: 
     said: list[str] = []
     first, second = wheel(tmp_path, "1.0"), wheel(tmp_path, "2.0")
     place = environment.ready("tiny", Packages((first,)), tmp_path / "env", said.append)
+    assert environment.is_ready("tiny", Packages((first,)), tmp_path / "env")
+    assert not environment.is_ready("tiny", Packages((second,)), tmp_path / "env")
     assert says(place) == "1.0" and said[0].startswith("making the environment of tiny, once: ")
     said.clear()
     assert environment.ready("tiny", Packages((first,)), tmp_path / "env", said.append) == place and said == []
     (place / "complete").unlink()  # as where its making was interrupted
-    assert says(environment.ready("tiny", Packages((), (second,)), tmp_path / "env", said.append)) == "2.0"
+    assert says(environment.ready("tiny", Packages(alone=(second,)), tmp_path / "env", said.append)) == "2.0"
     assert len(said) == 1
+    (place / "bin/python").unlink()  # as where the Python that made it was removed
+    assert not environment.is_ready("tiny", Packages(alone=(second,)), tmp_path / "env")
 
 
 @pytest.mark.compile

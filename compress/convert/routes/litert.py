@@ -7,7 +7,9 @@ as exported programs (`torch.export.save`), flatbuffers come back.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -120,9 +122,12 @@ def _prepare(source: Source, place: Path) -> bytes:
         torch.zeros_like(x.permute(0, 2, 3, 1) if x.ndim == 4 else x, device="cpu").contiguous()
         for x in source.examples
     )
+    saved = io.BytesIO()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # notes of the exporter to its own authors
             program = torch.export.export(network, examples, strict=False)
+            torch.export.save(program, saved)
     except Exception as error:  # of many kinds, and a user's own code is run
         raise EdgeError(
             f"torch.export can't follow the network ({one_line(' '.join(str(error).split()))[:200]}): expected a "
@@ -130,5 +135,5 @@ def _prepare(source: Source, place: Path) -> bytes:
             "route",
             "conversion.operator",
         ) from None
-    torch.export.save(program, place / "network.pt2")
-    return hashlib.sha256((place / "network.pt2").read_bytes()).digest()
+    (place / "network.pt2").write_bytes(saved.getbuffer())
+    return hashlib.sha256(saved.getbuffer()).digest()

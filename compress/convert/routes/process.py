@@ -46,18 +46,23 @@ def converted(worker: Worker, sources: Sequence[Source], prepare: Callable[[Sour
         prepare: writes a network into a folder, WORK/N, which is there, for the worker; returns what tells it from
             others: equal bytes, equal file.
 
-    Raises what `prepare` raises, and EdgeError: "conversion.killed" where a signal ended the process or memory was
-    short, "conversion.operator" where it ended with fewer files, with what it said last.
+    Raises what `prepare` raises of a network, behind the files of those before it, and EdgeError: "conversion.killed"
+    where a signal ended the process or memory was short, "conversion.operator" where it ended with fewer files, with
+    what it said last.
     """
     begun = time.monotonic()
     with scratch("convert") as work:
-        kept = []
+        kept, refused = [], None
         for number, source in enumerate(sources):
             (work / str(number)).mkdir()
-            kept.append(_kept(worker, prepare(source, work / str(number))))
+            try:
+                kept.append(_kept(worker, prepare(source, work / str(number))))
+            except EdgeError as error:
+                refused = error
+                break
         left = [number for number, path in enumerate(kept) if path is None or not path.is_file()]
         (work / "numbers").write_text("\n".join(map(str, left)))
-        told = _made(worker, work, len(left))
+        told = _made(worker, work, len(left))  # which starts nothing before the first is wanted
         for number, path in enumerate(kept):
             if path is not None and number not in left:
                 flatbuffer = path.read_bytes()
@@ -68,6 +73,8 @@ def converted(worker: Worker, sources: Sequence[Source], prepare: Callable[[Sour
                     write_beside(path, flatbuffer)
             yield Float32(flatbuffer, time.monotonic() - begun)
             begun = time.monotonic()
+        if refused is not None:
+            raise refused
 
 
 def _kept(worker: Worker, what: bytes) -> Path | None:
@@ -122,8 +129,15 @@ def _failed(name: str, status: int, log: str) -> EdgeError:
             "command again, or name another route",
             "conversion.killed",
         )
+    last = _last_error(log)
+    if last.startswith(("ModuleNotFoundError", "ImportError")):
+        return EdgeError(
+            f"the converter of the route {name} lacks a part of itself ({last}): expected all of its packages; remove "
+            "its environment, and install it again (docs/conversion.md)",
+            "conversion.missing",
+        )
     return EdgeError(
-        f"the network could not be converted to TFLite by the route {name} (exit status {status}): {_last_error(log)}; "
+        f"the network could not be converted to TFLite by the route {name} (exit status {status}): {last}; "
         "see which operators TFLite has, and write the layer with those",
         "conversion.operator",
     )

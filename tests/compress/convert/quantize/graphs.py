@@ -10,6 +10,9 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from compress.convert.quantize.model import Model, read, write
+from compress.convert.quantize.ranges import Float
+
 SAME, VALID = schema.Padding.SAME, schema.Padding.VALID
 TYPES = {"float32": 0, "int32": 2, "bool": 6, "int64": 4, "int8": 9}
 
@@ -198,23 +201,83 @@ def run(flatbuffer: bytes, inputs: Sequence[np.ndarray], xnnpack: bool = True) -
     resolver = OpResolverType.AUTO if xnnpack else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     network = Interpreter(model_content=flatbuffer, num_threads=1, experimental_op_resolver_type=resolver)
     network.allocate_tensors()
-    found: list[list[np.ndarray]] = [[] for _ in network.get_output_details()]
+    model = read(flatbuffer, "a network")
+    found: list[list[np.ndarray]] = [[] for _ in model.outputs]
     for number in range(len(inputs[0])):
-        for detail, values in zip(network.get_input_details(), inputs, strict=True):
-            network.set_tensor(detail["index"], steps(values[number : number + 1], detail))
+        for detail, tensor, values in zip(network.get_input_details(), model.inputs, inputs, strict=True):
+            network.set_tensor(detail["index"], steps(values[number : number + 1], model.tensors[tensor]))
         network.invoke()
         for place, detail in enumerate(network.get_output_details()):
-            found[place].append(real(network.get_tensor(detail["index"]), detail))
+            values = network.get_tensor(detail["index"])
+            found[place].append(real(values, model.tensors[model.outputs[place]]))
     return [np.concatenate(each) for each in found]
 
 
-def steps(values: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
-    scale, zero_point = detail["quantization"]
-    if detail["dtype"] == np.float32:
+def errors_of_operators(flatbuffer: bytes, image: Sequence[np.ndarray]) -> dict[str, float]:
+    """Return how far, in steps, each kind of operator of an int8 file is from the same operator in float.
+
+    Each operator gets what the int8 file's operators before it gave it, as real numbers, and weights as real numbers.
+    """
+    ours, network = read(flatbuffer, "int8"), Float(flatbuffer, "int8")
+    entries = [steps(values, ours.tensors[tensor]) for tensor, values in zip(ours.inputs, image, strict=True)]
+    values_of = network.run(entries)
+    found: dict[str, float] = {}
+    for number, operator in enumerate(ours.operators):
+        kind = ours.kind(operator)
+        model = in_float(read(flatbuffer, "int8"))
+        reads = sorted({t for t in operator.inputs if t >= 0 and not model.is_constant(t)})
+        given = [real(values_of(tensor), ours.tensors[tensor]) for tensor in reads]
+        if kind in ("QUANTIZE", "DEQUANTIZE"):
+            results = given
+        else:
+            model.graph.operators = model.operators = [model.operators[number]]
+            model.inputs, model.outputs = reads, list(operator.outputs)
+            results = _answers(write(model, "float"), given)
+        for tensor, wanted in zip(operator.outputs, results, strict=True):
+            if ours.tensors[tensor].type != schema.TensorType.INT8:
+                continue
+            off = np.abs(values_of(tensor).astype(float) - steps(wanted, ours.tensors[tensor])).max(initial=0)
+            found[kind] = max(found.get(kind, 0.0), float(off))
+    return found
+
+
+def in_float(model: Model) -> Model:
+    """Return an int8 model in float32, each integer as the real number that it stands for."""
+    for number, tensor in enumerate(model.tensors):
+        if tensor.quantization is None or tensor.quantization.scale is None:
+            continue
+        if model.is_constant(number):
+            values = model.values(number)
+            along = [-1 if axis == tensor.quantization.quantizedDimension else 1 for axis in range(values.ndim)]
+            scale, zero = (np.asarray(each) for each in (tensor.quantization.scale, tensor.quantization.zeroPoint))
+            if len(scale) > 1:
+                scale, zero = scale.reshape(along), zero.reshape(along)
+            model.set_values(
+                number, ((values.astype(np.float64) - zero) * scale).astype(np.float32).reshape(values.shape)
+            )
+        tensor.type, tensor.quantization = schema.TensorType.FLOAT32, None
+    for code in model.raw.operatorCodes:
+        code.version = 3 if code.builtinCode == schema.BuiltinOperator.RESIZE_BILINEAR else 1
+    return model
+
+
+def _answers(flatbuffer: bytes, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+    network = Float(flatbuffer, "float")
+    values_of = network.run(inputs)
+    return [values_of(tensor) for tensor in read(flatbuffer, "float").outputs]
+
+
+def steps(values: np.ndarray, tensor: Any) -> np.ndarray:
+    """Return real numbers as the tensor of a file holds them."""
+    if tensor.type != schema.TensorType.INT8:
         return values
-    return np.clip(np.round(values / scale) + zero_point, -128, 127).astype(np.int8)
+    return np.clip(np.round(values / tensor.quantization.scale) + tensor.quantization.zeroPoint, -128, 127).astype(
+        np.int8
+    )
 
 
-def real(values: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
-    scale, zero_point = detail["quantization"]
-    return values if not scale else ((values.astype(np.float32) - zero_point) * scale).astype(np.float32)
+def real(values: np.ndarray, tensor: Any) -> np.ndarray:
+    """Return the real numbers that a file's tensor stands for."""
+    if tensor.type != schema.TensorType.INT8:
+        return values
+    return ((values.astype(np.float32) - tensor.quantization.zeroPoint) * tensor.quantization.scale).astype(np.float32)

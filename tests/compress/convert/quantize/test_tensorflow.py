@@ -16,7 +16,7 @@ from compress.convert.quantize.model import Model, read, write
 from compress.convert.quantize.ranges import Float
 
 MODELS = sorted((Path(edge.__file__).parent / "models").glob("*.tflite"))
-AS_TENSORFLOW = Choices(range="min-max", equalize=False, correct_bias=False)
+AS_TENSORFLOW = Choices(range="min-max", equalize=False, correct_bias=False, full=True)
 IMAGES = 2
 Ranges = Mapping[int, tuple[float, float]]
 

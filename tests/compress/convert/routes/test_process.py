@@ -96,6 +96,11 @@ def test_a_process_whose_files_nobody_wants_any_more_ends(worker: Callable[[str]
             "conversion.operator",
             r"by the route by hand \(exit status 3\): TypeError: no operator for \\x1b\[1m it; see which operators",
         ),
+        (
+            "import no_such_module",
+            "conversion.missing",
+            r"lacks a part of itself \(ModuleNotFoundError: No module named",
+        ),
         ("sys.exit(os.environ['WORD'])", "conversion.operator", r"\(exit status 1\): said; see"),
         ("sys.exit(0)", "conversion.operator", r"\(exit status 0\): a word first; see"),
     ],
