@@ -23,6 +23,7 @@ COMMANDS = {
     "latency": ("benchmarks.latency.command", "time single operators on devices, and predict networks from them"),
     "papers": ("benchmarks.papers.command", "show the papers' headlines beside ours, measured now"),
     "peers": ("benchmarks.peers.command", "run the same networks in other runtimes, in turns"),
+    "compression": ("benchmarks.peers.compression.command", "compare what other tools and this one make of a network"),
     "simulate": ("benchmarks.verdicts.simulation", "judge simulated histories: what is caught, what is a false alarm"),
 }
 

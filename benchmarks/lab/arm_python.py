@@ -35,11 +35,7 @@ def install(folder: Path) -> None:
 
     It starts as `usr/bin/python3.11 -m edge`, with LIBRARIES for the loader where the root is not the board's own.
     """
-    if not sys.version.startswith(f"{VERSION}."):
-        raise SystemExit(f"this is Python {sys.version.split()[0]}: expected {VERSION}, to compile for the board's")
-    root = sysroot.sysroot(ARCHITECTURE, DEBIAN.split()).folder
-    shutil.copytree(root / "usr", folder / "usr", symlinks=True)
-    shutil.copytree(root / "lib", folder / "usr/lib", symlinks=True, dirs_exist_ok=True)  # Debian's /lib is a link
+    interpreter(folder)
     packages = folder / f"usr/local/lib/python{VERSION}/dist-packages"  # where Debian's Python looks
     packages.mkdir(parents=True)
     for name in WHEELS:
@@ -47,6 +43,19 @@ def install(folder: Path) -> None:
             archive.extractall(packages)
     left_out = shutil.ignore_patterns("models", "__pycache__")
     shutil.copytree(Path(edge.__file__).parent, packages / "edge", ignore=left_out)
-    for place in (folder / f"usr/lib/python{VERSION}", packages):
-        # What it can't compile are examples of broken code; dates are held against the sources', as pip has it.
-        compileall.compile_dir(place, quiet=2)
+    compiled(packages)
+
+
+def interpreter(folder: Path) -> None:
+    """Put Python with its standard library alone into the root `folder`, under `usr`."""
+    if not sys.version.startswith(f"{VERSION}."):
+        raise SystemExit(f"this is Python {sys.version.split()[0]}: expected {VERSION}, to compile for the board's")
+    root = sysroot.sysroot(ARCHITECTURE, DEBIAN.split()).folder
+    shutil.copytree(root / "usr", folder / "usr", symlinks=True)
+    shutil.copytree(root / "lib", folder / "usr/lib", symlinks=True, dirs_exist_ok=True)  # Debian's /lib is a link
+    compiled(folder / f"usr/lib/python{VERSION}")
+
+
+def compiled(place: Path) -> None:
+    """Compile the modules of a folder; dates are compared with the sources', as pip has it."""
+    compileall.compile_dir(place, quiet=2)  # what it can't compile are examples of broken code

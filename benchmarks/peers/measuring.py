@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import random
 import statistics
 import time
@@ -64,29 +65,39 @@ def measure(
 
     Raises EdgeError where LiteRT itself can't be measured: without it there is nothing to compare with.
     """
-    rows, files = [], {}
-    for name in names:
-        for kind in ("int8", "float"):
-            row = Row(name, kind)
-            rows.append(row)
-            try:
-                if kind not in environment.peer(name).KINDS:
-                    raise EdgeError(f"{environment.peer(name).TITLE} is not run in {kind} here", "peers.kind")
-                python = environment.python(name, say)
-                say(f"{folder.name}: converting for {row.title}")
-                files[name, kind] = python, process.convert(python, name, folder, kind)
-            except EdgeError as error:
-                row.fault = str(error)
+    rows, files = converted(folder, names, platform.machine(), say)
     _check(rows, files, folder, say)
     if rows[0].fault:
         raise EdgeError(f"LiteRT itself can't be measured: {rows[0].fault}", "peers.base")
     for count in threads:
-        _turns(rows, files, folder, count, rounds, say)
+        turns(rows, files, folder, count, rounds, say)
     _cold(rows, files, folder, max(3, rounds // 4), say)
     return rows
 
 
 Files = dict[tuple[str, str], tuple[Path, Path]]
+
+
+def converted(folder: Path, names: Sequence[str], machine: str, say: Callable[[str], None]) -> tuple[list[Row], Files]:
+    """Return a row for each runtime and kind, and the Python and the file of each that has no fault."""
+    rows: list[Row] = []
+    files: Files = {}
+    for name in names:
+        for kind in ("int8", "float"):
+            row = Row(name, kind)
+            rows.append(row)
+            try:
+                peer = environment.peer(name)
+                if kind not in peer.KINDS:
+                    raise EdgeError(f"{peer.TITLE} is not run in {kind} here", "peers.kind")
+                if machine != platform.machine() and peer.NOT_ON_ARM:
+                    raise EdgeError(peer.NOT_ON_ARM, "peers.machine")
+                python = environment.python(name, say)
+                say(f"{folder.name}: converting for {row.title}")
+                files[name, kind] = python, process.convert(python, name, folder, kind, machine)
+            except EdgeError as error:
+                row.fault = str(error)
+    return rows, files
 
 
 def _check(rows: Sequence[Row], files: Files, folder: Path, say: Callable[[str], None]) -> None:
@@ -103,10 +114,15 @@ def _check(rows: Sequence[Row], files: Files, folder: Path, say: Callable[[str],
                 answer = worker.answer()
             base = answer if base is None else base
             row.cosine = cosine(base, answer)
-            if not row.cosine >= LEAST_COSINE:
-                raise EdgeError(f"its answers are others: cosine {row.cosine:.3f}, not timed", "peers.answer")
+            same(row.cosine)
         except EdgeError as error:
             row.fault = str(error)
+
+
+def same(found: float) -> None:
+    """Raise EdgeError ("peers.answer") where a cosine is that of another network's answers."""
+    if not found >= LEAST_COSINE:
+        raise EdgeError(f"its answers are others: cosine {found:.3f}, not timed", "peers.answer")
 
 
 def cosine(one: np.ndarray, other: np.ndarray) -> float:
@@ -118,10 +134,10 @@ def cosine(one: np.ndarray, other: np.ndarray) -> float:
         return float(a @ b / np.sqrt((a @ a) * (b @ b)))
 
 
-def _turns(
+def turns(
     rows: Sequence[Row], files: Files, folder: Path, threads: int, rounds: int, say: Callable[[str], None]
 ) -> None:
-    """Time them all: each round each has one turn, in random order."""
+    """Time all that have no fault, into each row's `ms`: each round each has one turn, in random order."""
     order = random.Random(SEED)
     with ExitStack() as stack:
         workers: dict[int, Worker] = {}

@@ -24,9 +24,9 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in ("OMP_NUM_THREADS", "PYTHONPATH")}
 
 
-def convert(python: Path, runtime: str, folder: Path, kind: str) -> Path:
-    """Let a runtime make its file of a network's folder; EdgeError ("peers.convert") where it can't."""
-    command = [str(python), "-I", str(WORKER), "convert", runtime, str(folder), kind]
+def convert(python: Path, runtime: str, folder: Path, kind: str, machine: str) -> Path:
+    """Let a runtime make its file of a network's folder for a machine; EdgeError ("peers.convert") where it can't."""
+    command = [str(python), "-I", str(WORKER), "convert", runtime, str(folder), kind, machine]
     try:
         ran = subprocess.run(command, capture_output=True, text=True, timeout=CONVERT_SECONDS, env=_environment())
     except subprocess.TimeoutExpired:

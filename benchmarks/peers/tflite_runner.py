@@ -12,7 +12,7 @@ from benchmarks.peers.runner import Runner, quantized
 FILES = {"int8": "int8.tflite", "float": "float.tflite"}
 
 
-def convert(folder: Path, kind: str) -> str:
+def convert(folder: Path, kind: str, machine: str) -> str:
     """Both files are in the folder already: the shipped one, and the same in float32."""
     return FILES[kind]
 

@@ -16,9 +16,10 @@ TITLE = "ExecuTorch"
 REQUIREMENTS = ("executorch==1.5.1", "torch==2.13.0+cpu", "torchao==0.18.0", "numpy==2.4.6")
 KINDS = ("int8", "float")
 NOTE = "int8: its own quantizer for XNNPACK, calibrated on the golden images; input and output in float"
+NOT_ON_ARM = "its library for Python needs PyTorch, whose wheel for Arm needs CUDA"
 
 
-def convert(folder: Path, kind: str) -> str:
+def convert(folder: Path, kind: str, machine: str) -> str:
     """Export the network, quantize it in int8, and lower it to XNNPACK."""
     import torch
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner

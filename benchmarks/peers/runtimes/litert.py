@@ -12,6 +12,7 @@ TITLE = "LiteRT"
 REQUIREMENTS = ("ai-edge-litert==2.3.0", "numpy==2.4.6")
 KINDS = ("int8", "float")
 NOTE = "int8: the shipped file"
+NOT_ON_ARM = ""
 convert = tflite_runner.convert
 
 

@@ -15,12 +15,13 @@ TITLE = "ncnn"
 REQUIREMENTS = ("ncnn==1.0.20261020", "numpy==2.4.6")
 KINDS = ("float",)
 NOTE = "float32 is kept (no fp16, no bf16); Winograd and packed layouts as it is set up by default"
+NOT_ON_ARM = ""
 _MAGIC = 7767517
 _FLOAT32 = np.zeros(1, "<u4").tobytes()  # before weights: they are float32
 _RELU = 1
 
 
-def convert(folder: Path, kind: str) -> str:
+def convert(folder: Path, kind: str, machine: str) -> str:
     """Write its two files: `.param`, a layer a line, and `.bin`, the weights one behind the other."""
     network = graph.read(folder)
     lines, weights = _Writer(network).written()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,15 @@ TITLE = "onnxruntime"
 REQUIREMENTS = ("onnxruntime==1.32.0", "numpy==2.4.6")
 KINDS = ("int8", "float")
 NOTE = "int8: QDQ at the shipped file's scales; activations uint8 on x86 and int8 on Arm, as its documentation advises"
+NOT_ON_ARM = ""
 _KINDS: dict[str, Any] = {"tensor(int8)": np.int8, "tensor(uint8)": np.uint8}
 
 
-def convert(folder: Path, kind: str) -> str:
+def convert(folder: Path, kind: str, machine: str) -> str:
     """The files are in the folder already."""
     if kind == "float":
         return "float.onnx"
-    return "int8.onnx" if platform.machine() == "aarch64" else "uint8.onnx"
+    return "int8.onnx" if machine == "aarch64" else "uint8.onnx"
 
 
 def load(path: Path, threads: int) -> Runner:

@@ -14,9 +14,10 @@ TITLE = "OpenVINO"
 REQUIREMENTS = ("openvino==2026.4.1", "numpy==2.4.6")
 KINDS = ("int8", "float")
 NOTE = "int8: QDQ at the shipped file's scales"
+NOT_ON_ARM = ""
 
 
-def convert(folder: Path, kind: str) -> str:
+def convert(folder: Path, kind: str, machine: str) -> str:
     """Write its own form (.xml, .bin) of the ONNX file."""
     import openvino
 

@@ -12,6 +12,7 @@ TITLE = "tflite-runtime"
 REQUIREMENTS = ("tflite-runtime==2.14.0", "numpy==1.26.4")
 KINDS = ("int8", "float")
 NOTE = "int8: the shipped file, with its own int8 kernels, as its wheel does not give them to XNNPACK"
+NOT_ON_ARM = ""
 convert = tflite_runner.convert
 
 

@@ -30,7 +30,7 @@ def test_who_is_ahead_is_said_and_who_has_no_times() -> None:
     ]  # fmt: skip
     assert all(len(line) == len(command.HEADER) for line in found)
     assert found[0][3].startswith("0.80 (0.80 to 0.80)")
-    assert command.missing({"pneumonia": rows}).startswith("1 of 4 rows")
+    assert command.missing(rows).startswith("1 of 4 rows")
 
 
 @pytest.mark.network
@@ -43,4 +43,4 @@ def test_a_network_in_another_runtime(
     found = capsys.readouterr().out
     for name in ("LiteRT int8", "LiteRT float", "onnxruntime int8", "onnxruntime float"):
         assert f"| bpcp | {name} (" in found
-    assert "0 of 4 rows have no times" in found
+    assert "0 of 4 rows have no numbers" in found

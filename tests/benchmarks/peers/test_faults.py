@@ -44,7 +44,7 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Worker, "left", {})
     monkeypatch.setattr(measuring, "Worker", Worker)
     monkeypatch.setattr(environment, "python", lambda name, say: Path(name))
-    monkeypatch.setattr(process, "convert", lambda python, name, folder, kind: Path(f"{name}.{kind}"))
+    monkeypatch.setattr(process, "convert", lambda python, name, folder, kind, machine: Path(f"{name}.{kind}"))
     monkeypatch.setattr(process, "cold", lambda *_: Process(100.0, 50.0, b""))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ def expected(folder: Path) -> np.ndarray:
 
 
 def answers(runtime: object, folder: Path, kind: str) -> np.ndarray:
-    runner = runtime.load(folder / runtime.convert(folder, kind), 1)  # type: ignore[attr-defined]
+    runner = runtime.load(folder / runtime.convert(folder, kind, platform.machine()), 1)  # type: ignore[attr-defined]
     images = np.load(folder / network.INPUTS)
     return np.concatenate([runner.real(runner.run(runner.prepare(image[None]))).copy() for image in images])
 
