@@ -86,13 +86,13 @@ def usual(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_a_float_file_becomes_a_model_file_that_a_device_runs(user: User, name: str, raw: dict[str, Any]) -> None:
     images(user.data)
-    user.has(network(name), raw | {"runtime": {"type": "float32"}, "measured": {"accuracy": 0.9}})
+    user.has(network(name), raw | {"runtime": {"type": "float32"}, "measured": {"accuracy": 0.9, "macs": 52000}})
     status, said, error = user.convert()
     assert status == 0, error
     model = read(user.output)
     assert model.manifest.type == "int8"
     measured, provenance = model.manifest.raw["measured"], model.manifest.raw["provenance"]
-    assert measured["accuracy"] == 0.9 and 0.95 < measured["cosine"] <= 1
+    assert set(measured) == {"macs", "cosine"} and 0.95 < measured["cosine"] <= 1, "of this file nothing else is known"
     assert provenance["float32"]["file"] == "net.tflite"
     assert provenance["calibration"]["images"] == 9
     assert [verdict.verdict for verdict in check(edge.load(user.output, threads=1))] == [BIT_EXACT] * 4
@@ -308,6 +308,14 @@ def test_folders_that_are_refused(user: User, make: Callable[[Path], None], said
 def test_options_that_are_refused(user: User, options: Sequence[object], said: str) -> None:
     images(user.data)
     assert said in user.refusal(*options)
+
+
+def test_a_model_file_has_the_manifest(user: User, usual: Path) -> None:
+    images(user.data)
+    (user.folder / "net.manifest.json").unlink()
+    status, _, error = user.convert("--manifest", usual)
+    assert status == 0, error
+    assert user.output.read_bytes() == usual.read_bytes(), "and what it says of its own making is said again"
 
 
 def test_a_manifest_of_another_network(user: User) -> None:
