@@ -208,7 +208,7 @@ def test_several_inputs() -> None:
     assert (modules[one], modules[other], unmatched) == ("one", "other", ())
 
 
-@pytest.mark.parametrize("make", [lambda x: x * 0, lambda x: x * float("nan")])
+@pytest.mark.parametrize("make", [lambda x: x * 0, lambda x: x * float("nan"), lambda x: x * float("inf")])
 def test_a_network_that_dies_ends_in_no_error(make: Callable[[Tensor], Tensor]) -> None:
     network, net, at = residual()
     network.bn1.weight.data = make(network.bn1.weight.data)
