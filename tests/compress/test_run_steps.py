@@ -20,6 +20,7 @@ import torch
 from PIL import Image
 
 from compress.data.phantom import colon
+from compress.report import tensors
 from compress.report.ledger import Row, header, line
 from compress.state.checkpoint import load_tensors
 from edge.model import read
@@ -123,6 +124,17 @@ def infer(*words: object) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_int8_is_reported_tensor_by_tensor(finished: Finished) -> None:
+    folder = finished.folder / "out"
+    table = tensors.read(read(folder / "own.tflite"))
+    assert all(row.module for row in table if row.operator in ("CONV_2D", "FULLY_CONNECTED"))
+    assert table[-1].snr_db > 10
+    worst = tensors.named(table)
+    assert json.loads((folder / "own.report.json").read_text())["worst_tensors"] == worst
+    assert worst in (folder / "own.md").read_text() and f"worst tensors: {worst}" in finished.said
+    assert Image.open(folder / "own.tensors.png").size[0] > 600
 
 
 def test_edge_infer_runs_what_came_out(finished: Finished, phantoms: Path) -> None:
