@@ -82,10 +82,8 @@ def test_image_beyond_the_calibration_is_clipped_and_finite() -> None:
 def test_network_with_a_constant_output_gives_it(bias: float, choices: Choices) -> None:
     net = small()
     last = net.graph.operators[-1]
-    for tensor, values in ((last.inputs[1], np.zeros((3, 4))), (last.inputs[2], np.full(3, bias))):
-        net.model.buffers[net.graph.tensors[tensor].buffer].data = np.frombuffer(
-            values.astype(np.float32).tobytes(), np.uint8
-        )
+    for tensor, value in zip(last.inputs[1:], (0, bias), strict=True):
+        net.set(tensor, value)
 
     made = quantize(net.flatbuffer(net.output), images(net), choices).flatbuffer
 
@@ -99,9 +97,7 @@ def test_nearly_dead_layers_give_files_that_load(number: int) -> None:
     x = net.conv(net.input(1, 6, 6, 3), 4)
     tiny = net.conv(x, 4)
     for tensor in net.graph.operators[1].inputs[1:]:
-        buffer = net.model.buffers[net.graph.tensors[tensor].buffer]
-        values = np.frombuffer(bytes(buffer.data), np.float32) * np.float32(10.0 ** (-4 * number))
-        buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+        net.set(tensor, net.values(tensor) * 10.0 ** (-4 * number))
     nothing = net.two("SUB", net.two("ADD", x, tiny), x)
     output = net.concat(net.two("SQUARED_DIFFERENCE", tiny, x), net.two("SUB", tiny, tiny))
     flatbuffer, calibration = net.flatbuffer(nothing, output), images(net)
@@ -119,8 +115,7 @@ def test_large_bias_widens_the_weights_of_its_channel_alone() -> None:
     output = net.dense(net.reduce(net.input(1, 4, 4, 3)), 2)
     weights, bias = net.graph.operators[-1].inputs[1:]
     for tensor, values in ((weights, [[1e-8, 0, 0], [1, 2, 3]]), (bias, [100, 1])):
-        data = np.frombuffer(np.float32(values).tobytes(), np.uint8)
-        net.model.buffers[net.graph.tensors[tensor].buffer].data = data
+        net.set(tensor, values)
 
     made = read(quantize(net.flatbuffer(output), images(net), FULL).flatbuffer, "made")
 
@@ -227,6 +222,33 @@ def test_operator_without_an_int8_kernel_is_refused_where_all_has_to_be_int8() -
     error = refused(net.flatbuffer(output), images(net))
 
     assert error.code == "conversion.operator" and "SIN" in str(error)
+
+
+def divided(weight: float, bias: float) -> tuple[bytes, list[np.ndarray]]:
+    """A network that divides by what a convolution gives, and multiplies by it."""
+    net = Net()
+    x = net.input(1, 6, 6, 3)
+    sigmoid = net.one("LOGISTIC", net.two("MUL", net.conv(x, 3), net.constant(np.float32([8]))))
+    divisor = net.conv(sigmoid, 3, 1)
+    for tensor, value in zip(net.graph.operators[-1].inputs[1:], (weight, bias), strict=True):
+        net.set(tensor, value)
+    return net.flatbuffer(net.two("MUL", net.two("DIV", net.conv(x, 3), divisor), divisor)), images(net)
+
+
+def test_divisor_that_int8_would_round_to_zero_stays_float() -> None:
+    flatbuffer, calibration = divided(0.3, 1e-6)
+
+    made = quantize(flatbuffer, calibration, Choices("min-max", False, False)).flatbuffer
+
+    (wanted,), (found,) = run(flatbuffer, calibration), run(made, calibration)
+    assert np.abs(wanted - found).max() < 0.1
+
+
+@pytest.mark.parametrize("choices", [FULL, Choices()], ids=["plain", "default"])
+def test_divisor_that_is_zero_is_refused(choices: Choices) -> None:
+    error = refused(*divided(0, 0), choices)
+
+    assert error.code == ("conversion.operator" if choices.full else "conversion.finite") and "DIV" in str(error)
 
 
 @pytest.mark.parametrize("kind", ["int8", "float16"])
