@@ -92,10 +92,10 @@ def _measure(name: str, route: str, path: Path) -> None:
     os.environ.pop("EDGE_CONVERSION_CACHE", None)
     network, images = networks.built(name, CALIBRATION + TEST)
     found: dict[str, Any] = {}
-    begun = time.monotonic()
+    begun, worked = time.monotonic(), _worked()
     try:
         (made,) = ROUTES[route].convert([Source(network, (images[:1],))])
-        found |= {"seconds": time.monotonic() - begun, "megabytes": _peak()}
+        found |= {"seconds": time.monotonic() - begun, "cpu seconds": _worked() - worked, "megabytes": _peak()}
         write_beside(path.with_suffix(".tflite"), made.flatbuffer)
         proof = prove(network, made.flatbuffer, (images[:4],), "the file")
         found |= {"largest": proof.largest, "cosine": proof.cosine}
@@ -108,6 +108,12 @@ def _measure(name: str, route: str, path: Path) -> None:
 def _peak() -> float:
     """Return the largest resident set of this process and of the converter's, in MB."""
     return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1000
+
+
+def _worked() -> float:
+    """Return the processor seconds of this process and of those that it waited for."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def _quantized(flatbuffer: bytes, images: np.ndarray) -> dict[str, Any]:
@@ -167,6 +173,7 @@ def _write(folder: Path, names: Sequence[str]) -> None:
                     route,
                     _cell(found, "largest", "{:.1e}"),
                     _cell(found, "seconds", "{:.0f} s"),
+                    _cell(found, "cpu seconds", "{:.0f} s"),
                     _cell(found, "int8 seconds", "{:.1f} s"),
                     _cell(found, "int8 megabytes" if "int8 megabytes" in found else "megabytes", "{:.0f} MB"),
                     _cell(found, "ours", "{:.4f}"),
@@ -177,15 +184,16 @@ def _write(folder: Path, names: Sequence[str]) -> None:
     left_out = [name for name in networks.NETWORKS if name not in names]
     notes = (
         "Random weights, normalizations that have seen 8 images of noise (seed 0). float32: the largest difference "
-        f"between the file, in LiteRT, and PyTorch, as a share of the largest output, on 4 images. int8: cosine with "
-        f"the float32 file's outputs around their means, on {TEST} images of noise, calibrated on {CALIBRATION} "
-        "others, by our quantizer and by TensorFlow's from the same float32 file; with random weights it "
-        "ranks them and is no accuracy. Time: of the whole conversion to float32, the converter's start included; then "
-        "of int8 from it. Memory: the largest resident set of one process. -: not there, or refused."
+        "between the file, in LiteRT, and PyTorch, as a share of the largest output, on 4 images. Time: of the "
+        "conversion to float32, the converter's start included, by the clock and in processor seconds; then of int8 "
+        "from it. Memory: the largest resident set of one process. int8: cosine with the float32 file's outputs around "
+        f"their means, on {TEST} images of noise, calibrated on {CALIBRATION} others, by our quantizer and by "
+        "TensorFlow's from the same float32 file; with random weights it ranks them and is no accuracy. -: not there, "
+        "or refused."
     )
     if left_out:
         notes += f" Left out, as their package is not installed: {', '.join(left_out)}."
-    header = ["network", "route", "float32", "time", "int8 in", "memory", "int8", "by TensorFlow", "refused"]
+    header = ["network", "route", "float32", "time", "CPU", "int8 in", "memory", "int8", "by TensorFlow", "refused"]
     table.write(
         "routes", "Routes to TFLite, side by side", "python -m benchmarks.conversion.routes", header, rows, notes
     )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
 from compress.inputs import Inputs, as_inputs, outputs, run
@@ -49,9 +50,14 @@ def export(network: nn.Module, inputs: Tensor | Inputs, path: Path) -> None:
         except Exception as error:  # of many kinds, and a user's own code is run
             raise EdgeError(
                 f"ONNX export failed ({' '.join(str(error).split())[:200]}): expected operations that ONNX opset "
-                f"{OPSET} supports; write the layer with those"
+                f"{OPSET} supports; write the layer with those",
+                "conversion.operator",
             ) from None
-    model = onnx.shape_inference.infer_shapes(onnx.load(str(path)))
+    model, before = onnx.load(str(path)), -1
+    while len(model.graph.node) != before:  # a shape that has become constant gives others
+        before = len(model.graph.node)
+        model = onnx.shape_inference.infer_shapes(model, data_prop=True)
+        _fold_constants(model)
     _scale_by_depth(model.graph)
     onnx.save(model, str(path))
 
@@ -61,6 +67,33 @@ def names(name: str, count: int) -> list[str]:
     return [name] if count == 1 else [f"{name}_{number:02}" for number in range(count)]
 
 
+def _fold_constants(model: onnx.ModelProto) -> None:
+    """Compute what does not depend on an input, and store it as a constant: shapes and paddings above all."""
+    graph = model.graph
+    values = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    returned = {value.name for value in graph.output}
+    shapes = {value.name: [size.dim_value for size in value.type.tensor_type.shape.dim] for value in graph.value_info}
+    for node in list(graph.node):
+        read = [name for name in node.input if name]
+        given = {name: values[name] for name in read if name in values}
+        if node.op_type == "Shape" and all(shapes.get(read[0], [0])):  # 0: not known
+            given[read[0]] = np.broadcast_to(np.float32(0), shapes[read[0]])
+        if len(given) < len(set(read)) or returned & set(node.output):
+            continue
+        begin, end = ([onnx.ValueInfoProto(name=name) for name in side] for side in (read, node.output))
+        alone = onnx.helper.make_graph([node], "constant", begin, end)
+        evaluator = ReferenceEvaluator(onnx.helper.make_model(alone, opset_imports=model.opset_import))
+        made = evaluator.run(None, given)
+        for name, value in zip(node.output, made, strict=True):
+            values[name] = np.asarray(value)
+            graph.initializer.append(onnx.numpy_helper.from_array(values[name], name))
+        graph.node.remove(node)
+    used = {name for node in graph.node for name in node.input} | returned
+    kept = [tensor for tensor in graph.initializer if tensor.name in used]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+
+
 def _scale_by_depth(graph: onnx.GraphProto) -> None:
     """Make depthwise 1x1 convolutions of the normalizations that stand alone: no convolution can take them in.
 
@@ -68,9 +101,6 @@ def _scale_by_depth(graph: onnx.GraphProto) -> None:
     over the tensor; this is one operator that takes in the activation behind it, too, with a step for each channel.
     """
     values = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    for node in graph.node:
-        if node.op_type == "Identity" and node.input[0] in values:  # equal tensors are stored once
-            values[node.output[0]] = values[node.input[0]]
     readers = Counter(name for node in graph.node for name in node.input)
     convolved = {node.output[0] for node in graph.node if node.op_type.startswith("Conv")}
     images = {value.name for value in graph.value_info if len(value.type.tensor_type.shape.dim) == 4}

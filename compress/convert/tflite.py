@@ -11,6 +11,7 @@ from compress.convert.int8 import to_int8
 from compress.convert.quantize import DEFAULT, Choices
 from compress.convert.routes import Source
 from compress.inputs import Inputs, as_inputs
+from edge.errors import EdgeError
 
 KINDS = ("float32", "int8")
 PROVED_ON = 4  # of the calibration images, in addition to noise
@@ -38,8 +39,11 @@ def to_tflite(
         choices: how float32 becomes int8.
         progress: gets what is being done.
 
-    Raises EdgeError as `compress.convert.float32.to_float32` and `compress.convert.quantize.quantize` do.
+    Raises EdgeError "conversion.choices" for what is no choice, and as `compress.convert.float32.to_float32` and
+    `compress.convert.quantize.quantize` do.
     """
+    for name, found, expected in choices.faults():
+        raise EdgeError(f"choices.{name} is {found!r}: expected {expected}", "conversion.choices")
     inputs = as_inputs(calibration)
     network = network.cpu().eval()
     source = Source(network, tuple(x[:1] for x in inputs))

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -71,7 +72,7 @@ def rehearse(recipe: Recipe, data: DataSet, state: State, folder: Path, say: Say
 
     Raises EdgeError for what would only be found out after hours of training otherwise.
     """
-    path = folder / f"{key_of(state.key, ['rehearsed', _means(recipe.conversion)])}.json"
+    path = folder / f"{key_of(state.key, ['rehearsed', _means(recipe.conversion), _quantizer(recipe.conversion)])}.json"
     if path.exists():
         return
     images = samples(data, state.spec, PROVED_ON)
@@ -110,7 +111,7 @@ def convert(
     images = {one.key: samples(data, one.spec, recipe.calibration) for one in (baseline, state)}
     floats = _floats(recipe.conversion, (baseline, state), images, folder, check, say)
     float32, how = floats[state.key]
-    what = [hashlib.sha256(float32).hexdigest(), recipe.calibration, _choices(recipe.conversion)]
+    what = [hashlib.sha256(float32).hexdigest(), recipe.calibration, _quantizer(recipe.conversion)]
     path = folder / f"{key_of(state.key, ['int8', *what])}.tflite"
     if not _is_kept(path):
         _quantize(recipe.conversion, state, float32, (images[state.key],), path, say)
@@ -170,8 +171,23 @@ def _told(made: Made) -> str:
 
 
 def _means(conversion: Conversion) -> list[Any]:
-    """Return what decides a float32 file's bytes, but the network: the route, and the tools of those it may be."""
-    return [conversion.route, {way.name: dict(way.tools()) for way in ways(conversion.route)}]
+    """Return what decides a float32 file's bytes, but the network: the route, tools, and our code."""
+    tools = {way.name: dict(way.tools()) for way in ways(conversion.route)}
+    return [conversion.route, tools, _code("routes"), _code("repairs")]
+
+
+def _quantizer(conversion: Conversion) -> list[Any]:
+    """Return what decides an int8 file's bytes, but the float32 file and its images."""
+    return [_choices(conversion), _code("quantize")]
+
+
+@cache
+def _code(folder: str) -> str:
+    """Return the SHA-256 of the modules in a folder of `compress.convert`: a better version does its work again."""
+    found = hashlib.sha256()
+    for path in sorted(Path(__file__).parents[1].joinpath("convert", folder).glob("*.py")):
+        found.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()
 
 
 def _choices(conversion: Conversion) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def of_each(
     energies = dict.fromkeys(pairs, (0.0, 0.0))
     networks = Float(flatbuffer, where), Float(made, where)
     entries = [scaled[tensor] for tensor in model.inputs]
-    for images in each([values[:: max(1, len(values) // IMAGES)] for values in calibration]):
+    for images in each([values[:: max(1, -(-len(values) // IMAGES))] for values in calibration]):
         steps = [_steps(image, one) for image, one in zip(images, entries, strict=True)]
         float_of, int8_of = networks[0].run(images), networks[1].run(steps)
         for tensor, twin in pairs.items():

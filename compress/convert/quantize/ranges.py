@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from compress.convert.quantize.groups import JOINS, MOVES
 from compress.convert.quantize.model import Model
 from edge.errors import EdgeError
 from edge.runtime import first_line
@@ -123,6 +124,7 @@ def observe(model: Model, flatbuffer: bytes, calibration: Sequence[np.ndarray], 
     check(model, calibration, where)
     network = Float(flatbuffer, where)
     count = len(calibration[0])
+    padded = {int(tensor) for op in model.operators if model.kind(op) in MOVES | JOINS for tensor in op.outputs}
     seen: dict[int, list[Observed]] = {tensor: [] for tensor in _tensors(model)}
     for number, image in enumerate(each(calibration)):
         values_of = network.run(image)
@@ -130,18 +132,23 @@ def observe(model: Model, flatbuffer: bytes, calibration: Sequence[np.ndarray], 
             values = values_of(tensor)
             if not values.size:
                 continue
-            one = of_image(values, number, count)
-            if not np.isfinite(one.means).all():
+            one = of_image(values, number, count, tensor in padded)
+            # Kernels give the largest float32 for a division by zero.
+            if not (np.isfinite(one.means).all() and one.low > PADDING and one.high < -PADDING):
                 raise _not_finite(model, tensor, where)
             rows.append(one)
     return {tensor: Observed(*map(np.stack, zip(*rows, strict=True))) for tensor, rows in seen.items() if rows}
 
 
-def of_image(values: np.ndarray, number: int, count: int) -> Observed:
-    """Return what a tensor holds on image `number` of `count`, without the first axis of `Observed`."""
+def of_image(values: np.ndarray, number: int, count: int, padded: bool = False) -> Observed:
+    """Return what a tensor holds on image `number` of `count`, without the first axis of `Observed`.
+
+    Args:
+        padded: whether values below `PADDING` are padding.
+    """
     channels = values.shape[-1] if values.ndim else 1
     values = values.reshape(-1, channels if channels <= _CHANNELS else 1)
-    if values.min() < PADDING:  # zero is in every range
+    if padded and values.min() < PADDING:  # zero is in every range
         values = np.where(values > PADDING, values, np.float32(0))
     step = min(len(values), max(1, -(-values.size * count // SAMPLE)))
     start = number * _PRIME % step
@@ -168,9 +175,20 @@ def _not_finite(model: Model, tensor: int, where: str) -> EdgeError:
 
 
 def error_of(values: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
-    """Return the energy of `reference` and that of what `values` differ from it, float64."""
-    wanted = reference.astype(np.float64)
-    return float((wanted**2).sum()), float(((values - wanted) ** 2).sum())
+    """Return the energy of `reference` and that of what `values` differ from it; of all but `PADDING`."""
+    if reference.min(initial=0) < PADDING:
+        values, reference = values[reference > PADDING], reference[reference > PADDING]
+    return _energy(reference), _energy(values - reference)
+
+
+def _energy(values: np.ndarray) -> float:
+    flat = values.ravel()
+    with np.errstate(over="ignore"):
+        energy = float(np.dot(flat, flat))
+    if not 1e-30 < energy < np.inf:  # squares that are no float32
+        flat = flat.astype(np.float64)
+        energy = float(np.dot(flat, flat))
+    return energy
 
 
 def real(values: np.ndarray, scale: Any, zero_point: Any) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 from compress.convert.quantize.constants import WEIGHTED, bias_of
 from compress.convert.quantize.groups import Groups
 from compress.convert.quantize.model import Model
-from compress.convert.quantize.parameters import FLOAT32, Scaled, of_weights
+from compress.convert.quantize.parameters import FLOAT32, Scaled, asymmetric, of_weights
 from edge.operator_rules import LEAST_STEP, MAX_MULTIPLIER
 
 ROOM = 1.01  # beyond what is needed: float32 rounds
@@ -66,7 +66,8 @@ def _step(model: Model, tensor: int, scaled: Mapping[int, Scaled]) -> float:
         return scaled[tensor].scale
     if not model.is_float(tensor) or not model.is_constant(tensor):
         return 0.0
-    return float(np.ptp(np.append(model.values(tensor), 0.0))) / 255
+    values = model.values(tensor)
+    return asymmetric(float(values.min(initial=0)), float(values.max(initial=0)))[0]
 
 
 def _widen(groups: Groups, scaled: dict[int, Scaled], tensor: int, scale: float) -> None:

@@ -52,10 +52,28 @@ def _transposed(
     kernel = weight
     if any(more) and all(rate == 1 for rate in rates):
         kernel, output_padding = constants(lambda: F.pad(weight, (0, more[-1], 0, more[0]))), 0
-    made = F.conv_transpose2d(x, kernel, bias, stride, padding, output_padding, groups, dilation)
+    made = _cropped(x, kernel, bias, stride, padding, output_padding, groups, dilation)
     if not any(more) or kernel is not weight:
         setattr(made, _MADE_BY, _MadeBy(made._version, x, kernel, bias, stride, padding, groups, dilation))
     return made
+
+
+def _cropped(
+    x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Any, padding: Any, more: Any, groups: int, dilation: Any
+) -> Tensor:
+    """Return the transposed convolution; where TFLite has no padding like it, all of its output, and a part of that.
+
+    TFLite pads by SAME (the output is `stride` times the input) or not at all, and padding takes so many rows and
+    columns away from each side of the output.
+    """
+    sides, steps = ((value,) * 2 if isinstance(value, int) else tuple(value) for value in (padding, stride))
+    sizes = kernel.shape[2:]
+    fits = all(step == 1 or size - step == 2 * side for size, step, side in zip(sizes, steps, sides, strict=True))
+    if fits or more or not any(sides):
+        return F.conv_transpose2d(x, kernel, bias, stride, padding, more, groups, dilation)
+    whole = F.conv_transpose2d(x, kernel, bias, stride, 0, 0, groups, dilation)
+    down, right = sides
+    return whole[:, :, down : whole.shape[2] - down, right : whole.shape[3] - right]
 
 
 def _batch_norm(
@@ -83,7 +101,7 @@ def _batch_norm(
     offset = -running_mean if made_by.bias is None else made_by.bias - running_mean
     kernel = constants(lambda: made_by.weight * scale[None, :, None, None])
     moved = constants(lambda: offset * scale + (0 if bias is None else bias))
-    return F.conv_transpose2d(made_by.x, kernel, moved, made_by.stride, made_by.padding, 0, 1, made_by.dilation)
+    return _cropped(made_by.x, kernel, moved, made_by.stride, made_by.padding, 0, 1, made_by.dilation)
 
 
 REPLACEMENTS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(

@@ -25,7 +25,7 @@ from edge.errors import EdgeError
 
 _WORKER = Path(__file__).with_name("onnx2tf_worker.py")
 _STANDS_FOR_GELU = {"Erf": False, "Erfinv": True}  # TensorFlow's name: whether by tanh
-_TOOLS = ("onnx2tf", "tensorflow", "onnx", "onnxsim", "numpy")
+_TOOLS = ("onnx2tf", "tensorflow", "onnx", "numpy")
 
 
 class Onnx2tf:
@@ -86,9 +86,7 @@ def _with_gelu(flatbuffer: bytes, where: str) -> bytes:
 
 
 def _variables() -> dict[str, str]:
-    path = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]  # onnx2tf calls onnxsim as a command
     return os.environ | {
-        "PATH": os.pathsep.join(path),
         "PYTHONHASHSEED": "0",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "CUDA_VISIBLE_DEVICES": "-1",

@@ -61,7 +61,10 @@ def _module(name: str) -> Any:
 
 
 def _ours(operator: Callable[..., Any], graph_node: Any, tf_layers_dict: dict[str, Any], **others: Any) -> None:
-    made = operator(graph_node, *(_read(given, tf_layers_dict) for given in graph_node.inputs))
+    try:
+        made = operator(graph_node, *(_read(given, tf_layers_dict) for given in graph_node.inputs))
+    except Exception as error:
+        raise ValueError(f"{graph_node.op} of {graph_node.name}: {error}") from error
     values = [made] if isinstance(made, Value) else made
     for output, value in zip(graph_node.outputs, values, strict=True):
         _store(graph_node, output, value, tf_layers_dict, others["onnx_graph"])
@@ -277,13 +280,8 @@ def _take(tensor: Any, chosen: np.ndarray, axis: int) -> Any:
     return tf.gather(tensor, chosen.astype(np.int32), axis=axis)
 
 
-def _shape(node: Any, x: Value) -> Value:
-    return Value(np.array(x.shape, np.int64), (0,))
-
-
-def _constant(node: Any) -> Value:
-    values = np.asarray(node.attrs["value"].values)
-    return Value(values, tuple(range(values.ndim)))
+def _identity(node: Any, x: Value) -> Value:
+    return x
 
 
 # --- arithmetic
@@ -296,8 +294,6 @@ def _together(function: Callable[..., Any], node: Any, *values: Value) -> Value:
     computed = [value for value in whole if not isinstance(value.tensor, np.ndarray)]
     order = max(computed or whole, key=lambda value: math.prod(value.shape)).order
     tensors = [_aligned(value, order).tensor for value in whole]
-    if not computed:
-        return Value(np.asarray(function(*tensors)), order)
     tensors = [x.reshape(()) if isinstance(x, np.ndarray) and x.size == 1 else x for x in tensors]
     made = tensors[0]
     for tensor in tensors[1:]:
@@ -522,7 +518,6 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     **{name: partial(_together, function) for name, function in _BINARY.items()},
     **dict.fromkeys(("Softmax", "LogSoftmax"), _softmax),
     "Concat": _concat,
-    "Constant": _constant,
     "ConvTranspose": _transposed_convolution,
     "DepthToSpace": _depth_to_space,
     "Erf": _error_function,
@@ -533,13 +528,13 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "Gelu": _gelu,
     "GlobalAveragePool": partial(_global, tf.reduce_mean),
     "GlobalMaxPool": partial(_global, tf.reduce_max),
+    "Identity": _identity,
     "InstanceNormalization": _instance_norm,
     "LayerNormalization": _layer_norm,
     "MatMul": _matmul,
     "Pad": _pad,
     "Reshape": _reshape,
     "Resize": _resize,
-    "Shape": _shape,
     "Slice": _slice,
     "SpaceToDepth": _space_to_depth,
     "Split": _split,
@@ -550,7 +545,7 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
 # onnx2tf's own, in whatever order the axes lie.
 _ELEMENTWISE = frozenset(
     {
-        *("Abs", "Cast", "Ceil", "Celu", "Clip", "Cos", "Elu", "Exp", "Floor", "HardSigmoid", "HardSwish", "Identity"),
+        *("Abs", "Cast", "Ceil", "Celu", "Clip", "Cos", "Elu", "Exp", "Floor", "HardSigmoid", "HardSwish"),
         *("LeakyRelu", "Log", "Mish", "Neg", "Reciprocal", "Relu", "Round", "Selu", "Sigmoid", "Sign", "Sin"),
         *("Softplus", "Softsign", "Sqrt", "Tanh", "ThresholdedRelu"),
     }

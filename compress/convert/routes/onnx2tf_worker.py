@@ -35,6 +35,7 @@ def main(work: Path, done: int) -> None:
             output_folder_path=str(work / number / "saved"),
             output_signaturedefs=True,  # names without a slash in front
             keep_shape_absolutely_input_names=[name for name, rank in given.items() if rank != 4],
+            not_use_onnxsim=True,  # would be another process for each network
             disable_strict_mode=True,  # no trying which order of axes fits best
             disable_model_save=True,
             non_verbose=True,
@@ -60,7 +61,7 @@ def _inputs(path: Path) -> dict[str, int]:
     """Return the inputs of an ONNX file: how many axes each of them has."""
     import onnx
 
-    graph = onnx.load(str(path), load_external_data=False).graph
+    graph = onnx.load(str(path)).graph
     return {given.name: len(given.type.tensor_type.shape.dim) for given in graph.input}
 
 

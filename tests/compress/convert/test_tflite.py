@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from compress.convert import float32, graph
-from compress.convert.float32 import to_float32
-from compress.convert.routes import ROUTES, Float32, Source
+from compress.convert import graph
 from compress.convert.tflite import to_tflite
-from edge.errors import EdgeError
 from edge.runtime import open_runtime
-from tests.compress.own_network import build
 from tests.compress.pruning.several import Several, inputs
 
 pytestmark = [pytest.mark.train, pytest.mark.timeout(300)]
@@ -58,40 +52,6 @@ def test_a_normalization_that_stands_alone_is_one_operator() -> None:
     assert "MUL" not in names
     assert names.count("ADD") == 2
     assert "RELU" not in names  # the norms' operators have taken them in
-
-
-def test_a_file_that_is_not_the_network_is_refused_and_the_next_route_is_taken(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The first route gives a file of other weights for the second network; the layer is named."""
-    torch.manual_seed(0)
-    first, second, other = build(2, 1).eval(), PreActivation().eval(), PreActivation().eval()
-    other.load_state_dict({**second.state_dict(), "conv.bias": second.conv.bias + 1})
-    grey, rgb = (torch.zeros(1, 1, 16, 16),), (torch.zeros(1, 3, 16, 16),)
-    right = ROUTES["onnx2tf"]
-
-    class Wrong:
-        name, install = "wrong", "nothing"
-
-        def is_installed(self) -> bool:
-            return True
-
-        def tools(self) -> dict[str, str]:
-            return {}
-
-        def convert(self, sources: Sequence[Source]) -> Iterator[Float32]:
-            return right.convert([Source(other, rgb) if s.network is second else s for s in sources])
-
-    monkeypatch.setattr(float32, "ROUTES", {"wrong": Wrong(), "onnx2tf": right})
-    monkeypatch.setattr(float32, "installed", lambda: (Wrong(), right))
-    sources = [Source(first, grey), Source(second, rgb)]
-    made = dict(to_float32(sources))
-    assert [(made[n].route, len(made[n].refusals)) for n in (0, 1)] == [("wrong", 0), ("onnx2tf", 1)]
-    assert all(one.proof.largest < 1e-4 and one.proof.cosine > 0.9999 and one.seconds > 0 for one in made.values())
-    assert "it begins at conv;" in made[1].refusals[0]
-    with pytest.raises(EdgeError, match=r"is not the network: .* it begins at conv;") as error:
-        dict(to_float32(sources, route="wrong"))
-    assert error.value.code == "conversion.differs"
 
 
 def test_several_inputs_and_outputs_are_converted() -> None:

@@ -13,12 +13,12 @@ import torch
 from torch import nn
 
 from compress.convert.float32 import Made
-from compress.convert.origins import Origins
 from compress.convert.proof import Proof
 from compress.convert.quantize import Quantized
+from compress.convert.quantize.result import Gain
 from compress.convert.routes import Source
 from compress.data.split import DataSet
-from compress.recipe import Recipe
+from compress.recipe import Conversion, Recipe
 from compress.recipe_parser import load
 from compress.run import Run
 from compress.state import conversion
@@ -59,14 +59,17 @@ def in_a_minute(monkeypatch: pytest.MonkeyPatch, most: int = 9) -> list[Any]:
                 raise EdgeError("cut off")
             yield number, Made(f"float {number}".encode(), "onnx2tf", Proof(1e-7, 1.0), 60.0, ())
 
-    def quantized(flatbuffer: bytes, *_: Any) -> Quantized:
+    def quantized(_: nn.Module, flatbuffer: bytes, *__: Any) -> Quantized:
         calls.append("int8")
-        return Quantized(b"int8 of " + flatbuffer, (), ())
+        gains = (
+            Gain("range", True, 20.0, 22.5),
+            Gain("equalize", False, 22.5, 22.4),
+            Gain("correct_bias", True, 22.5, 23),
+        )
+        return Quantized(b"int8 of " + flatbuffer, (), gains)
 
     monkeypatch.setattr(conversion, "to_float32", made)
-    monkeypatch.setattr(conversion, "quantize", quantized)
-    monkeypatch.setattr(conversion, "in_order", lambda flatbuffer, images: ())
-    monkeypatch.setattr(conversion, "origins", lambda *_: Origins({}, ()))
+    monkeypatch.setattr(conversion, "to_int8", quantized)
     return calls
 
 
@@ -87,6 +90,8 @@ def test_what_was_converted_is_kept_with_how(
     }
     assert 120 <= made.seconds < 121
     assert made.record["route"] == "onnx2tf" and made.record["proof"] == {"largest": 1e-7, "cosine": 1.0}
+    assert made.record["range"] == "measured" and [gain["taken"] for gain in made.record["gains"]] == [1, 0, 1]
+    assert made.detail == "onnx2tf, +3.0 dB by range, correct_bias"
     assert converted(run, states) == made
     assert calls == [2, "int8"]
 
@@ -143,7 +148,26 @@ class Spectral(nn.Module):
 
 def rehearsed(run: Run, network: nn.Module) -> None:
     recipe = replace(run.recipe, conversion=replace(run.recipe.conversion, route="onnx2tf"))
-    conversion.rehearse(recipe, State(network.eval(), recipe.input, "key"), run.checkpoints, SAY)
+    conversion.rehearse(recipe, run.data, State(network.eval(), recipe.input, "key"), run.checkpoints, SAY)
+
+
+def test_what_was_rehearsed_is_not_rehearsed_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, loaded = in_a_minute(monkeypatch), []
+    monkeypatch.setattr(conversion, "_run", loaded.append)
+    network = build(2, 3)
+    rehearsed(run, network)
+    rehearsed(run, network)
+    assert calls == [1, "int8"] and loaded == [b"int8 of float 0"]
+    run.recipe = replace(run.recipe, conversion=Conversion(range="min-max"))
+    rehearsed(run, network)
+    assert calls == [1, "int8", 1, "int8"]
+
+
+def test_an_int8_file_that_does_not_load_is_said_before_the_training(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_a_minute(monkeypatch)
+    for _ in range(2):  # as a rehearsal that failed is not done
+        with pytest.raises(EdgeError, match="can't load the network"):
+            rehearsed(run, build(2, 3))
 
 
 def test_an_operation_that_no_file_has_is_said_before_the_training(run: Run) -> None:

@@ -50,6 +50,16 @@ class Net:
         self.model.buffers.append(buffer)
         return number
 
+    def values(self, number: int) -> np.ndarray:
+        """Return a float32 constant's values."""
+        data = self.model.buffers[self.graph.tensors[number].buffer].data
+        return np.frombuffer(bytes(data), np.float32).reshape(self.shape(number))
+
+    def set(self, number: int, values: Any) -> None:
+        """Give a float32 constant other values."""
+        data = np.broadcast_to(np.float32(values), self.shape(number)).tobytes()
+        self.model.buffers[self.graph.tensors[number].buffer].data = np.frombuffer(data, np.uint8)
+
     def random(self, *shape: int, scale: float = 1.0) -> int:
         return self.constant((self.rng.standard_normal(shape) * scale).astype(np.float32))
 
