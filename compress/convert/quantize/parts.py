@@ -6,8 +6,10 @@ int8 whatever its parts are.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import Any
 
 from compress.convert.quantize import operators
 from compress.convert.quantize.choices import Choices
@@ -16,20 +18,25 @@ from compress.convert.quantize.model import Model, reads
 from compress.convert.quantize.parameters import FLOAT32, INT8, INT16, NAMES
 from edge.errors import EdgeError
 
-# Operators whose int8 kernels XNNPACK lacks, measured on LiteRT 2.1 and 2.3: each splits what XNNPACK runs in two.
+# Operators whose int8 kernel takes longer than the float one and the way there and back, and those of normalizations,
+# whose reciprocal roots 8 bits are too few for; measured in docs/conversion.md.
 SLOW = frozenset(
     [
-        "BATCH_MATMUL",
+        "ABS",
+        "AVERAGE_POOL_2D",
         "GELU",
         "HARD_SWISH",
-        "MIRROR_PAD",
-        "PADV2",
+        "LEAKY_RELU",
+        "MAXIMUM",
         "PRELU",
         "RSQRT",
         "SOFTMAX",
         "SQUARED_DIFFERENCE",
     ]
 )
+_TAPS = 25  # of a depthwise convolution: XNNPACK's int8 kernels end there, and others take six times float's time
+_FEW = 4  # channels of an image: XNNPACK's int8 kernels take 8 at a time, and fill up with zeros
+_WORTH = 64  # multiplications for each value that would have to go to int8 or come back
 
 # The input of an operator that has no value at zero.
 _DIVISORS = {"DIV": 1, "LOG": 0, "RSQRT": 0}
@@ -46,7 +53,7 @@ def of_operators(model: Model, choices: Choices, modules: Mapping[int, str], whe
     """
     types = [INT8] * len(model.operators)
     if not choices.full:
-        for number in _slow(model):
+        for number in _stay(model):
             types[number] = FLOAT32
     for patterns, becomes in ((choices.int16, INT16), (choices.float32, FLOAT32)):
         for pattern in patterns:
@@ -77,19 +84,27 @@ def _fitting(model: Model, pattern: str, modules: Mapping[int, str], where: str)
     return found
 
 
-def _slow(model: Model) -> set[int]:
+def _stay(model: Model) -> set[int]:
     """Return the operators that stay float by themselves: slow ones, those without an int8 kernel, and what is between.
 
-    That is the rule, measured in docs/conversion.md: all operators that are connected to such a one without a
-    convolution or a matrix of weights between them. Less than that crosses from float to int8 and back within a
-    normalization, which costs more than it saves.
+    What is connected to one of them without a convolution or a matrix of weights between stays too: crossing to int8
+    and back within a normalization costs more than it saves. So does a matrix between two such parts that is too small
+    to be worth the way.
     """
-    starts = [
+    slow = [
         number
         for number, operator in enumerate(model.operators)
-        if model.kind(operator) in SLOW or not operators.has(model, operator, INT8)
+        if _is_slow(model, operator) or not operators.has(model, operator, INT8)
     ]
-    found = _connected(model, starts)
+    writers, readers = model.writers(), model.readers()
+    found: set[int] = set()
+    while slow:
+        _spread(model, slow, found, writers, readers)
+        slow = [
+            number
+            for number, operator in enumerate(model.operators)
+            if number not in found and _is_little(model, operator, found, writers, readers)
+        ]
     return found | _divisors(model, found)
 
 
@@ -104,21 +119,59 @@ def _divisors(model: Model, float32: set[int]) -> set[int]:
     return {writers[tensor] for tensor in divisors if tensor in writers}
 
 
-def _connected(model: Model, starts: Iterable[int]) -> set[int]:
-    writers, readers = model.writers(), model.readers()
-    found: set[int] = set()
+def _is_slow(model: Model, operator: Any) -> bool:
+    kind = model.kind(operator)
+    return kind in SLOW or (
+        kind == "DEPTHWISE_CONV_2D" and math.prod(model.shape(int(operator.inputs[1]))[1:3]) > _TAPS
+    )
+
+
+def _spread(
+    model: Model,
+    starts: Iterable[int],
+    found: set[int],
+    writers: Mapping[int, int],
+    readers: Mapping[int, Sequence[int]],
+) -> None:
+    """Add to `found` the operators `starts` and what is connected to them without weights between."""
     left = list(starts)
     while left:
         number = left.pop()
-        operator = model.operators[number]
         if number in found:
             continue
         found.add(number)
-        computed = [tensor for tensor in reads(operator) if model.is_float(tensor)]
-        beside = [writers[tensor] for tensor in computed if tensor in writers]
+        operator = model.operators[number]
+        beside = [writers[tensor] for tensor in reads(operator) if tensor in writers and model.is_float(tensor)]
         beside += [reader for tensor in map(int, operator.outputs) for reader in readers.get(tensor, ())]
         left += [other for other in beside if model.kind(model.operators[other]) not in WEIGHTED]
-    return found
+
+
+def _is_little(
+    model: Model,
+    operator: Any,
+    found: set[int],
+    writers: Mapping[int, int],
+    readers: Mapping[int, Sequence[int]],
+) -> bool:
+    """Return whether an operator with weights stands before operators that stay, and int8 gains nothing there.
+
+    It has too little to do, between such operators; or reads the image, of so few channels that int8 is no faster.
+    """
+    weighted = WEIGHTED.get(model.kind(operator))
+    if not weighted:
+        return False
+    source, output = int(operator.inputs[weighted.source]), int(operator.outputs[0])
+    if not found.issuperset(readers.get(output, ())):
+        return False
+    if source in model.inputs:
+        return model.shape(source)[-1] <= _FEW
+    if writers.get(source) not in found:
+        return False
+    weights = model.shape(int(operator.inputs[weighted.weights]))
+    values = [math.prod(model.shape(tensor)) for tensor in (source, output)]
+    # Each weight multiplies once at each position of the output; in a transposed convolution, of the input.
+    counted, channels = (source, model.shape(source)[-1]) if weighted.source else (output, weights[weighted.axis])
+    return math.prod(model.shape(counted)) / channels * math.prod(weights) < _WORTH * sum(values)
 
 
 def part(model: Model, types: Sequence[int]) -> dict[int, int]:
@@ -150,11 +203,15 @@ def part(model: Model, types: Sequence[int]) -> dict[int, int]:
 def _crossed(model: Model, tensor: int, becomes: int, copies: dict[tuple[int, int], int]) -> int:
     """Return a tensor in another type; the operator that makes it is put in where there is none yet."""
     if (tensor, becomes) not in copies:
+        if becomes == INT16 and model.becomes(tensor) == INT8:  # which has no kernel but by way of float
+            given = _crossed(model, tensor, FLOAT32, copies)
+        else:
+            given = tensor
         copied = copies[tensor, becomes] = model.add_tensor(tensor)
         model.tensors[copied].name = (model.tensors[tensor].name or b"") + f".{NAMES[becomes]}".encode()
         model.types[copied] = becomes
         kind = "DEQUANTIZE" if becomes == FLOAT32 else "QUANTIZE"
-        model.add_operator(len(model.operators), kind, [tensor], [copied], 2)
+        model.add_operator(len(model.operators), kind, [given], [copied], 2)
     return copies[tensor, becomes]
 
 
