@@ -42,6 +42,9 @@ def card(manifest: Mapping[str, Any], result: Mapping[str, Any], more: Sequence[
         f"- made by: recipe `{manifest['name']}`, steps {', '.join(step['kind'] for step in provenance['steps'])}; "
         f"seed {provenance['seed']}; "
         f"int8 steps from {min(provenance['calibration'], sum(data['counts']['train']))} training images",
+        f"- converted by the route {provenance['conversion']['route']}; its float32 file equals PyTorch to "
+        f"{provenance['conversion']['proof']['largest']:.1g} of the largest output, and is kept as "
+        f"`{provenance['float32']['file']}` (SHA-256 {provenance['float32']['sha256'][:16]}...)",
         "",
         "## On the test images",
         "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -19,9 +20,16 @@ import pytest
 import torch
 from PIL import Image
 
+from compress.convert.layout import in_order
+from compress.convert.proof import LEAST_COSINE, MOST
+from compress.convert.quantize import quantize
+from compress.convert.routes import ROUTES
 from compress.data.phantom import colon
+from compress.recipe_parser import load
 from compress.report.ledger import Row, header, line
 from compress.state.checkpoint import load_tensors
+from compress.steps.step import samples
+from compress.tasks.registry import task_named
 from edge.model import read
 from tests.compress.conftest import HERE, RECIPE, command, edge_compress, environment, refused
 
@@ -92,7 +100,7 @@ def test_the_network_shrinks_step_by_step(finished: Finished) -> None:
     assert parameters[0] == parameters[1] > parameters[2] == parameters[3] > parameters[4] == parameters[6]
     assert rows[1]["macs"] > rows[2]["macs"] > rows[4]["macs"]
     assert rows[6]["bytes"] == (finished.folder / "out/own.tflite").stat().st_size
-    took = [int(seconds) for seconds in re.findall(r"^converted .* in (\d+) s$", finished.said, re.MULTILINE)]
+    took = [int(seconds) for seconds in re.findall(r"^converted .* in (\d+) s\b", finished.said, re.MULTILINE)]
     assert len(took) == 3 and rows[6]["seconds"] == pytest.approx(sum(took), abs=1.5)
 
 
@@ -123,6 +131,33 @@ def infer(*words: object) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_the_float_weights_are_kept_and_give_the_same_int8_file(finished: Finished, phantoms: Path) -> None:
+    """What a better quantizer needs is beside the model file, by its digest: no network, no checkpoint, no training."""
+    file, out = read(finished.folder / "out/own.tflite"), finished.folder / "out"
+    provenance = file.manifest.provenance
+    kept = (out / provenance["float32"]["file"]).read_bytes()
+    assert provenance["float32"] == {
+        "file": "own.float32.tflite",
+        "bytes": len(kept),
+        "sha256": hashlib.sha256(kept).hexdigest(),
+    }
+    recipe = load(str(finished.folder / "recipe.toml"))
+    images = samples(task_named(recipe.task, "").load(phantoms, recipe, print), recipe.input, recipe.calibration)
+    made = quantize(kept, in_order(kept, (images,)), recipe.conversion)
+    assert made.flatbuffer == file.flatbuffer
+    assert [gain._asdict() for gain in made.gains] == provenance["conversion"]["gains"]
+
+
+def test_the_ledger_and_the_provenance_say_how_it_was_converted(finished: Finished) -> None:
+    conversion = read(finished.folder / "out/own.tflite").manifest.provenance["conversion"]
+    assert conversion["route"] in ROUTES and conversion["tools"] == ROUTES[conversion["route"]].tools()
+    assert 0 <= conversion["proof"]["largest"] <= MOST and LEAST_COSINE <= conversion["proof"]["cosine"] < 1.0001
+    assert (conversion["range"], conversion["equalize"], conversion["full"]) == ("measured", True, False)
+    assert finished.ledger[6]["detail"].removeprefix("by ").startswith(conversion["route"])
+    order = [finished.said.index(word) for word in ("rehearsal: TFLite float32 by", "train  ", "converted to TFLite")]
+    assert order == sorted(order)
 
 
 def test_edge_infer_runs_what_came_out(finished: Finished, phantoms: Path) -> None:

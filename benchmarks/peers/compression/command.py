@@ -61,7 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("seed", 1, "of weights, order and augmentation"),
     ):
         least = LEAST_PAIRS if name == "rounds" else 1
-        parser.add_argument(f"--{name}", type=count(least, 1000), default=default, metavar="N", help=text)
+        parser.add_argument(
+            f"--{name}", type=count(least, 1000), default=default, metavar="N", help=f"{text} (default: {default})"
+        )
     parser.add_argument(
         "--removed",
         type=count(5, 95),

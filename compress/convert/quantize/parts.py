@@ -203,14 +203,15 @@ def part(model: Model, types: Sequence[int]) -> dict[int, int]:
 def _crossed(model: Model, tensor: int, becomes: int, copies: dict[tuple[int, int], int]) -> int:
     """Return a tensor in another type; the operator that makes it is put in where there is none yet."""
     if (tensor, becomes) not in copies:
-        # From 8 bits to 16 no kernel leads but by float32.
-        is_far = (model.becomes(tensor), becomes) == (INT8, INT16)
-        source = _crossed(model, tensor, FLOAT32, copies) if is_far else tensor
+        if becomes == INT16 and model.becomes(tensor) == INT8:  # which has no kernel but by way of float
+            given = _crossed(model, tensor, FLOAT32, copies)
+        else:
+            given = tensor
         copied = copies[tensor, becomes] = model.add_tensor(tensor)
         model.tensors[copied].name = (model.tensors[tensor].name or b"") + f".{NAMES[becomes]}".encode()
         model.types[copied] = becomes
         kind = "DEQUANTIZE" if becomes == FLOAT32 else "QUANTIZE"
-        model.add_operator(len(model.operators), kind, [source], [copied], 2)
+        model.add_operator(len(model.operators), kind, [given], [copied], 2)
     return copies[tensor, becomes]
 
 

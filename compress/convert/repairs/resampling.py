@@ -39,7 +39,8 @@ def _interpolate(
 ) -> Tensor:
     """Return bicubic, area and smoothed resampling as products with matrices; the rest is left to the route.
 
-    A scale that gives no whole number of pixels is kept by PyTorch, and made again of the sizes by TFLite.
+    A scale that gives no whole number of pixels is kept by PyTorch, and made again of the sizes by TFLite. The nearest
+    pixel is looked for from a pixel's corner by PyTorch, and from its middle by litert-torch: whole scales agree.
     """
     if x.ndim != 4:
         return NotImplemented
@@ -51,7 +52,8 @@ def _interpolate(
         broken = kept and any((old * by) % 1 for old, by in zip(before, scales, strict=True))
     else:
         sizes, broken = list(size) if isinstance(size, (tuple, list)) else [size, size], False
-    if not (broken or antialias or mode in ("bicubic", "area")):
+    uneven = mode == "nearest" and any(new % old for new, old in zip(sizes, before, strict=True))
+    if not (broken or uneven or antialias or mode in ("bicubic", "area")):
         return NotImplemented
 
     def rows(image: Tensor, axis: int) -> Tensor:

@@ -12,12 +12,12 @@ from benchmarks.verdicts.simulation import interval, steady, stepped
 
 
 def test_a_step_of_ten_percent_alarms_within_two_nights() -> None:
-    found = stepped(120, 0.10, 2, seed=11)
+    found = stepped(200, 0.10, 2, seed=11, first=60)
     assert found["caught"] >= 0.95 and found["early"] <= 1
 
 
 def test_a_step_of_four_percent_alarms_within_ten_nights() -> None:
-    assert stepped(120, 0.04, 10, seed=12)["caught"] >= 0.95
+    assert stepped(200, 0.04, 10, seed=12, first=60)["caught"] >= 0.95
 
 
 def test_a_step_is_one_alarm() -> None:
@@ -26,7 +26,7 @@ def test_a_step_is_one_alarm() -> None:
 
 
 def test_an_improvement_is_no_regression() -> None:
-    assert stepped(20, -0.10, 2, seed=13)["caught"] == 0
+    assert stepped(20, -0.10, 2, seed=13, first=60)["caught"] == 0
 
 
 def test_steady_nights_are_neither_alarms_nor_noisy() -> None:

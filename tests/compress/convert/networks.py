@@ -166,6 +166,7 @@ NETWORKS: Mapping[str, Callable[[Shape], nn.Module]] = {
     "transposed-2": lambda s: _transposed(s, 2, 2),
     "transposed-3": lambda s: _transposed(s, 3, 2, 1, 1),
     "transposed-3-norm": lambda s: _transposed(s, 3, 2, 1, 1, norm=True),
+    "transposed-3-odd": lambda s: _transposed(s, 3, 2, 1, norm=True),
     "transposed-4": lambda s: _transposed(s, 4, 2, 1),
     "nearest": lambda s: _resampled(s, "nearest", None, None, 2),
     "nearest-size": lambda s: _resampled(s, "nearest", None, (13, 22), None),

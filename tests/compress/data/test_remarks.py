@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from compress.data.remarks import remarks
 from compress.report.card import card
 
@@ -47,7 +49,9 @@ def test_each_remark_has_its_count_and_its_reason() -> None:
 
 def test_the_card_has_the_remarks() -> None:
     source = {"source": "", "licence": ""}
-    provenance = {"data": source, "network": "n", "notes": "", "steps": [], "seed": 1, "calibration": 8}
+    provenance: dict[str, Any] = {"data": source, "network": "n", "notes": "", "steps": [], "seed": 1, "calibration": 8}
+    provenance["conversion"] = {"route": "litert", "proof": {"largest": 3.2e-7, "cosine": 1.0}}
+    provenance["float32"] = {"file": "own.float32.tflite", "bytes": 9, "sha256": "0123456789abcdef" * 4}
     spec = {"color": "grey", "height": 8, "width": 8, "fit": "stretch"}
     manifest = {
         "name": "own",
@@ -60,3 +64,4 @@ def test_the_card_has_the_remarks() -> None:
     page = card(manifest | {"provenance": provenance, "measured": {}}, result)
     for line in remarks(SUMMARY):
         assert f"- of these data: {line}\n" in page
+    assert "litert; its float32 file equals PyTorch to 3e-07 of the largest output, and is kept as `own.float" in page

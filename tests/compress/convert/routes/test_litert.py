@@ -25,6 +25,7 @@ from compress.convert.routes.process import CACHE
 from compress.convert.routes.route import Source
 from compress.inputs import Inputs
 from edge.errors import EdgeError
+from tests.compress.convert import networks
 from tests.compress.pruning.several import Several, inputs
 from tests.edge.processes import ROOT
 
@@ -129,6 +130,16 @@ def test_inputs_and_outputs_are_called_as_on_the_other_route_and_stand_in_the_us
     ]
     assert [y.name for y in several.outputs] == ["logits_00", "logits_01"]
     assert all(len(tensor.name) < 10 for operator in one.operators for tensor in operator.outputs)
+
+
+@pytest.mark.network
+@pytest.mark.timeout(900)
+def test_what_litert_torch_refuses_or_gets_wrong_is_written_otherwise(route: Litert) -> None:
+    names = ("transposed-3-norm", "transposed-3-odd", "nearest-size", "adaptive-max-uneven")
+    built = [networks.build(name, networks.UNEQUAL) for name in names]
+    files = route.convert([Source(network, examples) for network, examples in built])
+    for name, (network, examples), file in zip(names, built, files, strict=True):
+        assert prove(network, file.flatbuffer, examples, name).largest < 1e-5
 
 
 @pytest.mark.network
