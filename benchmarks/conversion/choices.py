@@ -22,6 +22,7 @@ from compress.convert.quantize.choices import Choices
 from compress.convert.quantize.model import read, write
 from compress.convert.quantize.parts import of_operators
 from compress.convert.quantize.ranges import observe
+from compress.convert.quantize.result import Gain
 from compress.convert.quantize.search import Network, Plan, fit, search
 from compress.tasks.metrics import centred_cosine
 from edge import model as model_file
@@ -73,9 +74,13 @@ def rows(flatbuffer: bytes, calibration: np.ndarray, test: np.ndarray, where: st
     types = of_operators(model, Choices(), {}, where)
     network = Network(flatbuffer, types, observe(model, flatbuffer, [calibration], where), where)
     wanted = outputs(flatbuffer, test)
-    found = []
+    found: list[list[object]] = []
     for name, plan in PLANS.items():
-        taken, gains = (plan, ()) if plan else search(network, [calibration], Choices())
+        gains: tuple[Gain, ...] = ()
+        if plan:
+            taken = plan
+        else:
+            taken, gains = search(network, [calibration], Choices())
         given = outputs(fit(network, taken).flatbuffer, test)
         noise = ((given - wanted) ** 2).sum() / ((wanted - wanted.mean(0)) ** 2).sum()
         flips = _decisions(given) != _decisions(wanted)
@@ -113,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     table.show(
         f"{name}: int8 against float on {len(test)} images, calibrated with {len(calibration)}",
         ["choices", "centred cosine", "SNR, dB", "decisions flipped"],
-        rows(flatbuffer, *shown, name),
+        rows(flatbuffer, shown[0], shown[1], name),
     )
 
 
