@@ -13,6 +13,7 @@ import torch
 from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
+from compress.convert.layout import names
 from compress.inputs import Inputs, as_inputs, outputs, run
 from edge.errors import EdgeError
 
@@ -62,17 +63,15 @@ def export(network: nn.Module, inputs: Tensor | Inputs, path: Path) -> None:
     onnx.save(model, str(path))
 
 
-def names(name: str, count: int) -> list[str]:
-    """Return what `count` inputs or outputs are called."""
-    return [name] if count == 1 else [f"{name}_{number:02}" for number in range(count)]
-
-
 def _fold_constants(model: onnx.ModelProto) -> None:
     """Compute what does not depend on an input, and store it as a constant: shapes and paddings above all."""
     graph = model.graph
     values = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
     returned = {value.name for value in graph.output}
-    shapes = {value.name: [size.dim_value for size in value.type.tensor_type.shape.dim] for value in graph.value_info}
+    shapes = {
+        value.name: [size.dim_value for size in value.type.tensor_type.shape.dim]
+        for value in (*graph.value_info, *graph.input)
+    }
     for node in list(graph.node):
         read = [name for name in node.input if name]
         given = {name: values[name] for name in read if name in values}

@@ -64,7 +64,8 @@ def _ours(operator: Callable[..., Any], graph_node: Any, tf_layers_dict: dict[st
     try:
         made = operator(graph_node, *(_read(given, tf_layers_dict) for given in graph_node.inputs))
     except Exception as error:
-        raise ValueError(f"{graph_node.op} of {graph_node.name}: {error}") from error
+        place = graph_node.name.removeprefix("wa/")  # onnx2tf's, before a module's path
+        raise ValueError(f"{graph_node.op} of {place}: {error}") from error
     values = [made] if isinstance(made, Value) else made
     for output, value in zip(graph_node.outputs, values, strict=True):
         _store(graph_node, output, value, tf_layers_dict, others["onnx_graph"])
@@ -142,7 +143,7 @@ def _transpose(node: Any, x: Value) -> Value:
     return Value(x.tensor, tuple(axes.index(axis) for axis in x.order))
 
 
-def _reshape_to(x: Value, shape: Sequence[int]) -> Value:
+def reshaped(x: Value, shape: Sequence[int]) -> Value:
     """Return `x` in another shape; its axes stay where they lie unless some that are merged lie apart."""
     shape = tuple(int(size) for size in shape)
     reshape = np.reshape if isinstance(x.tensor, np.ndarray) else tf.reshape
@@ -193,26 +194,26 @@ def _reshape(node: Any, x: Value, shape: Value) -> Value:
     if -1 in sizes:
         known = math.prod(size for size in sizes if size != -1)
         sizes[sizes.index(-1)] = math.prod(x.shape) // known
-    return _reshape_to(x, sizes)
+    return reshaped(x, sizes)
 
 
 def _flatten(node: Any, x: Value) -> Value:
     axis = node.attrs.get("axis", 1)
     axis += len(x.shape) if axis < 0 else 0
-    return _reshape_to(x, [math.prod(x.shape[:axis]), math.prod(x.shape[axis:])])
+    return reshaped(x, [math.prod(x.shape[:axis]), math.prod(x.shape[axis:])])
 
 
 def _squeeze(node: Any, x: Value, *given: Value) -> Value:
     axes, rank = _axes(node, given), len(x.shape)
     gone = {axis % rank for axis in axes} if axes else {axis for axis in range(rank) if x.shape[axis] == 1}
-    return _reshape_to(x, [size for axis, size in enumerate(x.shape) if axis not in gone])
+    return reshaped(x, [size for axis, size in enumerate(x.shape) if axis not in gone])
 
 
 def _unsqueeze(node: Any, x: Value, *given: Value) -> Value:
     axes = _axes(node, given)
     rank = len(x.shape) + len(axes)
     added, sizes = {axis % rank for axis in axes}, iter(x.shape)
-    return _reshape_to(x, [1 if axis in added else next(sizes) for axis in range(rank)])
+    return reshaped(x, [1 if axis in added else next(sizes) for axis in range(rank)])
 
 
 def _axes(node: Any, given: Sequence[Value | None]) -> list[int]:
@@ -224,7 +225,7 @@ def _axes(node: Any, given: Sequence[Value | None]) -> list[int]:
 
 def _expand(node: Any, x: Value, shape: Value) -> Value:
     wanted = [int(size) for size in shape.constant()]
-    x = _reshape_to(x, [1] * (len(wanted) - len(x.shape)) + list(x.shape))
+    x = reshaped(x, [1] * (len(wanted) - len(x.shape)) + list(x.shape))
     wanted = list(np.broadcast_shapes(wanted, x.shape))
     return x._replace(tensor=tf.broadcast_to(x.tensor, [wanted[axis] for axis in x.order]))
 
@@ -290,7 +291,7 @@ def _identity(node: Any, x: Value) -> Value:
 def _together(function: Callable[..., Any], node: Any, *values: Value) -> Value:
     """Return an elementwise function of tensors that are broadcast."""
     rank = max(len(value.order) for value in values)
-    whole = [_reshape_to(value, [1] * (rank - len(value.order)) + list(value.shape)) for value in values]
+    whole = [reshaped(value, [1] * (rank - len(value.order)) + list(value.shape)) for value in values]
     computed = [value for value in whole if not isinstance(value.tensor, np.ndarray)]
     order = max(computed or whole, key=lambda value: math.prod(value.shape)).order
     tensors = [_aligned(value, order).tensor for value in whole]
@@ -352,14 +353,14 @@ def _layer_norm(node: Any, x: Value, scale: Value, offset: Value | None = None) 
     rank = len(x.order)
     axes = range(node.attrs.get("axis", -1) % rank, rank)
     parameters = [
-        None if value is None else _reshape_to(value, [1] * axes.start + list(value.shape)) for value in (scale, offset)
+        None if value is None else reshaped(value, [1] * axes.start + list(value.shape)) for value in (scale, offset)
     ]
     return _normalize(x, axes, node.attrs.get("epsilon", 1e-5), *parameters)
 
 
 def _instance_norm(node: Any, x: Value, scale: Value, offset: Value) -> Value:
     rank = len(x.order)
-    parameters = [_reshape_to(value, [1, value.shape[0], *[1] * (rank - 2)]) for value in (scale, offset)]
+    parameters = [reshaped(value, [1, value.shape[0], *[1] * (rank - 2)]) for value in (scale, offset)]
     return _normalize(x, range(2, rank), node.attrs.get("epsilon", 1e-5), *parameters)
 
 
@@ -369,7 +370,7 @@ def _matmul(node: Any, a: Value, b: Value) -> Value:
         a = _aligned(a, [*(axis for axis in a.order if axis != rank - 1), rank - 1])
         return a._replace(tensor=tf.matmul(a.tensor, b.constant()))
     rank = max(rank, len(b.order))
-    a, b = (_reshape_to(value, [1] * (rank - len(value.order)) + list(value.shape)) for value in (a, b))
+    a, b = (reshaped(value, [1] * (rank - len(value.order)) + list(value.shape)) for value in (a, b))
     tensors, turned = [], []
     for value in (a, b):
         batch = tuple(range(rank - 2))

@@ -40,7 +40,7 @@ def main(work: Path, done: int) -> None:
             disable_model_save=True,
             non_verbose=True,
         )
-        converter = tf.lite.TFLiteConverter.from_keras_model(network)
+        converter = tf.lite.TFLiteConverter.from_saved_model(_saved(network, work / number / "saved"))
         converter.allow_custom_ops = True  # what stands for GELU
         (work / f"{number}.tflite").write_bytes(converter.convert())
         os.write(done, f"{number}\n".encode())
@@ -63,6 +63,21 @@ def _inputs(path: Path) -> dict[str, int]:
 
     graph = onnx.load(str(path)).graph
     return {given.name: len(given.type.tensor_type.shape.dim) for given in graph.input}
+
+
+def _saved(network: Any, path: Path) -> str:
+    """Write the Keras network to a folder, and return its name; Keras itself would write all weights as text, too."""
+    import tensorflow as tf
+    import tf_keras
+
+    archive = tf_keras.export.ExportArchive()
+    archive.add_endpoint(
+        "serving_default",
+        lambda *given: dict(zip(network.output_names, tf.nest.flatten(network(given)), strict=True)),
+        [tf.TensorSpec(tensor.shape, tensor.dtype, tensor.name) for tensor in network.inputs],
+    )
+    archive.write_out(str(path))
+    return str(path)
 
 
 def _end_with(parent: int, work: Path) -> None:
