@@ -37,6 +37,7 @@ from compress.pruning.channels import prune as prune_channels
 from compress.pruning.settings import Pruning
 from compress.recipe import Data, Recipe
 from compress.recipe_parser import parse
+from compress.report import tensors
 from compress.report.ledger import Row as Row
 from compress.report.report import table
 from compress.run import Run
@@ -335,7 +336,8 @@ def convert(
 ) -> Path:
     """Write the network as a model file that edge-infer runs, compared with PyTorch; return the file's path.
 
-    The file's preprocessing and labels are the data set's. A plain TFLite flatbuffer, of networks with several inputs
+    The file's preprocessing and labels are the data set's; `edge-compress show --tensors` prints int8 against float,
+    tensor by tensor. A plain TFLite flatbuffer, of networks with several inputs
     too, comes from `compress.convert.tflite.to_tflite`.
 
     Args:
@@ -360,7 +362,9 @@ def convert(
         raise EdgeError(f"type is {type!r}: expected {' or '.join(map(repr, conversion.KINDS))}")
     known, path = task_named(task, CALL) if isinstance(task, str) else task, Path(output)
     inputs = training_samples(data, data.spec, calibration)
-    flatbuffer = conversion.to_tflite(copy.deepcopy(network), inputs, type, route, choices, progress)
+    made = conversion.converted(copy.deepcopy(network), inputs, type, route, choices, progress)
+    table = tensors.rows(one._asdict() for one in made.tensors)
+    members = {tensors.MEMBER: tensors.member(table)} if table else {}
     manifest = {
         "name": path.stem.lower(),
         "title": title or network.__class__.__name__,
@@ -370,11 +374,12 @@ def convert(
         "provenance": {"network": _path_of(network), "data": data.summary},
     }
     with scratch("convert") as folder:
-        packing.pack(flatbuffer, manifest, folder / "model.tflite", str(path), f"the manifest of {path}")
+        what = str(path), f"the manifest of {path}"
+        packing.pack(made.flatbuffer, manifest, folder / "model.tflite", *what, members)
         some = _first(data.val, COMPARED)
         reference = logits(copy.deepcopy(network), some, data.spec)
         found = verify.edge_logits(verify.open_engine(folder / "model.tflite"), some, progress)
-        verify.check_conversion(reference, found)
+        verify.check_conversion(reference, found, tensors.named(table))
         write_beside(path, (folder / "model.tflite").read_bytes())
     return path
 

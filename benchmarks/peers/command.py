@@ -62,7 +62,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
     parser.add_argument("models", nargs="*", metavar="MODEL", help="names or model files (default: all that ship)")
     parser.add_argument("--only", metavar="NAME", action="append", choices=NAMES, help=f"one of {', '.join(NAMES)}")
-    rounds = parser.add_argument("--rounds", type=count(LEAST_PAIRS, 1000), default=20, help="turns of each runtime")
+    rounds = parser.add_argument(
+        "--rounds",
+        type=count(LEAST_PAIRS, 1000),
+        default=20,
+        help="turns of each runtime (default: 20); a virtual Pi takes one",
+    )
     rounds.metavar = "N"
     parser.add_argument(
         "--virtual-pi",

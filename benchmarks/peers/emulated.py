@@ -110,7 +110,7 @@ def _sites(asked: dict[Path, list[Count]], say: Callable[[str], None]) -> dict[s
 def site(runtime: str, say: Callable[[str], None]) -> Path:
     """Return the folder of a runtime's packages for 64-bit Arm, which pip fills where it is not there yet."""
     name = f"{runtime}-arm"
-    target = (environments.FOLDER / name / "packages").absolute()
+    target = (environments.FOLDER / name / "packages").resolve()
     options = [f"--target={target}", "--only-binary=:all:", f"--python-version={arm_python.VERSION}"]
     options += [f"--platform={tag}" for tag in TAGS]
     environments.ready(name, [*options, *environment.peer(runtime).REQUIREMENTS], lambda text: say(f"{text}\n"))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from compress.convert.packing.command import bytes_of, manifest_of
 from edge.command import Progress
@@ -24,7 +24,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", required=True, type=Path, metavar="DIR", help="images such as the network will see")
     parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="the model file to write")
     parser.add_argument(
-        "--manifest", type=Path, metavar="FILE", help="the manifest, JSON (default: FILE's .manifest.json)"
+        "--manifest",
+        type=Path,
+        metavar="FILE",
+        help="the manifest, JSON, or a model file that has it (default: FILE's .manifest.json)",
     )
     parser.add_argument(
         "--calibration", type=int, default=128, metavar="N", help="images to calibrate on (default: %(default)s)"
@@ -56,7 +59,7 @@ def run(options: argparse.Namespace) -> None:
             f"pack {quoted(str(model))} --init`, or name it with --manifest",
             "model.missing",
         )
-    raw = manifest_of(manifest)
+    raw = _manifest(manifest)
 
     from compress.convert import own
     from compress.convert.quantize.choices import Choices
@@ -82,11 +85,19 @@ def run(options: argparse.Namespace) -> None:
     progress.log(f"\nmodel  {output}\nchart  {picture}")
 
 
+def _manifest(path: Path) -> Mapping[str, Any]:
+    if path.suffix != ".tflite":
+        return manifest_of(path)
+    from edge.model import read
+
+    return read(path).manifest.raw
+
+
 def _check(options: argparse.Namespace, manifest: Path) -> None:
     """Raise EdgeError for options that can't be right."""
     if not 1 <= options.calibration <= MOST_CALIBRATION:
         raise EdgeError(f"--calibration is {options.calibration}: expected 1 to {MOST_CALIBRATION} images")
-    for path, what in ((options.model, "the model"), (manifest, "the manifest")):
+    for path, what in ((options.model, "the model"), (manifest, "what has the manifest")):
         if options.output.exists() and path.exists() and options.output.samefile(path):
             raise EdgeError(
                 f"{options.output} is {what} and would be replaced: give another --output", "output.unwritable"

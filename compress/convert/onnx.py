@@ -13,6 +13,7 @@ import torch
 from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
+from compress.convert.layout import names
 from compress.inputs import Inputs, as_inputs, outputs, run
 from edge.errors import EdgeError
 
@@ -60,11 +61,6 @@ def export(network: nn.Module, inputs: Tensor | Inputs, path: Path) -> None:
         _fold_constants(model)
     _scale_by_depth(model.graph)
     onnx.save(model, str(path))
-
-
-def names(name: str, count: int) -> list[str]:
-    """Return what `count` inputs or outputs are called."""
-    return [name] if count == 1 else [f"{name}_{number:02}" for number in range(count)]
 
 
 def _fold_constants(model: onnx.ModelProto) -> None:

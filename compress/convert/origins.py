@@ -184,7 +184,7 @@ class _File:
             if model.is_float(tensor) and not model.is_constant(tensor):
                 values = self._value(tensor)
                 for kind in {0, self._fused[tensor]} if values.size else ():
-                    self._like.setdefault((values.size, kind), []).append((float(values.mean()), tensor))
+                    self._like.setdefault((values.size, kind), []).append((_mean(values), tensor))
 
     def holding(self, x: Tensor, claimed: Set[int]) -> frozenset[int]:
         """Return the tensors that hold the same values, or what a fused activation makes of them, in either layout.
@@ -213,7 +213,9 @@ class _File:
         return computed[0] if len(computed) == 1 else -1
 
     def _equal(self, values: np.ndarray, candidates: Sequence[tuple[float, int]]) -> Iterator[int]:
-        most, mean = NEAR * max(float(np.abs(values).max()), SMALL), float(values.mean())
+        if not np.isfinite(values).all():
+            return
+        most, mean = NEAR * max(float(np.abs(values).max()), SMALL), _mean(values)
         near = [tensor for other, tensor in candidates if abs(other - mean) <= most]
         if not near:
             return
@@ -238,6 +240,11 @@ class _File:
             seen.add(tensor)
             left += reads(self._model.operators[self._writers[tensor]])
         return sorted(seen)
+
+
+def _mean(values: np.ndarray) -> float:
+    """Return the mean; padding with the lowest number there is does not overflow."""
+    return float(values.mean(dtype=np.float64))
 
 
 def _activation(model: Model, tensor: int, writers: Mapping[int, int]) -> int:

@@ -24,6 +24,7 @@ from edge.preprocess import Preprocessing, float_table, look_up
 from edge.scratch import scratch
 
 COMPARED = 100  # images
+SAME = ("parameters", "macs", "macs_executed")  # what of `measured` no quantization changes
 
 
 class Asked(NamedTuple):
@@ -70,7 +71,7 @@ def convert(data: bytes, raw: Mapping[str, Any], asked: Asked, progress: Callabl
     `compress.data.plain.choose` and `compress.convert.quantize.quantize` refuse, and where int8 has lost the network.
     """
     float32 = float_network(data, asked.model)
-    raw = {name: value for name, value in raw.items() if name != "runtime"}  # a float file's is another
+    raw = _of_the_network(raw)
     with scratch("convert") as folder:
         packing.pack(float32, raw, folder / "float32.tflite", asked.model, asked.manifest)
         spec = read(folder / "float32.tflite").manifest.inputs[0]
@@ -86,11 +87,18 @@ def convert(data: bytes, raw: Mapping[str, Any], asked: Asked, progress: Callabl
         found = edge_logits(open_engine(folder / "int8.tflite"), chosen.compared, progress)
     check_conversion(wanted, found, tensors.named(table))
     cosine = centred_cosine(wanted, found)
-    raw["measured"] = {**(raw.get("measured") or {}), "cosine": round(cosine, 5)}
+    raw["measured"] = {**raw["measured"], "cosine": round(cosine, 5)}
     members = {tensors.MEMBER: tensors.member(table)}
     packing.pack(quantized.flatbuffer, raw, asked.output, asked.model, asked.manifest, members)
     agreed = int((wanted.argmax(1) == found.argmax(1)).sum()) if wanted.ndim == 2 else None
     return Made(quantized, table, len(chosen.calibration), len(chosen.compared), cosine, agreed)
+
+
+def _of_the_network(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a manifest without what is only true of another file of the same network: its operators, its metrics."""
+    measured = raw.get("measured")
+    kept = {name: measured[name] for name in SAME if name in measured} if isinstance(measured, Mapping) else {}
+    return {name: value for name, value in raw.items() if name != "runtime"} | {"measured": kept}
 
 
 def float_network(data: bytes, where: str) -> bytes:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from compress.convert.float32 import AUTO, to_float32
 from compress.convert.int8 import to_int8
-from compress.convert.quantize import DEFAULT, Choices
+from compress.convert.quantize import DEFAULT, Choices, Quantized
 from compress.convert.routes import Source
 from compress.inputs import Inputs, as_inputs
 from edge.errors import EdgeError
@@ -42,6 +42,18 @@ def to_tflite(
     Raises EdgeError "conversion.choices" for what is no choice, and as `compress.convert.float32.to_float32` and
     `compress.convert.quantize.quantize` do.
     """
+    return converted(network, calibration, kind, route, choices, progress).flatbuffer
+
+
+def converted(
+    network: nn.Module,
+    calibration: Tensor | Inputs,
+    kind: str,
+    route: str,
+    choices: Choices,
+    progress: Callable[[str], None],
+) -> Quantized:
+    """Do what `to_tflite` does; return with the flatbuffer what int8 did to each tensor: of float32, nothing."""
     for name, found, expected in choices.faults():
         raise EdgeError(f"choices.{name} is {found!r}: expected {expected}", "conversion.choices")
     inputs = as_inputs(calibration)
@@ -49,6 +61,6 @@ def to_tflite(
     source = Source(network, tuple(x[:1] for x in inputs))
     ((_, made),) = to_float32([source], [tuple(x[:PROVED_ON] for x in inputs)], route, progress)
     if kind == "float32":
-        return made.flatbuffer
+        return Quantized(made.flatbuffer, (), ())
     progress("quantizing to int8")
-    return to_int8(network, made.flatbuffer, inputs, choices).flatbuffer
+    return to_int8(network, made.flatbuffer, inputs, choices)

@@ -49,8 +49,8 @@ class Row(NamedTuple):
 
     @property
     def called(self) -> str:
-        """What people call it: the module's path, or else the tensor's name."""
-        return self.module or self.name
+        """What people call it: the module's path, or else the tensor's name, of those of a fused chain the first."""
+        return self.module or self.name.split(";")[0]
 
 
 def rows(reports: Iterable[Mapping[str, Any]]) -> list[Row]:
@@ -85,14 +85,14 @@ def member(table: Sequence[Row]) -> bytes:
 def read(file: ModelFile) -> list[Row]:
     """Return a model file's table.
 
-    Raises EdgeError: "model.tensors" where it has none, "model.damaged" where it is none.
+    Raises EdgeError: "model.no-table" where it has none, "model.damaged" where it is none.
     """
     if not file.has(MEMBER):
         raise EdgeError(
             f"{file.path} has no table of its tensors: expected the member {MEMBER}, which a file has that "
             "edge-compress quantized; run its recipe again, or quantize its float file with `edge-compress convert "
             "FILE.tflite --data DIR`",
-            "model.tensors",
+            "model.no-table",
         )
     try:
         return _parsed(loads(file.member(MEMBER)))
@@ -131,9 +131,12 @@ def _row(values: Sequence[Any], number: int) -> Row:
 
 
 def worst(table: Sequence[Row], count: int = WORST) -> list[int]:
-    """Return the rows whose int8 values are farthest from float, the worst first; none that int8 holds exactly."""
+    """Return the rows whose int8 values are farthest from float, the worst first; of few rows about a quarter.
+
+    None that int8 holds exactly is among them.
+    """
     noisy = [number for number, row in enumerate(table) if row.snr_db < SAME_DB]
-    return sorted(noisy, key=lambda number: table[number].snr_db)[:count]
+    return sorted(noisy, key=lambda number: table[number].snr_db)[: min(count, 1 + len(noisy) // 4)]
 
 
 def lines(table: Sequence[Row]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from compress.convert import model_file
+from compress.report import tensors
 from edge.errors import EdgeError
 from edge.manifest import Unmapped
 from edge.model import EDGETPU, MAX_BYTES, MODELS, ModelFile
@@ -141,6 +142,7 @@ def store(file: ModelFile, compiled: Result, path: Path) -> None:
     The compiler's result takes the place of an earlier one. `file_bytes`, where it was measured, is set right.
     """
     names = {name for vector in file.manifest.golden for name in vector.members()}
+    names |= {tensors.MEMBER} if file.has(tensors.MEMBER) else set()
     members = {name: file.member(name) for name in names} | {EDGETPU: compiled.flatbuffer}
     manifest = {**file.manifest.raw, "edgetpu": compiled.field}
     while True:  # the file's size is one of its own fields; it is right as soon as its number of digits is

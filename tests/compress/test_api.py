@@ -17,9 +17,11 @@ from torch import nn
 
 import compress
 from compress.recipe_parser import parse
+from compress.report import tensors
 from compress.run import Run
 from compress.tasks.own import customized, identity
 from edge.errors import EdgeError
+from edge.model import read
 from tests.compress.conftest import environment
 from tests.compress.pruning.several import Several, inputs
 
@@ -55,6 +57,7 @@ def test_the_page_runs_from_top_to_bottom(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "prune" in done.stdout and re.search(r"^int8 +.*(onnx2tf|litert)", done.stdout, re.MULTILINE)
+    assert [row.type for row in tensors.read(read(tmp_path / "discs.tflite"))].count("int8") > 4
 
 
 @pytest.mark.parametrize("name", compress.__all__)

@@ -56,6 +56,7 @@ def test_help_names_every_command() -> None:
         (["run", "phantom", "--data", "x"], "are required: --output; see edge-compress run --help"),
         (["phantoms", "x", "--size", "big"], "--size: invalid int value: 'big'; see edge-compress phantoms --help"),
         (["show"], "are required: MODEL; see edge-compress show --help"),
+        (["route", "xla"], "ROUTE: invalid choice: 'xla' (choose from 'litert'); see edge-compress route --help"),
     ],
 )
 def test_a_wrong_usage_is_one_sentence(words: list[str], said: str) -> None:

@@ -26,6 +26,7 @@ from compress.convert.quantize import quantize
 from compress.convert.routes import ROUTES
 from compress.data.phantom import colon
 from compress.recipe_parser import load
+from compress.report import tensors
 from compress.report.ledger import Row, header, line
 from compress.state.checkpoint import load_tensors
 from compress.steps.step import samples
@@ -131,6 +132,17 @@ def infer(*words: object) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_int8_is_reported_tensor_by_tensor(finished: Finished) -> None:
+    folder = finished.folder / "out"
+    table = tensors.read(read(folder / "own.tflite"))
+    assert all(row.module for row in table if row.operator in ("CONV_2D", "FULLY_CONNECTED"))
+    assert table[-1].snr_db > 10
+    worst = tensors.named(table)
+    assert json.loads((folder / "own.report.json").read_text())["worst_tensors"] == worst
+    assert worst in (folder / "own.md").read_text() and f"worst tensors: {worst}" in finished.said
+    assert Image.open(folder / "own.tensors.png").size[0] > 600
 
 
 def test_the_float_weights_are_kept_and_give_the_same_int8_file(finished: Finished, phantoms: Path) -> None:

@@ -52,7 +52,7 @@ def quantize(
     flatbuffer = write(model, where)  # weights taken in, numbers of tensors as in `model`
     operators.check_types(model, where)
     types = of_operators(model, choices, modules, where)
-    network = Network(flatbuffer, types, observe(model, flatbuffer, calibration, where), where)
+    network = Network(flatbuffer, types, observe(model, flatbuffer, calibration, where), where, choices.full)
     plan, gains = search(network, calibration, choices)
     fitted = fit(network, plan)
     report = of_each(

@@ -52,12 +52,12 @@ def _needed(model: Model, operator: Any, scaled: Mapping[int, Scaled]) -> float:
         weights = model.values(inputs[weighted.weights])
         of_channels, _ = of_weights(weights, weighted.axis, bias_of(model, operator, weighted), step)
         return max(LEAST_STEP, step * float(of_channels.max()) / MAX_MULTIPLIER)
-    steps = [_step(model, tensor, scaled) for tensor in inputs]
-    if kind in ("ADD", "SUB"):
-        return max(LEAST_STEP, 2 * max(steps) / SUM_SHIFT)
+    if kind not in ("ADD", "SUB", "SQUARED_DIFFERENCE"):
+        return LEAST_STEP
+    largest = max(_step(model, tensor, scaled) for tensor in inputs)
     if kind == "SQUARED_DIFFERENCE":
-        return max(LEAST_STEP, 4 * max(steps) ** 2 / SQUARE_SHIFT)
-    return LEAST_STEP
+        return max(LEAST_STEP, 4 * largest**2 / SQUARE_SHIFT)
+    return max(LEAST_STEP, 2 * largest / SUM_SHIFT)
 
 
 def _step(model: Model, tensor: int, scaled: Mapping[int, Scaled]) -> float:

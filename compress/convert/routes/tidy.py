@@ -7,13 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from compress.convert.layout import names
 from compress.convert.quantize import model
 from compress.convert.quantize.model import Model
-
-
-def names(name: str, count: int) -> list[str]:
-    """Return what `count` inputs or outputs are called."""
-    return [name] if count == 1 else [f"{name}_{number:02}" for number in range(count)]
 
 
 def tidied(flatbuffer: bytes, where: str) -> bytes:

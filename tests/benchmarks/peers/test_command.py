@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from benchmarks import cli
@@ -35,10 +33,8 @@ def test_who_is_ahead_is_said_and_who_has_no_times() -> None:
 
 @pytest.mark.network
 @pytest.mark.timeout(600)
-def test_a_network_in_another_runtime(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.usefixtures("workplace")
+def test_a_network_in_another_runtime(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["peers", "bpcp", "--only", "onnxruntime", "--rounds", "6"]) == 0
     found = capsys.readouterr().out
     for name in ("LiteRT int8", "LiteRT float", "onnxruntime int8", "onnxruntime float"):

@@ -154,10 +154,8 @@ def test_the_table_says_who_executes_fewer() -> None:
 @pytest.mark.qemu
 @pytest.mark.network
 @pytest.mark.timeout(600)
-def test_litert_on_a_virtual_pi(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.usefixtures("workplace")
+def test_litert_on_a_virtual_pi(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["peers", "bpcp", "--only", "litert", "--virtual-pi", "cortex-a76"]) == 0
     found = capsys.readouterr().out
     millions = {}

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 pytest.importorskip("tflite")
+from compress.convert import model_file
 from edge.errors import EdgeError
 from edge.model import read
 from edge.runtime import open_runtime
@@ -93,6 +94,14 @@ def test_what_would_not_map_is_told_with_the_reason(deploy, tmp_path):
     rows = json.loads(deploy(path, "--json").out)["not_mapped"]
     assert [row["operator"] for row in rows] == ["CONV_2D", "CONV_2D", "MEAN", "FULLY_CONNECTED"]
     assert sum(row["macs"] for row in rows) == json.loads(deploy(path, "--json").out)["macs"]["of"]
+
+
+def test_the_table_of_tensors_stays_in_the_model_file(deploy, own):
+    file = read(own)
+    golden = {name: file.member(name) for vector in file.manifest.golden for name in vector.members()}
+    model_file.write(own, file.flatbuffer, file.manifest.raw, golden | {"tensors.json": b"{}"})
+    assert deploy(own, "--compile", compiler="part").status == 0
+    assert read(own).member("tensors.json") == b"{}"
 
 
 def test_the_compiled_network_is_kept_in_the_model_file(deploy, own, model_bytes):

@@ -94,10 +94,8 @@ def test_the_table_compares_with_this_project_s_own_networks() -> None:
 @pytest.mark.train
 @pytest.mark.network
 @pytest.mark.timeout(1200)
-def test_a_comparison_and_its_second_call(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.usefixtures("workplace")
+def test_a_comparison_and_its_second_call(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["compression", "--data", str(folder), "--epochs", "1", "--tuning", "1", "--removed", "50", "--rounds", "6"]
     assert cli.main(words) == 0
     found = capsys.readouterr().out

@@ -88,7 +88,7 @@ def own_ranges(flatbuffer: bytes, images: Sequence[np.ndarray], tensors: Sequenc
     for number in range(IMAGES):
         values_of = network.run([values[number : number + 1] for values in images])
         for tensor in tensors:
-            values = values_of(tensor)
+            values = values_of(tensor).copy()
             found[tensor] = min(found[tensor][0], values.min()), max(found[tensor][1], values.max())
     return found
 
