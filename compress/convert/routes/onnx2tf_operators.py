@@ -398,7 +398,7 @@ def _einsum(node: Any, a: Value, b: Value, *_: Value) -> Value:
     labels = read.split(",")
     if len(labels) != 2 or "." in read or any(len(set(one)) < len(one) for one in labels):
         raise ValueError(f"{read} can't be a product of matrices: use matmul")
-    (a, first), (b, second) = _summed(a, *labels, written), _summed(b, labels[1], labels[0], written)
+    (a, first), (b, second) = _summed(a, labels[0], labels[1], written), _summed(b, labels[1], labels[0], written)
     sizes = dict(zip(first + second, a.shape + b.shape, strict=True))
     both = [one for one in first if one in second and one in written]
     summed = [one for one in first if one in second and one not in written]
