@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from compress.convert.quantize import operators
+from compress.convert.quantize import constants, operators
 from compress.convert.quantize.choices import Choices
 from compress.convert.quantize.error import of_each
 from compress.convert.quantize.model import read, write
@@ -51,6 +51,7 @@ def quantize(
     model = read(flatbuffer, where)
     flatbuffer = write(model, where)  # weights taken in, numbers of tensors as in `model`
     operators.check_types(model, where)
+    constants.check(model, where)
     types = of_operators(model, choices, modules, where)
     network = Network(flatbuffer, types, observe(model, flatbuffer, calibration, where), where)
     plan, gains = search(network, calibration, choices)

@@ -78,7 +78,7 @@ def fit(network: Network, plan: Plan) -> Fitted:
     computed = [
         tensor for tensor in range(len(model.tensors)) if model.is_float(tensor) and not model.is_constant(tensor)
     ]
-    quantize_constants(model, scaled, network.where)
+    quantize_constants(model, scaled)
     for tensor in computed:
         if tensor in scaled and scaled[tensor].type != FLOAT32:
             model.tensors[tensor].type = scaled[tensor].type
