@@ -289,6 +289,20 @@ def _vector(facts: _Facts) -> str:
     return _same_type(facts) or _gives(facts, count)
 
 
+def _slice(facts: _Facts) -> str:
+    """Hold a part against its input: the kernel reads what lies behind it, too."""
+    image = facts.reads[0]
+    begins, sizes = (_integers(tensor, facts.data) for tensor in facts.reads[1:3])
+    if begins is not None and sizes is not None:
+        if len(begins) != len(image.shape) or len(sizes) != len(image.shape):
+            return "takes a part with other dimensions than its input's"
+        for index, (begin, size) in enumerate(zip(begins, sizes, strict=True)):
+            most = _known(image, index)
+            if begin < 0 or size < -1 or (most is not None and begin + max(size, 0) > most):  # -1: all that is left
+                return "takes a part that reaches beyond its input"
+    return _vector(facts)
+
+
 def _slices(facts: _Facts) -> str:
     """Hold the number of dimensions that come out: what reads them next was written for those of the file."""
     ellipsis, new, shrink = (facts.options.get(f"{name}_mask", 0) for name in ("ellipsis", "new_axis", "shrink_axis"))
@@ -384,8 +398,9 @@ _BY_NAME = (
     (
         _vector,
         "BATCH_TO_SPACE_ND BROADCAST_TO EXPAND_DIMS MIRROR_PAD PAD PADV2 RESHAPE RESIZE_BILINEAR "
-        "RESIZE_NEAREST_NEIGHBOR REVERSE_V2 SLICE SPACE_TO_BATCH_ND TILE TRANSPOSE",
+        "RESIZE_NEAREST_NEIGHBOR REVERSE_V2 SPACE_TO_BATCH_ND TILE TRANSPOSE",
     ),
+    (_slice, "SLICE"),
     (_slices, "STRIDED_SLICE"),
     (_comparison, "EQUAL GREATER GREATER_EQUAL LESS LESS_EQUAL NOT_EQUAL"),
     (

@@ -314,3 +314,24 @@ def test_slices_have_the_dimensions_that_their_options_say(masks, output, good):
     reads = [g.tensor(1, 8, 8, 3), g.integers(0, 0, 0, 0), g.integers(1, 4, 4, 3), g.integers(1, 1, 1, 1)]
     found = g.fault("STRIDED_SLICE", reads, [g.tensor(*output)], "StridedSliceOptions", **masks)
     assert (found == "") == good
+
+
+@pytest.mark.parametrize(
+    ("begin", "size", "wrong"),
+    [
+        ((0, 0, 0, 0), (1, 8, 8, 6), ""),
+        ((0, 2, 2, 3), (1, 6, -1, 3), ""),
+        ((0, 8, 0, 0), (1, 0, 8, 6), ""),
+        ((0, 0, 0, 0), (248, 8, 8, 3), "takes a part that reaches beyond its input"),
+        ((0, 0, 5, 0), (1, 8, 4, 6), "takes a part that reaches beyond its input"),
+        ((0, 9, 0, 0), (1, -1, 8, 6), "takes a part that reaches beyond its input"),
+        ((0, -1, 0, 0), (1, 8, 8, 6), "takes a part that reaches beyond its input"),
+        ((0, 0, 0, 0), (1, 8, 8, -2), "takes a part that reaches beyond its input"),
+        ((0, 0, 0), (1, 8, 8), "takes a part with other dimensions than its input's"),
+    ],
+)
+def test_a_slice_lies_within_its_input(begin, size, wrong):
+    g = Graph()
+    reads = [g.tensor(1, 8, 8, 6), g.integers(*begin), g.integers(*size)]
+    out = tuple(8 if n < 0 else n for n in size)
+    assert g.fault("SLICE", reads, [g.tensor(*out)], "SliceOptions") == wrong

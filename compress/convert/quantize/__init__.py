@@ -53,7 +53,7 @@ def quantize(
     operators.check_types(model, where)
     constants.check(model, where)
     types = of_operators(model, choices, modules, where)
-    network = Network(flatbuffer, types, observe(model, flatbuffer, calibration, where), where)
+    network = Network(flatbuffer, types, observe(model, flatbuffer, calibration, where), where, choices.full)
     plan, gains = search(network, calibration, choices)
     fitted = fit(network, plan)
     report = of_each(

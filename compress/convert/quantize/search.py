@@ -21,7 +21,7 @@ from compress.convert.quantize.error import decibels
 from compress.convert.quantize.groups import Groups, part_fixed
 from compress.convert.quantize.model import quantization, read, write
 from compress.convert.quantize.parameters import FLOAT32, Scaled, of_activations, quantized
-from compress.convert.quantize.parts import part
+from compress.convert.quantize.parts import fuse, part
 from compress.convert.quantize.ranges import Float, Observed, each, of_image, real
 from compress.convert.quantize.result import Gain
 from compress.convert.quantize.spread import BY_NAME
@@ -54,12 +54,16 @@ class Fitted(NamedTuple):
 
 
 class Network(NamedTuple):
-    """A float32 flatbuffer, what its operators become, and what its tensors hold on the calibration images."""
+    """A float32 flatbuffer, what its operators become, and what its tensors hold on the calibration images.
+
+    `full` as in `Choices`.
+    """
 
     flatbuffer: bytes
     types: Sequence[int]
     observed: Mapping[int, Observed]
     where: str
+    full: bool = False
 
 
 def fit(network: Network, plan: Plan) -> Fitted:
@@ -71,6 +75,8 @@ def fit(network: Network, plan: Plan) -> Fitted:
         reference = write(model, network.where)
     for copied, source in (*part(model, network.types).items(), *part_fixed(model).items()):
         observed[copied] = observed[source]
+    if not network.full:
+        fuse(model)
     groups = Groups(model)
     scaled = widened(model, groups, of_activations(model, groups, observed, BY_NAME[plan.range]))
     if plan.correct_bias:

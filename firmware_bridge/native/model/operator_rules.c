@@ -427,6 +427,24 @@ static const char *list(const struct facts *facts)
     return wrong ? wrong : gives_elements(facts, count);
 }
 
+/* Check a part against its input: the kernel reads what lies behind it, too. */
+static const char *slice(const struct facts *facts)
+{
+    const struct graph_tensor *input = reads(facts, 0), *begins = reads(facts, 1), *sizes = reads(facts, 2);
+    if (is_integers(begins) && is_integers(sizes)) {
+        if (elements(begins) != input->rank || elements(sizes) != input->rank)
+            return "takes a part with other dimensions than its input's";
+        for (int index = 0; index < input->rank; index++) {
+            int64_t begin = integer_of(begins, index), size = integer_of(sizes, index), most = known(input, index);
+            if (begin < 0 || size < -1) /* -1: all that is left */
+                return "takes a part that reaches beyond its input";
+            if (most != ANY && (begin > most || (size > 0 && size > most - begin)))
+                return "takes a part that reaches beyond its input";
+        }
+    }
+    return list(facts);
+}
+
 /* Check the number of dimensions that come out: what reads them next was written for those of the file. */
 static const char *slices(const struct facts *facts)
 {
@@ -523,7 +541,8 @@ static const struct {
     {joined, "CONCATENATION"},
     {moved, "CAST CEIL DEQUANTIZE FLOOR QUANTIZE ROUND SQUEEZE"},
     {list, "BATCH_TO_SPACE_ND BROADCAST_TO EXPAND_DIMS MIRROR_PAD PAD PADV2 RESHAPE RESIZE_BILINEAR "
-           "RESIZE_NEAREST_NEIGHBOR REVERSE_V2 SLICE SPACE_TO_BATCH_ND TILE TRANSPOSE"},
+           "RESIZE_NEAREST_NEIGHBOR REVERSE_V2 SPACE_TO_BATCH_ND TILE TRANSPOSE"},
+    {slice, "SLICE"},
     {slices, "STRIDED_SLICE"},
     {comparison, "EQUAL GREATER GREATER_EQUAL LESS LESS_EQUAL NOT_EQUAL"},
     {arithmetic, "ABS ADD ADD_N BATCH_MATMUL DIV ELU EXP GELU HARD_SWISH L2_NORMALIZATION LEAKY_RELU LOG LOGISTIC "

@@ -121,6 +121,21 @@ def test_parts_are_named_by_tensors_or_modules(pattern: str) -> None:
     assert [become for kind, become in types(made.flatbuffer) if kind == "CONV_2D"] == [FLOAT32, INT8]
 
 
+@pytest.mark.parametrize("kind", ["RELU", "RELU6", "RELU_N1_TO_1"])
+def test_a_relu_that_stands_alone_ends_an_addition_of_nothing(kind: str) -> None:
+    net = Net()
+    x = net.input(1, 4, 4, 8)
+    flatbuffer = net.flatbuffer(net.one(kind, x), net.conv(x, 3))
+    fresh = [4 * one for one in images(net)]
+    made, full = (quantize(flatbuffer, fresh, one) for one in (PLAIN, FULL))
+    assert [one for one, _ in types(made.flatbuffer)] == ["ADD", "CONV_2D"]
+    assert [one for one, _ in types(full.flatbuffer)] == [kind, "CONV_2D"]
+    assert made.tensors[1].operator == kind
+    wanted = run(flatbuffer, fresh)[0]
+    errors = [np.abs(run(one.flatbuffer, fresh)[0] - wanted).max() for one in (made, full)]
+    assert errors[0] <= errors[1] + made.tensors[1].scale + 1e-6 and errors[0] < 0.05 * np.abs(fresh[0]).max()
+
+
 def test_a_part_that_is_not_there_is_refused() -> None:
     net = Net()
     flatbuffer = net.flatbuffer(net.conv(net.input(1, 4, 4, 8), 8))
