@@ -44,13 +44,14 @@ def quantize(
         modules: which of the user's modules a tensor is the output of, where that is known; tensors are numbered as in
             `write(read(flatbuffer))`.
 
-    Raises EdgeError: "model.network" for a flatbuffer that can't be read, "conversion.graphs",
-    "conversion.calibration", "conversion.finite", "conversion.part" for a part that is not there, and
-    "conversion.operator" for an operator that has no kernel for what it shall become.
+    Raises EdgeError: "model.network" for a flatbuffer that can't be read, "conversion.graphs", "conversion.quantized",
+    "conversion.ends", "conversion.calibration", "conversion.finite", "conversion.part" for a part that is not there,
+    and "conversion.operator" for an operator that has no kernel for what it shall become.
     """
     model = read(flatbuffer, where)
     flatbuffer = write(model, where)  # weights taken in, numbers of tensors as in `model`
     operators.check_types(model, where)
+    operators.check_ends(model, where)
     constants.check(model, where)
     types = of_operators(model, choices, modules, where)
     network = Network(flatbuffer, types, observe(model, flatbuffer, calibration, where), where, choices.full)
