@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import select
 import shutil
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import numpy as np
 
 def main(work: Path, done: int) -> None:
     """Convert what is asked for in the folder `work`, which is also the working directory."""
-    threading.Thread(target=_end_with, args=(os.getppid(), work), daemon=True).start()
+    threading.Thread(target=_end_with, args=(done, work), daemon=True).start()
     import onnx2tf
     import tensorflow as tf
 
@@ -80,10 +80,15 @@ def _saved(network: Any, path: Path) -> str:
     return str(path)
 
 
-def _end_with(parent: int, work: Path) -> None:
-    """End this process, and remove its folder, as soon as the one that wanted it is gone (killed, say)."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
+def _end_with(reader: int, work: Path) -> None:
+    """End this process, and remove its folder, as soon as nobody reads what it tells: its parent was killed, say.
+
+    Args:
+        reader: the descriptor DONE, a pipe's end to write to.
+    """
+    waiting = select.poll()
+    waiting.register(reader, 0)  # an error alone, which the other end's closing is
+    waiting.poll()
     shutil.rmtree(work, ignore_errors=True)
     os._exit(1)
 
