@@ -113,7 +113,7 @@ def row(name: str) -> list[object]:
     times = processor_time(files)
     stay = sum(one.type == "float32" for one in made.tensors if one.operator)
     cells = [f"{times[way]:.3f}" if way in times else refused for way in ("float", "full", "default")]
-    return [Path(name).stem, *cells, f"{stay} of {len(model.operators)}"]
+    return [Path(name).stem if name.endswith(".tflite") else name, *cells, f"{stay} of {len(model.operators)}"]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
