@@ -28,8 +28,8 @@ from edge.errors import EdgeError
 
 FOLDER = Path("build/bench/compression")
 TITLE = "Compression compared: accuracy at equal latency"
-HEADER = ["compressed by", "MACs removed", "MACs", "parameters", "runs in", "1 thread, ms", "AUC, test"]
-HEADER += ["AUC less edge-infer's at that latency (95 %)", "against edge-infer"]
+HEADER = ["compressed by", "MACs to remove", "MACs left", "parameters", "runs in"]
+HEADER += ["1 thread, ms", "AUC, test", "AUC less edge-infer's at that latency (95 %)", "against edge-infer"]
 OURS = "edge-infer"
 NOTES = """
 One network, a residual one of {whole:.1f} million MACs for grey images of 64 x 64, was trained once ({epochs} epochs,
