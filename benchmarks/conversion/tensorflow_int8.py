@@ -25,7 +25,7 @@ def main(folder: Path) -> None:
             yield [image[None]]
 
     calibrated = Calibrator((folder / "float32.tflite").read_bytes()).calibrate(samples)
-    made = convert.mlir_quantize(calibrated, input_data_type=tf.int8, output_data_type=tf.int8, inference_type=tf.int8)
+    made = convert.mlir_quantize(calibrated, fully_quantize=True, input_data_type=tf.int8, output_data_type=tf.int8)
     (folder / "int8.tflite").write_bytes(made)
 
 

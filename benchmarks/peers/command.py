@@ -39,6 +39,7 @@ one answer, one thread; median of {cold}, with its peak resident set.
 """
 
 
+FEWER = "**fewer**"  # no time was taken: nobody is ahead
 BUDGET_TITLE = "Peers on a virtual Pi: instructions, emulated"
 BUDGET_HEADER = ["network", "processor", "runtime", "one invoke, million instructions", "times LiteRT int8"]
 BUDGET_HEADER += ["fresh process, million instructions", "peak memory, MB", "cosine", "against LiteRT int8"]
@@ -49,7 +50,7 @@ executed, whatever this machine does meanwhile. An instruction that computes six
 two numbers, and a cache that misses costs nothing: fewer instructions are not always less time. Before anything counts,
 answers to the golden images are compared with LiteRT's to the shipped file: a cosine under {cosine} is a row without
 numbers. The invoke is the one after those. Fresh process: Python, its imports, loading and one answer, when all files
-are in memory, with its peak resident set. Ahead, behind: by more than {level:.0%}.
+are in memory, with its peak resident set. Fewer, more: by more than {level:.0%}.
 
 {peers}
 
@@ -129,7 +130,7 @@ def budget_lines(name: str, counts: Sequence[Count]) -> list[list[str]]:
                 found.append([name, processor, one.title, *["-"] * (len(BUDGET_HEADER) - 4), one.fault])
                 continue
             ratio = one.invoke / base.invoke
-            verdict = AHEAD if ratio < 1 - _LEVEL else BEHIND if ratio > 1 + _LEVEL else LEVEL
+            verdict = FEWER if ratio < 1 - _LEVEL else "more" if ratio > 1 + _LEVEL else "the same"
             line = [name, processor, f"{one.title} ({one.version})", f"{one.invoke:.1f}", f"{ratio:.2f}"]
             line += [f"{one.cold:.0f}", f"{one.memory_mb:.0f}", f"{one.cosine:.4f}"]
             found.append([*line, "the base" if one is base else verdict])

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from compress.convert.quantize import operators
+from compress.convert.quantize import constants, operators
 from compress.convert.quantize.choices import Choices
 from compress.convert.quantize.error import of_each
 from compress.convert.quantize.model import read, write
@@ -44,13 +44,15 @@ def quantize(
         modules: which of the user's modules a tensor is the output of, where that is known; tensors are numbered as in
             `write(read(flatbuffer))`.
 
-    Raises EdgeError: "model.network" for a flatbuffer that can't be read, "conversion.graphs",
-    "conversion.calibration", "conversion.finite", "conversion.part" for a part that is not there, and
-    "conversion.operator" for an operator that has no kernel for what it shall become.
+    Raises EdgeError: "model.network" for a flatbuffer that can't be read, "conversion.graphs", "conversion.quantized",
+    "conversion.ends", "conversion.calibration", "conversion.finite", "conversion.part" for a part that is not there,
+    and "conversion.operator" for an operator that has no kernel for what it shall become.
     """
     model = read(flatbuffer, where)
     flatbuffer = write(model, where)  # weights taken in, numbers of tensors as in `model`
     operators.check_types(model, where)
+    operators.check_ends(model, where)
+    constants.check(model, where)
     types = of_operators(model, choices, modules, where)
     network = Network(flatbuffer, types, observe(model, flatbuffer, calibration, where), where, choices.full)
     plan, gains = search(network, calibration, choices)

@@ -41,7 +41,22 @@ WEIGHTED = {
 }
 
 
-def quantize_constants(model: Model, scaled: Mapping[int, Scaled], where: str) -> None:
+def check(model: Model, where: str) -> None:
+    """Raise EdgeError ("conversion.finite") where weights or biases are not finite."""
+    for operator in model.operators:
+        weighted = WEIGHTED.get(model.kind(operator))
+        if weighted is None:
+            continue
+        for tensor in (operator.inputs[weighted.weights], *operator.inputs[weighted.bias : weighted.bias + 1]):
+            if model.is_constant(tensor) and model.is_float(tensor) and not np.isfinite(model.values(tensor)).all():
+                raise EdgeError(
+                    f"{where} has weights that are not finite ({model.name(tensor)[:200]!r}): expected numbers; take "
+                    "them from an earlier checkpoint, or train again with a lower lr",
+                    "conversion.finite",
+                )
+
+
+def quantize_constants(model: Model, scaled: Mapping[int, Scaled]) -> None:
     """Give every float32 constant that an operator reads its integers; one that several read becomes one for each.
 
     Those of operators that stay float stay.
@@ -53,26 +68,18 @@ def quantize_constants(model: Model, scaled: Mapping[int, Scaled], where: str) -
         kind = model.kind(operator)
         weighted = WEIGHTED.get(kind)
         if weighted and model.is_constant(operator.inputs[weighted.weights]):
-            _quantize_weights(model, operator, weighted, scaled, where)
+            _quantize_weights(model, operator, weighted, scaled)
             continue
         for place, tensor in enumerate(operator.inputs):
             if tensor >= 0 and model.is_float(tensor) and model.is_constant(tensor):
                 _quantize_operand(model, operator, place, scaled)
 
 
-def _quantize_weights(
-    model: Model, operator: Any, weighted: Weighted, scaled: Mapping[int, Scaled], where: str
-) -> None:
+def _quantize_weights(model: Model, operator: Any, weighted: Weighted, scaled: Mapping[int, Scaled]) -> None:
     weights = operator.inputs[weighted.weights]
     if not model.is_float(weights):
         return
     values, bias = model.values(weights), bias_of(model, operator, weighted)
-    if not np.isfinite(values).all() or (bias is not None and not np.isfinite(bias).all()):
-        raise EdgeError(
-            f"{where} has weights that are not finite ({model.name(weights)[:200]!r}): expected numbers; take them "
-            "from an earlier checkpoint, or train again with a lower lr",
-            "conversion.finite",
-        )
     source = scaled[operator.inputs[weighted.source]]
     steps, scales, steps_of_bias = steps_of(values, weighted.axis, bias, source.scale)
     copied = operator.inputs[weighted.weights] = model.add_tensor(weights)

@@ -68,6 +68,24 @@ def check_types(model: Model, where: str) -> None:
             )
 
 
+def check_ends(model: Model, where: str) -> None:
+    """Raise EdgeError ("conversion.ends") where an input is not float32, or an output is a constant."""
+    for tensor in model.inputs:
+        if not model.is_float(tensor):
+            raise EdgeError(
+                f"{where} has an input that is not float32 ({model.name(tensor)[:200]!r}): expected images; write the "
+                "network so that its inputs are float32",
+                "conversion.ends",
+            )
+    for tensor in model.outputs:
+        if model.is_constant(tensor):
+            raise EdgeError(
+                f"{where} has an output that is a constant ({model.name(tensor)[:200]!r}): expected what is computed "
+                "from its input; leave the output out",
+                "conversion.ends",
+            )
+
+
 def set_version(model: Model, operator: Any) -> None:
     """Give an operator the version that its tensors ask for, or leave it a later one."""
     kind, options = model.kind(operator), operator.builtinOptions

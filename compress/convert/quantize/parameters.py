@@ -16,6 +16,7 @@ from ai_edge_litert import schema_py_generated as schema
 from compress.convert.quantize.groups import Groups
 from compress.convert.quantize.model import Model
 from compress.convert.quantize.ranges import Observed
+from edge.operator_rules import LEAST_STEP
 
 LEAST, MOST = -128, 127
 MOST_16 = 2**15 - 1
@@ -51,12 +52,12 @@ Choose = Callable[[Sequence[Observed]], tuple[float, float, str]]
 def asymmetric(low: float, high: float) -> tuple[float, int]:
     """Return scale and zero point of int8 for a range; zero is always in it, and has an integer of its own.
 
-    A range of zero alone has scale `ZERO`.
+    A range of zero alone, or hardly more, has scale `ZERO`.
     """
     low, high = min(low, 0.0), max(high, 0.0)
     # In float32, as TensorFlow's converter: equal files where the ranges are equal.
     scale = (np.float32(high) - np.float32(low)) / np.float32(MOST - LEAST)
-    if scale < np.finfo(np.float32).tiny:
+    if scale < LEAST_STEP:
         return ZERO, LEAST
     return float(scale), int(np.clip(np.round(LEAST - low / np.float64(scale)), LEAST, MOST))
 
@@ -64,7 +65,7 @@ def asymmetric(low: float, high: float) -> tuple[float, int]:
 def symmetric(low: float, high: float, becomes: int = INT8) -> tuple[float, int]:
     """Return scale and zero point, which is 0, of int8 or int16 for a range."""
     scale = np.float32(_around_zero(low, high)[1]) / np.float32(MOST if becomes == INT8 else MOST_16)
-    return (ZERO, 0) if scale < np.finfo(np.float32).tiny else (float(scale), 0)
+    return (ZERO, 0) if scale < LEAST_STEP else (float(scale), 0)
 
 
 def _around_zero(low: float, high: float) -> tuple[float, float]:

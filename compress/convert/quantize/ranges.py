@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from compress.convert.quantize.groups import JOINS, MOVES
 from compress.convert.quantize.model import Model
 from edge.errors import EdgeError
+from edge.operator_rules import MOST_STEP
 from edge.runtime import first_line
 
 SAMPLE = 2**16  # values that are kept of a tensor, over all images
+LARGEST = MOST_STEP * 127  # value of a network that a runtime's int8 kernels take
 PADDING = -1e30  # what lies below is padding of a maximum, and no range
 _PRIME = 7919  # positions that it steps over have nothing in common with an image's width
 _CHANNELS = 2**13  # a tensor with more is a flat one: its values have nothing in common by their last axis
@@ -127,20 +128,20 @@ def observe(model: Model, flatbuffer: bytes, calibration: Sequence[np.ndarray], 
     check(model, calibration, where)
     network = Float(flatbuffer, where)
     count = len(calibration[0])
-    padded = {int(tensor) for op in model.operators if model.kind(op) in MOVES | JOINS for tensor in op.outputs}
+    poles = {int(tensor) for op in model.operators if model.kind(op) in ("DIV", "LOG") for tensor in op.outputs}
     seen: dict[int, list[Observed]] = {tensor: [] for tensor in _tensors(model)}
     for number, image in enumerate(each(calibration)):
         values_of = network.run(image)
         for tensor, rows in seen.items():
-            one = of_image(values_of(tensor), number, count, tensor in padded)
-            # Kernels give the largest float32 for a division by zero.
-            if not (np.isfinite(one.means).all() and one.low > PADDING and one.high < -PADDING):
+            one = of_image(values_of(tensor), number, count, tensor not in poles)
+            # A division by zero is the largest float32 by some kernels.
+            if not (np.isfinite(one.means).all() and one.low > -LARGEST and one.high < LARGEST):
                 raise _not_finite(model, tensor, where)
             rows.append(one)
     return {tensor: Observed(*map(np.stack, zip(*rows, strict=True))) for tensor, rows in seen.items()}
 
 
-def of_image(values: np.ndarray, number: int, count: int, padded: bool = False) -> Observed:
+def of_image(values: np.ndarray, number: int, count: int, padded: bool = True) -> Observed:
     """Return what a tensor holds on image `number` of `count`, without the first axis of `Observed`.
 
     Args:
@@ -170,9 +171,9 @@ def _not_finite(model: Model, tensor: int, where: str) -> EdgeError:
     writer = model.writers().get(tensor)
     kind = "its input" if writer is None else model.kind(model.operators[writer])
     return EdgeError(
-        f"{where} gives values that are not finite on the calibration images, first at {model.name(tensor)[:200]!r} "
-        f"({kind}): expected finite ones; look for weights that overflow, a division by zero or a root of what is "
-        "negative",
+        f"{where} gives values that are not finite, or beyond {LARGEST:.0e}, on the calibration images, first at "
+        f"{model.name(tensor)[:200]!r} ({kind}): expected finite ones; look for weights that overflow, a division by "
+        "zero or a root of what is negative",
         "conversion.finite",
     )
 

@@ -84,7 +84,7 @@ def fit(network: Network, plan: Plan) -> Fitted:
     computed = [
         tensor for tensor in range(len(model.tensors)) if model.is_float(tensor) and not model.is_constant(tensor)
     ]
-    quantize_constants(model, scaled, network.where)
+    quantize_constants(model, scaled)
     for tensor in computed:
         if tensor in scaled and scaled[tensor].type != FLOAT32:
             model.tensors[tensor].type = scaled[tensor].type
@@ -135,19 +135,20 @@ def judged(network: Network, fitted: Fitted, calibration: Sequence[np.ndarray], 
     """
     model = read(fitted.flatbuffer, network.where)
     runner = Float(fitted.flatbuffer, network.where)
-    ends = [read(network.flatbuffer, network.where).outputs, model.outputs]
+    pairs = zip(read(network.flatbuffer, network.where).outputs, model.outputs, strict=True)
+    ends = [(tensor, twin) for tensor, twin in pairs if tensor in network.observed]  # the others are whole numbers
     scales = [(float(s.scale[0]), int(s.zeroPoint[0])) for s in (model.tensors[t].quantization for t in model.inputs)]
-    energies = np.zeros((len(model.outputs), 2))
+    energies = np.zeros((len(ends), 2))
     chosen = [values[images] for values in calibration]
-    means = [network.observed[tensor].means[images].mean(0) for tensor in ends[0]]
+    means = [network.observed[tensor].means[images].mean(0) for tensor, _ in ends]
     for number, image in zip(images, each(chosen), strict=True):
         values_of = runner.run([quantized(one, *scale) for one, scale in zip(image, scales, strict=True)])
-        for place, (tensor, twin) in enumerate(zip(*ends, strict=True)):
+        for place, (tensor, twin) in enumerate(ends):
             given = model.tensors[twin].quantization
             values = real(values_of(twin), given.scale[0], given.zeroPoint[0])
             found = of_image(values, int(number), len(calibration[0])).sample
             wanted = network.observed[tensor].sample[number]
             energies[place] += ((wanted - means[place]) ** 2).sum(), ((found - wanted) ** 2).sum()
-    if not energies[:, 0].all():
+    if not ends or not energies[:, 0].all():
         return decibels(0.0, 1.0)
     return decibels(1.0, math.fsum(energies[:, 1] / energies[:, 0]) / len(energies))

@@ -19,6 +19,7 @@ from compress.convert.quantize.parameters import FLOAT32, Scaled, asymmetric, of
 from edge.operator_rules import LEAST_STEP, MAX_MULTIPLIER
 
 ROOM = 1.01  # beyond what is needed: float32 rounds
+HARD_SWISH = 128  # its input has so many steps within one
 SUM_SHIFT, SQUARE_SHIFT = 2.0**20, 2.0**14  # of the fixed point inputs of ADD and SUB, and of SQUARED_DIFFERENCE
 
 
@@ -52,6 +53,8 @@ def _needed(model: Model, operator: Any, scaled: Mapping[int, Scaled]) -> float:
         weights = model.values(inputs[weighted.weights])
         of_channels, _ = of_weights(weights, weighted.axis, bias_of(model, operator, weighted), step)
         return max(LEAST_STEP, step * float(of_channels.max()) / MAX_MULTIPLIER)
+    if kind == "HARD_SWISH":
+        return max(LEAST_STEP, _step(model, inputs[0], scaled) / HARD_SWISH)
     if kind not in ("ADD", "SUB", "SQUARED_DIFFERENCE"):
         return LEAST_STEP
     largest = max(_step(model, tensor, scaled) for tensor in inputs)

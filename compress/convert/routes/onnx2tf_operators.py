@@ -392,6 +392,39 @@ def _gemm(node: Any, a: Value, b: Value, c: Value | None = None) -> Value:
     return Value(made, (0, 1))
 
 
+def _einsum(node: Any, a: Value, b: Value, *_: Value) -> Value:
+    """Return a sum of products of two tensors as a product of matrices. Raises ValueError for other equations."""
+    read, written = node.attrs["equation"].replace(" ", "").split("->")
+    labels = read.split(",")
+    if len(labels) != 2 or "." in read or any(len(set(one)) < len(one) for one in labels):
+        raise ValueError(f"{read} can't be a product of matrices: use matmul")
+    (a, first), (b, second) = _summed(a, labels[0], labels[1], written), _summed(b, labels[1], labels[0], written)
+    sizes = dict(zip(first + second, a.shape + b.shape, strict=True))
+    both = [one for one in first if one in second and one in written]
+    summed = [one for one in first if one in second and one not in written]
+    left, right = ([one for one in mine if one not in other] for mine, other in ((first, second), (second, first)))
+    x = _relabelled(a, first, both + left + summed)
+    y = _relabelled(b, second, both + summed + right)
+    count = [math.prod(sizes[one] for one in group) for group in (both, left, summed, right)]
+    made = _matmul(node, reshaped(x, count[:3]), reshaped(y, [count[0], *count[2:]]))
+    made = reshaped(made, [sizes[one] for one in both + left + right])
+    return _relabelled(made, both + left + right, written)
+
+
+def _summed(value: Value, mine: str, other: str, written: str) -> tuple[Value, str]:
+    """Sum over the axes that only this tensor has and the result has not; return it with the labels that are left."""
+    left = "".join(one for one in mine if one in other or one in written)
+    places = value.places([axis for axis, one in enumerate(mine) if one not in left])
+    order = [mine[axis] for axis in value.order if mine[axis] in left]
+    tensor = tf.reduce_sum(value.tensor, axis=places) if places else value.tensor
+    return Value(tensor, tuple(left.index(one) for one in order)), left
+
+
+def _relabelled(value: Value, mine: Sequence[str], wanted: Sequence[str]) -> Value:
+    """Return the tensor whose axes are those of `value` in another order."""
+    return Value(value.tensor, tuple(list(wanted).index(mine[axis]) for axis in value.order))
+
+
 def _error_function(node: Any, x: Value) -> Value:
     """Return erf, which TFLite lacks, with an error below 1.5e-7: Abramowitz and Stegun 1964, equation 7.1.26."""
     size = tf.abs(x.tensor)
@@ -521,6 +554,7 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "Concat": _concat,
     "ConvTranspose": _transposed_convolution,
     "DepthToSpace": _depth_to_space,
+    "Einsum": _einsum,
     "Erf": _error_function,
     "Expand": _expand,
     "Flatten": _flatten,

@@ -143,10 +143,10 @@ def test_the_table_says_who_executes_fewer() -> None:
     found = command.budget_lines("bpcp", rows)
     assert all(len(line) == len(command.BUDGET_HEADER) for line in found)
     assert [(line[2].split()[0], line[4], line[-1]) for line in found] == [
-        ("onnxruntime", "0.80", command.AHEAD),
+        ("onnxruntime", "0.80", command.FEWER),
         ("LiteRT", "1.00", "the base"),
-        ("LiteRT", "1.01", command.LEVEL),
-        ("ncnn", "1.60", command.BEHIND),
+        ("LiteRT", "1.01", "the same"),
+        ("ncnn", "1.60", "more"),
         ("ExecuTorch", "-", "none for Arm"),
     ]
 

@@ -8,6 +8,8 @@ import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from compress.convert.quantize.model import quantization, read, write
 from edge.errors import EdgeError
@@ -163,3 +165,20 @@ def test_weights_are_aligned() -> None:
     for buffer in schema.ModelT.InitFromPackedBuf(written, 0).buffers:
         if buffer.data is not None:
             assert written.index(buffer.data.tobytes()) % 16 == 0
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=4))
+def test_damaged_file_is_refused_or_written_again(changes: list[tuple[int, int]]) -> None:
+    net, output = small()
+    flatbuffer = bytearray(net.flatbuffer(output))
+    for at, value in changes:
+        flatbuffer[at % len(flatbuffer)] = value
+
+    try:
+        model = read(bytes(flatbuffer), "mine.tflite")
+    except EdgeError as error:
+        assert "mine.tflite" in str(error)
+    else:
+        written = write(model, "mine.tflite")
+        assert write(read(written, "mine.tflite"), "mine.tflite") == written

@@ -266,3 +266,39 @@ def test_network_that_is_quantized_is_refused(kind: str) -> None:
     error = refused(flatbuffer, images(net))
 
     assert error.code == "conversion.quantized" and kind.upper() in str(error)
+
+
+@pytest.mark.parametrize("choices", [FULL, Choices()], ids=["plain", "default"])
+def test_output_that_is_a_constant_is_refused(choices: Choices) -> None:
+    net = Net()
+    computed = net.conv(net.input(1, 4, 4, 3), 2)
+
+    error = refused(net.flatbuffer(net.random(1, 3), computed), images(net), choices)
+
+    assert error.code == "conversion.ends"
+
+
+def test_input_that_is_no_float_is_refused() -> None:
+    net = Net()
+    x = net.input(1, 4, 4, 3)
+    net.graph.inputs.append(net.tensor((1, 2), "int32"))
+
+    error = refused(net.flatbuffer(net.conv(x, 2)), images(net))
+
+    assert error.code == "conversion.ends"
+
+
+@pytest.mark.parametrize("choices", [FULL, Choices()], ids=["plain", "default"])
+def test_outputs_may_be_whole_numbers_inputs_and_what_others_read(choices: Choices) -> None:
+    net = Net()
+    x = net.input(1, 4, 4, 3)
+    y = net.conv(x, 2)
+    best = net.add("ARG_MAX", [y, net.constant(np.int32(3))], (1, 4, 4), "ArgMax", of="int64", outputType=4)
+    flatbuffer = net.flatbuffer(best, x, y, net.conv(y, 2), y)
+
+    made = quantize(flatbuffer, images(net), choices).flatbuffer
+
+    wanted, found = run(flatbuffer, images(net)), run(made, images(net))
+    assert (wanted[0] == found[0]).mean() > 0.9
+    for one, other in zip(wanted[1:], found[1:], strict=True):
+        assert np.abs(one - other).max() < 0.05 * np.abs(one).max()

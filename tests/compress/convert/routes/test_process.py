@@ -112,3 +112,16 @@ def test_a_process_that_ends_early(worker: Callable[[str], Worker], end: str, co
     with pytest.raises(EdgeError, match=said) as raised:
         next(files)
     assert raised.value.code == code
+
+
+def test_what_can_not_be_prepared_is_said_behind_the_files_before_it(worker: Callable[[str], Worker]) -> None:
+    def prepared(source: Source, place: Path) -> bytes:
+        assert isinstance(source.network, nn.Linear)
+        if source.network.bias[0] == 2:
+            raise EdgeError("the second can't be exported", "conversion.operator")
+        return prepare(source, place)
+
+    files = converted(worker(_CONVERTER), sources(1, 2, 3), prepared)
+    assert next(files).flatbuffer == b"made of 1"
+    with pytest.raises(EdgeError, match="the second can't be exported"):
+        next(files)
