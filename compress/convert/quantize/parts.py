@@ -172,11 +172,11 @@ def _is_little(
         return model.shape(source)[-1] <= _FEW
     if writers.get(source) not in found:
         return False
+    if model.kind(operator) == "TRANSPOSE_CONV":
+        return True  # int8 is no faster there
     weights = model.shape(int(operator.inputs[weighted.weights]))
     values = [math.prod(model.shape(tensor)) for tensor in (source, output)]
-    # Each weight multiplies once at each position of the output; in a transposed convolution, of the input.
-    counted, channels = (source, model.shape(source)[-1]) if weighted.source else (output, weights[weighted.axis])
-    return math.prod(model.shape(counted)) / channels * math.prod(weights) < _WORTH * sum(values)
+    return values[1] / weights[weighted.axis] * math.prod(weights) < _WORTH * sum(values)
 
 
 def part(model: Model, types: Sequence[int]) -> dict[int, int]:

@@ -105,6 +105,15 @@ def test_a_small_matrix_between_float_parts_stays_float_and_a_large_one_does_not
         assert ("FULLY_CONNECTED", becomes) in types(quantize(flatbuffer, images(net), PLAIN).flatbuffer)
 
 
+def test_a_transposed_convolution_stays_float_between_float_parts_only() -> None:
+    for between, becomes in ((True, FLOAT32), (False, INT8)):
+        net = Net()
+        x = net.conv(net.input(1, 4, 4, 8), 64)
+        x = net.transposed(net.softmax(x) if between else x, 64)
+        flatbuffer = net.flatbuffer(net.conv(net.softmax(x), 8))
+        assert ("TRANSPOSE_CONV", becomes) in types(quantize(flatbuffer, images(net), PLAIN).flatbuffer)
+
+
 @pytest.mark.parametrize("pattern", ["t3", "head.*", "head.first", "head"])
 def test_parts_are_named_by_tensors_or_modules(pattern: str) -> None:
     net = Net()
