@@ -15,6 +15,7 @@ from benchmarks.verdicts.detector import BASELINE, CONFIRMATIONS, Detector, Nigh
 
 __all__ = ["CONFIRMATIONS", "Past"]
 _REPLAYED = detector.MEMORY + detector.WINDOW + BASELINE  # nights that are looked at to judge one
+REPEATS = 0.05  # by which p50 may differ from the last night's while no baseline knows the device's noise
 _ALL = np.array([True])
 _DEVICE = ("board.", "matrix.driver")  # codes of faults that are a device's and no cell's
 _CHANGES = {
@@ -72,6 +73,8 @@ class Past:
         evidence = _evidence(tonight, night, measured, change, nights)
         # A night without numbers knows nothing of targets and accuracy.
         earlier = next((verdict for verdict in verdicts if "p50_ms" in verdict.evidence), None)
+        if nights and earlier is not None and earlier.evidence["p50_ms"] and evidence["p50_ms"] is not None:
+            evidence["last_ratio"] = evidence["p50_ms"] / earlier.evidence["p50_ms"]
         return _verdict(self._cell, night, evidence, _missed(measured), earlier)
 
     def _judged(self, tonight: Sample) -> tuple[Night, int, str | None]:
@@ -195,6 +198,12 @@ def _word(night: Night, evidence: dict[str, Any]) -> tuple[Word, str]:
     if evidence.get("faults"):
         return Word.NOISY, f"{len(evidence['faults'])} of its fresh starts failed: {evidence['faults'][0]['message']}"
     if not night.judged[0]:
+        moved = evidence.get("last_ratio", 1.0) - 1
+        if abs(moved) > REPEATS:
+            known = (
+                f"{evidence['baseline_nights']} of {BASELINE} nights of the baseline are there to tell what is noise"
+            )
+            return Word.NOISY, f"p50 {moved:+.1%} against the last night: {known}{change}"
         return Word.PASS, f"baseline: {evidence['baseline_nights']} of {BASELINE} nights before this one{change}"
     how = f"{evidence['ratio'] - 1:+.1%} [{evidence['interval'][0] - 1:+.1%}, {evidence['interval'][1] - 1:+.1%}]"
     span = f"over {evidence['nights']} night{'s' if evidence['nights'] > 1 else ''}, against the canary"

@@ -51,7 +51,18 @@ def grown(nights: int = 20) -> History:
 
 def test_the_baseline_says_how_many_nights_it_has() -> None:
     history = grown(5)
-    assert history.night(13).reason.startswith("baseline: 5 of 14 nights")
+    assert history.night(10.1).reason.startswith("baseline: 5 of 14 nights")
+
+
+def test_before_there_is_a_baseline_a_night_that_repeats_badly_is_noisy() -> None:
+    history = grown(5)
+    night = history.night(13)
+    assert night.word is Word.NOISY and not night.evidence["alarm"]
+    assert night.reason.startswith("p50 +") and "against the last night: 5 of 14 nights" in night.reason
+    history.fails("board.down")  # a night without numbers is none to compare with
+    assert history.night(13).word is Word.PASS
+    other = dataclasses.replace(IDENTITY, machine="two")
+    assert history.night(10, identity=other).word is Word.PASS  # the first night of another device
 
 
 def test_a_step_is_watched_then_alarms_once_and_so_does_its_end() -> None:
