@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compress.convert.packing.command import bytes_of, manifest_of
 from edge.command import Progress
 from edge.errors import EdgeError, quoted
 
@@ -49,6 +48,8 @@ def run(options: argparse.Namespace) -> None:
 
     Raises EdgeError, with nothing written, where something is wrong.
     """
+    from compress.convert.packing.command import bytes_of  # numpy comes with it
+
     model, output = options.model, options.output
     manifest = options.manifest or model.with_name(f"{model.stem}{SUFFIX}")
     _check(options, manifest)
@@ -86,10 +87,11 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _manifest(path: Path) -> Mapping[str, Any]:
-    if path.suffix != ".tflite":
-        return manifest_of(path)
+    from compress.convert.packing.command import manifest_of
     from edge.model import read
 
+    if path.suffix != ".tflite":
+        return manifest_of(path)
     return read(path).manifest.raw
 
 

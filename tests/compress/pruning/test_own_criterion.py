@@ -22,7 +22,7 @@ from compress.recipe_parser import load
 from compress.run import Run
 from compress.state.rehearsal import rehearse
 from compress.steps.prune import ChannelPruning
-from compress.steps.step import described
+from compress.steps.step import described, samples
 from edge.errors import EdgeError
 from tests.compress.conftest import HEAD, HERE
 from tests.compress.pruning.networks import SHAPE, build
@@ -120,7 +120,7 @@ def test_a_recipe_names_a_function_that_asks_for_examples(folder: Path, phantoms
     run = run_of(folder, phantoms, "loudest")
     before, after = (state.network for state in run.compress())
     with torch.no_grad():
-        answers = before.features[0](run.samples(run._begin(), 5)).abs().mean((0, 2, 3))
+        answers = before.features[0](samples(run.data, run._begin().spec, 5)).abs().mean((0, 2, 3))
     kept = answers.argsort()[:8].sort().values
     assert torch.equal(after.features[0].weight, before.features[0].weight[kept])
 
