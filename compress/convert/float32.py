@@ -38,7 +38,7 @@ def to_float32(
     route: str = AUTO,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Iterator[tuple[int, Made]]:
-    """Yield each network's number and its proved file, as soon as it is there; one process of a route serves them all.
+    """Yield each network's number and its proved file, as soon as it is there, from one process of a route.
 
     Args:
         sources: the networks, in evaluation mode.

@@ -17,6 +17,7 @@ from torch import Tensor
 from compress.convert.float32 import Made, to_float32, ways
 from compress.convert.int8 import to_int8
 from compress.convert.routes import ROUTES, Source
+from compress.convert.tflite import PROVED_ON
 from compress.data.split import DataSet
 from compress.inputs import Inputs
 from compress.recipe import Conversion, Recipe
@@ -26,7 +27,6 @@ from edge.files import write_beside
 from edge.runtime import open_runtime
 from edge.strict_json import dumps
 
-PROVED_ON = 4  # training images, in addition to noise
 REHEARSED_ON = 3  # of them calibrate the rehearsal's int8: so few that no choice is tried for what it gains
 
 

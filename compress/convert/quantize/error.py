@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from compress.convert.quantize.model import Model, read
-from compress.convert.quantize.parameters import NAMES, Scaled
+from compress.convert.quantize.parameters import NAMES, Scaled, quantized
 from compress.convert.quantize.ranges import Float, Observed, each, error_of, real
 from compress.convert.quantize.result import TensorReport
 
@@ -37,7 +37,7 @@ def of_each(
     networks = Float(flatbuffer, where), Float(made, where)
     entries = [scaled[tensor] for tensor in model.inputs]
     for images in each([values[:: max(1, -(-len(values) // IMAGES))] for values in calibration]):
-        steps = [_steps(image, one) for image, one in zip(images, entries, strict=True)]
+        steps = [quantized(image, one.scale, one.zero_point) for image, one in zip(images, entries, strict=True)]
         float_of, int8_of = networks[0].run(images), networks[1].run(steps)
         for tensor, twin in pairs.items():
             values = real(int8_of(twin), scaled[tensor].scale, scaled[tensor].zero_point)
@@ -68,10 +68,6 @@ def decibels(signal: float, noise: float) -> float:
     if noise <= signal * 10 ** (-MOST_DB / 10):
         return MOST_DB
     return max(-MOST_DB, 10 * math.log10(signal / noise)) if signal else -MOST_DB
-
-
-def _steps(image: np.ndarray, scaled: Scaled) -> np.ndarray:
-    return np.clip(np.rint(image / np.float32(scaled.scale)) + scaled.zero_point, -128, 127).astype(np.int8)
 
 
 def _pairs(model: Model, twin: Model) -> dict[int, int]:

@@ -7,16 +7,16 @@ WORK/N/network.pt2 and writes WORK/N.tflite; as soon as one is complete, a line 
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import sys
 import threading
-import time
 from pathlib import Path
 
 
 def main(work: Path, done: int) -> None:
     """Convert all programs in the folder `work`."""
-    threading.Thread(target=_end_with, args=(os.getppid(), work), daemon=True).start()
+    threading.Thread(target=_end_with, args=(done, work), daemon=True).start()
     import litert_torch
     import torch
 
@@ -27,10 +27,15 @@ def main(work: Path, done: int) -> None:
         os.write(done, f"{number}\n".encode())
 
 
-def _end_with(parent: int, work: Path) -> None:
-    """End this process, and remove its folder, as soon as the one that wanted it is gone (killed, say)."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
+def _end_with(reader: int, work: Path) -> None:
+    """End this process, and remove its folder, as soon as nobody reads what it tells: its parent was killed, say.
+
+    Args:
+        reader: the descriptor DONE, a pipe's end to write to.
+    """
+    waiting = select.poll()
+    waiting.register(reader, 0)  # an error alone, which the other end's closing is
+    waiting.poll()
     shutil.rmtree(work, ignore_errors=True)
     os._exit(1)
 

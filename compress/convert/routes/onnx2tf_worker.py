@@ -28,7 +28,7 @@ def main(work: Path, done: int) -> None:
 
     np.save(work / "calibration_image_sample_data_20x128x128x3_float32.npy", np.zeros(1))  # so that it is not fetched
     for number in (work / "numbers").read_text().split():
-        tf.keras.backend.clear_session()  # names of layers begin anew, as in a process of their own
+        tf.keras.backend.clear_session()  # names of layers begin at the first, as in a process of their own
         given = _inputs(work / number / "network.onnx")
         network = onnx2tf.convert(
             input_onnx_file_path=str(work / number / "network.onnx"),

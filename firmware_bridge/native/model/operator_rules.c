@@ -431,16 +431,13 @@ static const char *list(const struct facts *facts)
 static const char *slice(const struct facts *facts)
 {
     const struct graph_tensor *input = reads(facts, 0), *begins = reads(facts, 1), *sizes = reads(facts, 2);
-    if (is_integers(begins) && is_integers(sizes)) {
-        if (elements(begins) != input->rank || elements(sizes) != input->rank)
-            return "takes a part with other dimensions than its input's";
-        for (int index = 0; index < input->rank; index++) {
-            int64_t begin = integer_of(begins, index), size = integer_of(sizes, index), most = known(input, index);
-            if (begin < 0 || size < -1) /* -1: all that is left */
-                return "takes a part that reaches beyond its input";
-            if (most != ANY && (begin > most || (size > 0 && size > most - begin)))
-                return "takes a part that reaches beyond its input";
-        }
+    bool known_part = is_integers(begins) && is_integers(sizes);
+    if (known_part && (elements(begins) != input->rank || elements(sizes) != input->rank))
+        return "takes a part with other dimensions than its input's";
+    for (int index = 0; known_part && index < input->rank; index++) {
+        int64_t begin = integer_of(begins, index), size = integer_of(sizes, index), most = known(input, index);
+        if (begin < 0 || size < -1 || (most != ANY && (begin > most || size > most - begin))) /* -1: what is left */
+            return "takes a part that reaches beyond its input";
     }
     return list(facts);
 }
