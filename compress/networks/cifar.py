@@ -23,11 +23,11 @@ STAGE_CHANNELS = (16, 32, 64)
 class PaddedBlock(BasicBlock):
     """A basic block as the public implementations have it: symmetrical padding, a shortcut without parameters."""
 
-    def __init__(self, inputs: int, planes: int, stride: int):
-        super().__init__(inputs, planes, stride)
-        self.conv1 = nn.Conv2d(inputs, planes, 3, stride=stride, padding=1, bias=False)
-        if inputs != planes:
-            self.shortcut = PaddingShortcut(inputs, planes, stride)
+    def __init__(self, inputs: int, channels: int, stride: int):
+        super().__init__(inputs, channels, stride)
+        self.conv1 = nn.Conv2d(inputs, channels, 3, stride=stride, padding=1, bias=False)
+        if inputs != channels:
+            self.shortcut = PaddingShortcut(inputs, channels, stride)
 
 
 class PaddingShortcut(nn.Conv2d):
@@ -62,11 +62,11 @@ class BasicResNet(nn.Module):
         self.bn1 = nn.BatchNorm2d(STAGE_CHANNELS[0])
         self.relu = nn.ReLU(inplace=True)
         inputs = STAGE_CHANNELS[0]
-        for stage, planes in enumerate(STAGE_CHANNELS, start=1):
+        for stage, width in enumerate(STAGE_CHANNELS, start=1):
             rows = []
             for block in range(blocks):
-                rows.append(PaddedBlock(inputs, planes, stride=2 if stage > 1 and block == 0 else 1))
-                inputs = planes
+                rows.append(PaddedBlock(inputs, width, stride=2 if stage > 1 and block == 0 else 1))
+                inputs = width
             self.add_module(f"layer{stage}", nn.Sequential(*rows))
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.linear = nn.Linear(inputs, classes)
@@ -84,18 +84,18 @@ class BasicResNet(nn.Module):
 class PreActivationBottleneck(nn.Module):
     """1x1, 3x3, 1x1 convolutions, each behind its normalization, around a shortcut that has none."""
 
-    def __init__(self, inputs: int, planes: int, stride: int):
+    def __init__(self, inputs: int, channels: int, stride: int):
         super().__init__()
-        outputs = planes * EXPANSION
+        outputs = channels * EXPANSION
         self.bn1 = nn.BatchNorm2d(inputs)
         self.relu1 = nn.ReLU(inplace=True)
-        self.conv1 = nn.Conv2d(inputs, planes, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(planes)
+        self.conv1 = nn.Conv2d(inputs, channels, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
         self.relu2 = nn.ReLU(inplace=True)
-        self.conv2 = same_conv(planes, planes, 3, stride)
-        self.bn3 = nn.BatchNorm2d(planes)
+        self.conv2 = same_conv(channels, channels, 3, stride)
+        self.bn3 = nn.BatchNorm2d(channels)
         self.relu3 = nn.ReLU(inplace=True)
-        self.conv3 = nn.Conv2d(planes, outputs, 1, bias=False)
+        self.conv3 = nn.Conv2d(channels, outputs, 1, bias=False)
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or inputs != outputs:
             self.shortcut = nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
@@ -114,11 +114,11 @@ class PreActivationResNet(nn.Module):
         super().__init__()
         self.stem = nn.Conv2d(channels, STAGE_CHANNELS[0], 3, padding=1, bias=False)
         inputs = STAGE_CHANNELS[0]
-        for stage, planes in enumerate(STAGE_CHANNELS, start=1):
+        for stage, width in enumerate(STAGE_CHANNELS, start=1):
             rows = []
             for block in range(blocks):
-                rows.append(PreActivationBottleneck(inputs, planes, stride=2 if stage > 1 and block == 0 else 1))
-                inputs = planes * EXPANSION
+                rows.append(PreActivationBottleneck(inputs, width, stride=2 if stage > 1 and block == 0 else 1))
+                inputs = width * EXPANSION
             self.add_module(f"stage{stage}", nn.Sequential(*rows))
         self.head = nn.Sequential(
             OrderedDict(bn=nn.BatchNorm2d(inputs), relu=nn.ReLU(inplace=True), pool=nn.AdaptiveAvgPool2d(1))

@@ -23,15 +23,17 @@ DIGITS = 6  # of scales and ranges: float32 has seven
 
 
 class Row(NamedTuple):
-    """One computed tensor of a network, in the order of its graph; see `compress.convert.quantize.result.TensorReport`.
+    """One computed tensor of a network, in the order of its graph.
 
     Attributes:
-        name: of the tensor, at most 100 letters. module: path of the user's module that computes it; "" if unknown.
+        name: of the tensor, in a file at most 100 letters.
+        module: path of the user's module that computes it; "" if unknown.
         operator: that writes it; "" for an input of the network.
         shape: with batch 1.
         type: "int8", "int16" or "float32". scale, zero_point: of the first two.
         low, high: the least and the largest value on the calibration images, in float.
-        range: how the range of the integers was chosen.
+        range: how the range of the integers was chosen: one of `compress.convert.quantize.choices.RANGES`, "fixed" or
+            "shared"; "" of float32.
         snr_db: signal-to-noise ratio of int8 against float on the calibration images, -200 to 200.
     """
 
@@ -57,7 +59,7 @@ def rows(reports: Iterable[Mapping[str, Any]]) -> list[Row]:
     """Return the table of a quantization.
 
     Args:
-        reports: the fields of each `compress.convert.quantize.result.TensorReport`.
+        reports: the fields of each row as the quantizer gives it: names and numbers in full length.
     """
     return [
         Row(**{name: one[name] for name in Row._fields})._replace(

@@ -43,7 +43,7 @@ class Converted(NamedTuple):
     Attributes:
         flatbuffers: "baseline.float32", "float32" and "int8".
         record: how: route, tools, proof, choices and what they gained, for the manifest.
-        tensors: a report of each tensor, the fields of `compress.convert.quantize.result.TensorReport`.
+        tensors: a report of each tensor, the fields of `compress.report.tensors.Row`.
         seconds: that it took, when it was done.
     """
 

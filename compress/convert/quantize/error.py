@@ -10,10 +10,9 @@ import numpy as np
 from compress.convert.quantize.model import Model, read
 from compress.convert.quantize.parameters import NAMES, Scaled, quantized
 from compress.convert.quantize.ranges import Float, Observed, each, error_of, real
-from compress.convert.quantize.result import TensorReport
+from compress.report.tensors import SAME_DB, Row
 
 IMAGES = 16  # that the two files are compared on, evenly spread
-MOST_DB = 200.0  # of values that are the same
 
 
 def of_each(
@@ -25,7 +24,7 @@ def of_each(
     calibration: Sequence[np.ndarray],
     modules: Mapping[int, str],
     where: str,
-) -> tuple[TensorReport, ...]:
+) -> tuple[Row, ...]:
     """Return a report of each computed tensor, in the order of the graph.
 
     Args:
@@ -45,11 +44,10 @@ def of_each(
             energies[tensor] = energies[tensor][0] + signal, energies[tensor][1] + noise
     writers = model.writers()
     return tuple(
-        TensorReport(
-            tensor,
+        Row(
             model.name(tensor),
-            model.kind(model.operators[writers[tensor]]) if tensor in writers else "",
             modules.get(tensor, ""),
+            model.kind(model.operators[writers[tensor]]) if tensor in writers else "",
             model.shape(tensor),
             NAMES[scaled[tensor].type],
             scaled[tensor].scale,
@@ -65,9 +63,9 @@ def of_each(
 
 def decibels(signal: float, noise: float) -> float:
     """Return 10 log10 of signal by noise; 200 where they are the same, and never beyond that on either side."""
-    if noise <= signal * 10 ** (-MOST_DB / 10):
-        return MOST_DB
-    return max(-MOST_DB, 10 * math.log10(signal / noise)) if signal else -MOST_DB
+    if noise <= signal * 10 ** (-SAME_DB / 10):
+        return SAME_DB
+    return max(-SAME_DB, 10 * math.log10(signal / noise)) if signal else -SAME_DB
 
 
 def _pairs(model: Model, twin: Model) -> dict[int, int]:

@@ -4,32 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-
-class TensorReport(NamedTuple):
-    """One computed tensor, int8 against float on the calibration images.
-
-    Attributes:
-        tensor: its number in the float32 file. name: there. operator: the schema's name of what writes it.
-        module: the path of the user's module whose output it is; "" where none was found.
-        shape: with batch 1, NHWC where there are four.
-        type: "int8", "int16" or "float32". scale, zero_point: of the first two.
-        low, high: the least and the largest value on the calibration images, in float.
-        range: how its range was chosen: one of `compress.convert.quantize.choices.RANGES`, "fixed" or "shared".
-        snr_db: 10 log10 of the float values' energy by that of what int8 differs, both over all calibration images.
-    """
-
-    tensor: int
-    name: str
-    operator: str
-    module: str
-    shape: tuple[int, ...]
-    type: str
-    scale: float
-    zero_point: int
-    low: float
-    high: float
-    range: str
-    snr_db: float
+from compress.report.tensors import Row
 
 
 class Gain(NamedTuple):
@@ -50,5 +25,5 @@ class Quantized(NamedTuple):
     """A full-integer int8 flatbuffer, and what the way there was."""
 
     flatbuffer: bytes
-    tensors: tuple[TensorReport, ...]
+    tensors: tuple[Row, ...]
     gains: tuple[Gain, ...]

@@ -12,20 +12,19 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from compress import cli
-from compress.convert.quantize.result import TensorReport
 from compress.report import chart, tensors
 from edge.model import find, read
 from tests.edge import packing
 from tests.edge.conftest import HERE
 
 TINY = (HERE / "data/tiny.tflite").read_bytes()
-CONV = TensorReport(
-    7, "net/conv;net/bn", "CONV_2D", "stem.conv", (1, 8, 8, 4), "int8", 0.0123456789, -128, 0.0, 3.25, "mse", 31.234
+CONV = tensors.Row(
+    "net/conv;net/bn", "stem.conv", "CONV_2D", (1, 8, 8, 4), "int8", 0.0123456789, -128, 0.0, 3.25, "mse", 31.234
 )
 
 
 def report(number: int, **changes: Any) -> dict[str, Any]:
-    return CONV._replace(tensor=number, name=f"t{number}")._asdict() | changes
+    return CONV._replace(name=f"t{number}")._asdict() | changes
 
 
 def network(count: int, **worst: float) -> list[tensors.Row]:

@@ -7,7 +7,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from compress.convert.quantize import Choices, quantize
-from compress.convert.quantize.model import Model, read
+from compress.convert.quantize.model import Model, read, write
 from edge.errors import EdgeError
 from tests.compress.convert.quantize.graphs import Net, errors_of_operators, images, run
 
@@ -157,8 +157,8 @@ def test_several_inputs_have_steps_of_their_own() -> None:
 def test_report_is_in_the_order_of_the_graph_with_modules() -> None:
     net = small()
     flatbuffer, calibration = net.flatbuffer(net.output), images(net)
-    plain = quantize(flatbuffer, calibration, FULL).tensors
-    reported = quantize(flatbuffer, calibration, FULL, modules={plain[-1].tensor: "head"}).tensors
+    (output,) = read(write(read(flatbuffer, "net"), "net"), "net").outputs
+    reported = quantize(flatbuffer, calibration, FULL, modules={output: "head"}).tensors
 
     assert [one.operator for one in reported] == ["", "CONV_2D", "DEPTHWISE_CONV_2D", "MEAN", "FULLY_CONNECTED"]
     assert [one.module for one in reported] == ["", "", "", "", "head"]

@@ -6,11 +6,6 @@ The environment is made where it is missing (1.9 GB, minutes); all tests share i
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,8 +21,8 @@ from compress.convert.routes.route import Source
 from compress.inputs import Inputs
 from edge.errors import EdgeError
 from tests.compress.convert import networks
+from tests.compress.convert.routes.parents import ends_with_its_parent
 from tests.compress.pruning.several import Several, inputs
-from tests.edge.processes import ROOT
 
 
 class Layers(nn.Module):
@@ -160,32 +155,4 @@ def test_what_can_not_be_converted(route: Litert, network: nn.Module, said: str)
 @pytest.mark.network
 @pytest.mark.timeout(900)
 def test_the_converter_ends_with_the_process_that_wanted_it_and_its_folder_goes(route: Litert, tmp_path: Path) -> None:
-    program = (
-        "import torch\nfrom torch import nn\nfrom compress.convert.routes.litert import Litert\n"
-        "from compress.convert.routes.route import Source\n"
-        "next(Litert().convert([Source(nn.Conv2d(3, 4, 3), (torch.zeros(1, 3, 8, 8),))]))"
-    )
-    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
-    environment.pop(CACHE, None)
-    parent = subprocess.Popen([sys.executable, "-c", program], env=environment)
-    try:
-        wait(lambda: bool(children(parent.pid)))
-        (converter,) = children(parent.pid)
-    finally:
-        parent.send_signal(signal.SIGKILL)
-        parent.wait()
-    wait(lambda: not Path("/proc", str(converter)).exists())
-    wait(lambda: not [*tmp_path.glob("edge-infer-convert-*/*")])
-
-
-def children(pid: int) -> list[int]:
-    """The processes whose parent this is, as far as they run the worker."""
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(one) for one in found if b"litert_worker" in Path(f"/proc/{one}/cmdline").read_bytes()]
-
-
-def wait(happens: Callable[[], bool], seconds: float = 60) -> None:
-    ends = time.monotonic() + seconds
-    while not happens():
-        assert time.monotonic() < ends
-        time.sleep(0.1)
+    ends_with_its_parent("compress.convert.routes.litert", "Litert", "litert_worker", tmp_path, 60)

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,8 +18,8 @@ from compress.convert.routes.process import CACHE
 from compress.convert.routes.route import Source
 from edge.errors import EdgeError
 from tests.compress.convert.networks import NETWORKS, SHAPES, Between, Call, build
+from tests.compress.convert.routes.parents import ends_with_its_parent
 from tests.compress.pruning.several import Several, inputs
-from tests.edge.processes import ROOT
 
 converts = pytest.mark.train
 pytestmark = pytest.mark.timeout(600)
@@ -131,34 +126,7 @@ def test_where_a_tool_is_missing_the_command_that_installs_it_is_named(monkeypat
 
 @converts
 def test_the_converter_ends_with_the_process_that_wanted_it_and_its_folder_goes(tmp_path: Path) -> None:
-    program = (
-        "import torch\nfrom torch import nn\nfrom compress.convert.routes.onnx2tf import Onnx2tf\n"
-        "from compress.convert.routes.route import Source\n"
-        "next(Onnx2tf().convert([Source(nn.Conv2d(3, 4, 3), (torch.zeros(1, 3, 8, 8),))]))"
-    )
-    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
-    environment.pop(CACHE, None)
-    parent = subprocess.Popen([sys.executable, "-c", program], env=environment)
-    try:
-        _wait(lambda: bool(_workers(parent.pid)))
-        (worker,) = _workers(parent.pid)
-    finally:
-        parent.send_signal(signal.SIGKILL)
-        parent.wait()
-    _wait(lambda: not Path("/proc", str(worker)).exists())
-    _wait(lambda: not [*tmp_path.glob("edge-infer-convert-*/*")])
-
-
-def _workers(pid: int) -> list[int]:
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(one) for one in found if b"onnx2tf_worker" in Path(f"/proc/{one}/cmdline").read_bytes()]
-
-
-def _wait(happens: Callable[[], bool], seconds: float = 300) -> None:
-    ends = time.monotonic() + seconds
-    while not happens():
-        assert time.monotonic() < ends
-        time.sleep(0.1)
+    ends_with_its_parent("compress.convert.routes.onnx2tf", "Onnx2tf", "onnx2tf_worker", tmp_path, 300)
 
 
 def test_constants_are_computed_before_the_file_is_handed_over(tmp_path: Path) -> None:
